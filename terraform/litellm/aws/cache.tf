@@ -1,0 +1,29 @@
+resource "aws_elasticache_subnet_group" "this" {
+  count = var.create_redis ? 1 : 0
+
+  name        = local.names.redis_subnets
+  description = "LiteLLM stack ${local.name}"
+  subnet_ids  = local.private_subnet_ids
+  tags        = local.tags
+}
+
+resource "aws_elasticache_replication_group" "this" {
+  count = var.create_redis ? 1 : 0
+
+  replication_group_id       = local.names.redis
+  description                = "LiteLLM stack ${local.name}"
+  engine                     = "redis"
+  engine_version             = "7.1"
+  parameter_group_name       = "default.redis7"
+  node_type                  = var.redis_node_type
+  num_cache_clusters         = 1 + var.redis_num_replicas
+  automatic_failover_enabled = var.redis_num_replicas > 0
+  multi_az_enabled           = var.redis_num_replicas > 0
+  port                       = 6379
+  subnet_group_name          = aws_elasticache_subnet_group.this[0].name
+  security_group_ids         = [aws_security_group.this["redis"].id]
+  at_rest_encryption_enabled = true
+  transit_encryption_enabled = true
+  apply_immediately          = true
+  tags                       = local.tags
+}

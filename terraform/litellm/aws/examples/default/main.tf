@@ -1,0 +1,65 @@
+provider "aws" {
+  region = var.region
+}
+
+module "litellm" {
+  source = "../../"
+
+  region = var.region
+  tenant = var.tenant
+  env    = var.env
+  tags   = var.tags
+
+  litellm_master_key = var.litellm_master_key
+  litellm_license    = var.litellm_license
+  ui_password        = var.ui_password
+  secrets_version    = var.secrets_version
+
+  image_registry   = var.image_registry
+  image_tag        = var.image_tag
+  gateway_image    = var.gateway_image
+  backend_image    = var.backend_image
+  ui_image         = var.ui_image
+  migrations_image = var.migrations_image
+
+  create_network                     = var.create_network
+  vpc_id                             = var.vpc_id
+  public_subnet_ids                  = var.public_subnet_ids
+  private_subnet_ids                 = var.private_subnet_ids
+  additional_task_security_group_ids = var.additional_task_security_group_ids
+  vpc_cidr                           = var.vpc_cidr
+  azs                                = var.azs
+
+  acm_certificate_arn     = var.acm_certificate_arn
+  enable_tls              = var.enable_tls
+  alb_domain_name         = var.alb_domain_name
+  allow_plaintext_alb     = var.allow_plaintext_alb
+  extra_gateway_paths     = var.extra_gateway_paths
+  request_timeout_seconds = var.request_timeout_seconds
+
+  gateway_num_workers = var.gateway_num_workers
+
+  create_database     = var.create_database
+  database_url        = var.database_url
+  create_read_replica = var.create_read_replica
+  skip_final_snapshot = var.skip_final_snapshot
+
+  create_redis = var.create_redis
+  redis_url    = var.redis_url
+
+  s3_force_destroy = var.s3_force_destroy
+
+  proxy_config          = var.proxy_config
+  gateway_extra_env     = var.gateway_extra_env
+  backend_extra_env     = var.backend_extra_env
+  gateway_extra_secrets = var.gateway_extra_secrets
+  backend_extra_secrets = var.backend_extra_secrets
+
+  run_migrations = var.run_migrations
+
+  otel_endpoint                = var.otel_endpoint
+  otel_exporter                = var.otel_exporter
+  otel_environment_name        = var.otel_environment_name
+  otel_capture_message_content = var.otel_capture_message_content
+  otel_headers_secret_arn      = var.otel_headers_secret_arn
+}

@@ -1,0 +1,157 @@
+locals {
+  # An ALB takes the first rule that fits, by priority, where a URL map takes
+  # the longest path. The two agree if the UI's paths below a prefix of the
+  # gateway's come before it. The UI's others come last: each rule looked at is
+  # work that is billed, and most requests are the gateway's.
+  _gateway_prefixes = [
+    for path in local.gateway_paths : trimsuffix(path, "*") if endswith(path, "/*")
+  ]
+  _ui_paths_below = [
+    for path in local.ui_paths : path
+    if anytrue([for prefix in local._gateway_prefixes : startswith(path, prefix)])
+  ]
+  _ui_paths_beside = [
+    for path in local.ui_paths : path if !contains(local._ui_paths_below, path)
+  ]
+
+  # Priorities are fixed by kind, so that a longer list never moves another's:
+  # a priority in use can not be taken, even for a moment.
+  _rules = merge(
+    {
+      for i, paths in chunklist(local._ui_paths_below, local._paths_per_rule) :
+      format("ui-below-%02d", i) => { target = "ui", priority = 1000 + i, paths = paths }
+    },
+    {
+      for i, paths in chunklist(local.gateway_paths, local._paths_per_rule) :
+      format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths }
+    },
+    {
+      for i, paths in chunklist(local._ui_paths_beside, local._paths_per_rule) :
+      format("ui-%02d", i) => { target = "ui", priority = 3000 + i, paths = paths }
+    },
+  )
+
+  # ALB quotas: 5 condition values and 5 wildcards a rule, 100 rules.
+  _paths_per_rule = 5
+  _rules_limit    = 99
+}
+
+resource "aws_lb" "this" {
+  name               = local.names.alb
+  load_balancer_type = "application"
+  internal           = false
+  subnets            = local.public_subnet_ids
+  security_groups    = [aws_security_group.this["alb"].id]
+  idle_timeout       = var.request_timeout_seconds
+  tags               = local.tags
+
+  # AWS refuses a public load balancer in a VPC without a way out.
+  depends_on = [
+    aws_internet_gateway.this,
+    aws_route.public,
+    aws_route_table_association.public,
+  ]
+
+  lifecycle {
+    precondition {
+      condition     = length(local._rules) <= local._rules_limit
+      error_message = "The load balancer takes at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; the paths make ${length(local._rules)}. Shorten extra_gateway_paths: one /a/* covers all below /a."
+    }
+  }
+}
+
+resource "aws_lb_target_group" "this" {
+  for_each = local.components
+
+  name                 = local.names["target_group_${each.key}"]
+  target_type          = "ip"
+  protocol             = "HTTP"
+  port                 = each.value.port
+  vpc_id               = local.vpc_id
+  deregistration_delay = 30
+  tags                 = local.tags
+
+  health_check {
+    path                = each.value.health_path
+    matcher             = "200-299"
+    interval            = 30
+    timeout             = each.value.health_timeout
+    healthy_threshold   = 2
+    unhealthy_threshold = 3
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_lb_listener" "http" {
+  load_balancer_arn = aws_lb.this.arn
+  port              = 80
+  protocol          = "HTTP"
+  tags              = local.tags
+
+  default_action {
+    type             = local.tls ? "redirect" : "forward"
+    target_group_arn = local.tls ? null : aws_lb_target_group.this["backend"].arn
+
+    dynamic "redirect" {
+      for_each = local.tls ? [1] : []
+
+      content {
+        protocol    = "HTTPS"
+        port        = "443"
+        status_code = "HTTP_301"
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.tls || var.allow_plaintext_alb
+      error_message = "The load balancer must have a certificate: acm_certificate_arn is \"${var.acm_certificate_arn}\" and allow_plaintext_alb is false. Give the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
+    }
+
+    precondition {
+      condition     = !local.tls || var.acm_certificate_arn != ""
+      error_message = "enable_tls = true needs a certificate; acm_certificate_arn is empty. Give the ARN of a certificate, or leave enable_tls unset."
+    }
+  }
+}
+
+resource "aws_lb_listener" "https" {
+  count = local.tls ? 1 : 0
+
+  load_balancer_arn = aws_lb.this.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = var.acm_certificate_arn
+  tags              = local.tags
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.this["backend"].arn
+  }
+}
+
+resource "aws_lb_listener_rule" "this" {
+  for_each = local._rules
+
+  listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
+  priority     = each.value.priority
+  tags         = local.tags
+
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.this[each.value.target].arn
+  }
+
+  condition {
+    path_pattern {
+      # "!" is not among the characters a pattern may hold (ELBv2 API, path
+      # conditions); "?" stands for one of any kind.
+      values = [for path in each.value.paths : replace(path, "!", "?")]
+    }
+  }
+}

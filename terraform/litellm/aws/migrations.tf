@@ -1,0 +1,127 @@
+locals {
+  # Names are quoted, and safe in a literal too: their validations admit
+  # a-z, 0-9 and _ only. It may run any number of times.
+  bootstrap_sql = <<-SQL
+    DO $$ BEGIN
+      CREATE USER "${var.db_username}";
+    EXCEPTION WHEN duplicate_object THEN
+      NULL;
+    END $$;
+    GRANT rds_iam TO "${var.db_username}";
+    GRANT ALL ON DATABASE "${var.db_name}" TO "${var.db_username}";
+    GRANT ALL ON SCHEMA public TO "${var.db_username}";
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO "${var.db_username}";
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO "${var.db_username}";
+  SQL
+
+  task_security_group_ids = {
+    for role in ["gateway", "backend", "ui", "jobs"] :
+    role => aws_security_group.this[role].id if contains(keys(local._security_groups), role)
+  }
+  # The UI must not ride on a group that opens a store.
+  _task_groups = {
+    for role, id in local.task_security_group_ids :
+    role => concat([id], role == "ui" ? [] : var.additional_task_security_group_ids)
+  }
+
+  # Printed and run alike.
+  run_commands = {
+    for job in keys(local.jobs) : job => join(" ", [
+      "aws ecs run-task",
+      "--region ${var.region}",
+      "--cluster ${aws_ecs_cluster.this.name}",
+      "--task-definition ${aws_ecs_task_definition.job[job].arn}",
+      "--launch-type FARGATE",
+      "--propagate-tags TASK_DEFINITION",
+      "--network-configuration 'awsvpcConfiguration={${join(",", [
+        "subnets=[${join(",", local.private_subnet_ids)}]",
+        "securityGroups=[${join(",", local._task_groups.jobs)}]",
+        "assignPublicIp=DISABLED",
+      ])}}'",
+    ])
+  }
+}
+
+resource "aws_ecs_task_definition" "job" {
+  for_each = local.jobs
+
+  family                   = local.names["task_${each.key}"]
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = each.value.cpu
+  memory                   = each.value.memory
+  task_role_arn            = aws_iam_role.task[each.key].arn
+  execution_role_arn       = aws_iam_role.execution[each.key].arn
+  container_definitions    = local.container_definitions[each.key]
+  tags                     = local.tags
+}
+
+# Makes the database user that signs in by IAM, and its grants.
+resource "terraform_data" "bootstrap" {
+  count = var.create_database && var.run_migrations ? 1 : 0
+
+  triggers_replace = [
+    aws_rds_cluster.this[0].cluster_resource_id,
+    aws_ecs_task_definition.job["bootstrap"].arn,
+  ]
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/run-task.sh"
+    environment = {
+      RUN_COMMAND = local.run_commands.bootstrap
+      CLUSTER     = aws_ecs_cluster.this.name
+      REGION      = var.region
+      CONTAINER   = "bootstrap"
+      LOG_GROUP   = aws_cloudwatch_log_group.this["bootstrap"].name
+    }
+  }
+
+  depends_on = [
+    aws_iam_role_policy.secrets,
+    aws_iam_role_policy_attachment.execution,
+    aws_nat_gateway.this,
+    aws_rds_cluster_instance.writer,
+    aws_route.private,
+    aws_route_table_association.private,
+    aws_vpc_security_group_egress_rule.this,
+    aws_vpc_security_group_ingress_rule.this,
+  ]
+}
+
+resource "terraform_data" "migrations" {
+  count = local.has_database && var.run_migrations ? 1 : 0
+
+  # A database of your own is known by its URL alone, which is never read back.
+  triggers_replace = [
+    aws_ecs_task_definition.job["migrations"].arn,
+    one(terraform_data.bootstrap[*].id),
+    local.own_database ? var.secrets_version : null,
+  ]
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/run-task.sh"
+    environment = {
+      RUN_COMMAND = local.run_commands.migrations
+      CLUSTER     = aws_ecs_cluster.this.name
+      REGION      = var.region
+      CONTAINER   = "migrations"
+      LOG_GROUP   = aws_cloudwatch_log_group.this["migrations"].name
+    }
+  }
+
+  depends_on = [
+    aws_iam_role_policy.secrets,
+    aws_iam_role_policy.task,
+    aws_iam_role_policy_attachment.execution,
+    aws_nat_gateway.this,
+    aws_rds_cluster_instance.writer,
+    aws_route.private,
+    aws_route_table_association.private,
+    aws_secretsmanager_secret_version.this,
+    aws_vpc_security_group_egress_rule.this,
+    aws_vpc_security_group_ingress_rule.this,
+    terraform_data.bootstrap,
+  ]
+}

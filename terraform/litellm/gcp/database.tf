@@ -1,0 +1,146 @@
+# Cloud SQL for PostgreSQL: a writer with a standby, a reader, and password
+# authentication over the private address.
+
+locals {
+  has_database = var.create_database || local.given.database_url
+  has_reader   = var.create_database && var.create_read_replica
+
+  # An ENTERPRISE instance keeps transaction logs for 7 days at most, and no
+  # longer than its backups.
+  _log_retention_days = min(
+    var.db_backup_retention_days, var.db_edition == "ENTERPRISE_PLUS" ? 35 : 7
+  )
+}
+
+# The name of a deleted instance stays taken for about a week, so each instance
+# has a random end of its own, drawn anew where it is made anew.
+resource "random_id" "database" {
+  for_each = toset(concat(
+    var.create_database ? ["writer"] : [],
+    local.has_reader ? ["reader"] : [],
+  ))
+
+  prefix      = "${local.names["database_${each.key}"]}-"
+  byte_length = 4
+  keepers = {
+    project = var.project
+    region  = var.region
+  }
+}
+
+resource "google_sql_database_instance" "writer" {
+  count = var.create_database ? 1 : 0
+
+  project             = var.project
+  region              = var.region
+  name                = random_id.database["writer"].hex
+  database_version    = var.db_version
+  deletion_protection = var.cloudsql_deletion_protection
+
+  settings {
+    tier              = var.db_tier
+    edition           = var.db_edition
+    availability_type = "REGIONAL"
+    disk_type         = "PD_SSD"
+    disk_size         = 20
+    disk_autoresize   = true
+    user_labels       = local.labels
+
+    backup_configuration {
+      enabled                        = true
+      start_time                     = "07:00"
+      point_in_time_recovery_enabled = true
+      transaction_log_retention_days = local._log_retention_days
+
+      backup_retention_settings {
+        retained_backups = var.db_backup_retention_days
+        retention_unit   = "COUNT"
+      }
+    }
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = local.network_id
+    }
+
+    insights_config {
+      query_insights_enabled = true
+    }
+  }
+
+  # The disk grows by itself; set back to 20 it would be a new, empty instance
+  # (terraform-provider-google #4579, #18296).
+  lifecycle {
+    ignore_changes = [settings[0].disk_size]
+  }
+
+  depends_on = [google_service_networking_connection.psa]
+}
+
+resource "google_sql_database_instance" "reader" {
+  count = local.has_reader ? 1 : 0
+
+  project              = var.project
+  region               = var.region
+  name                 = random_id.database["reader"].hex
+  master_instance_name = google_sql_database_instance.writer[0].name
+  database_version     = var.db_version
+  deletion_protection  = var.cloudsql_deletion_protection
+
+  settings {
+    tier              = var.db_tier
+    edition           = var.db_edition
+    availability_type = "ZONAL"
+    disk_type         = "PD_SSD"
+    disk_size         = 20
+    disk_autoresize   = true
+    user_labels       = local.labels
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = local.network_id
+    }
+
+    insights_config {
+      query_insights_enabled = true
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [settings[0].disk_size]
+  }
+
+  depends_on = [google_service_networking_connection.psa]
+}
+
+# Database and role are abandoned on destroy: the role owns every table the
+# migrations made, and Postgres refuses to drop it. Both go with the instance.
+resource "google_sql_database" "this" {
+  count = var.create_database ? 1 : 0
+
+  project         = var.project
+  instance        = google_sql_database_instance.writer[0].name
+  name            = var.db_name
+  deletion_policy = "ABANDON"
+}
+
+# Read back from the secret, not from the generator: whichever apply gets as far
+# as the user sets the password that the secret holds.
+ephemeral "google_secret_manager_secret_version" "db_password" {
+  count = var.create_database ? 1 : 0
+
+  project = var.project
+  secret  = google_secret_manager_secret.this["db_password"].secret_id
+  version = google_secret_manager_secret_version.this["db_password"].version
+}
+
+resource "google_sql_user" "app" {
+  count = var.create_database ? 1 : 0
+
+  project             = var.project
+  instance            = google_sql_database_instance.writer[0].name
+  name                = var.db_username
+  password_wo         = ephemeral.google_secret_manager_secret_version.db_password[0].secret_data
+  password_wo_version = tonumber(google_secret_manager_secret_version.this["db_password"].version)
+  deletion_policy     = "ABANDON"
+}

@@ -1,0 +1,219 @@
+# Environment and command of every container. A container's environment is one
+# map: defaults, then OpenTelemetry, then *_extra_env, then *_extra_secrets. A
+# later layer replaces a name, so that none is there twice, nor both plain and
+# secret. It is split in two only at the end.
+
+# ---- Defaults ----
+
+locals {
+  _database_env = var.create_database ? {
+    DATABASE_HOST = one(google_sql_database_instance.writer[*].private_ip_address)
+    DATABASE_PORT = "5432"
+    DATABASE_USER = one(google_sql_user.app[*].name)
+    DATABASE_NAME = one(google_sql_database.this[*].name)
+  } : {}
+
+  _reader_env = local.has_reader ? {
+    DATABASE_HOST_READ_REPLICA = one(google_sql_database_instance.reader[*].private_ip_address)
+    DATABASE_PORT_READ_REPLICA = "5432"
+  } : {}
+
+  # The start command writes REDIS_CA_PEM_B64 to the file.
+  _redis_env = var.create_redis ? {
+    REDIS_HOST         = one(google_redis_instance.this[*].host)
+    REDIS_PORT         = tostring(one(google_redis_instance.this[*].port))
+    REDIS_SSL          = "true"
+    REDIS_SSL_CA_CERTS = "/tmp/redis-ca.pem"
+    REDIS_CA_PEM_B64   = base64encode(local.redis_ca_pem)
+  } : {}
+
+  # The hash makes a changed configuration a new revision: the file is read at
+  # start only.
+  _config_env = local.has_config ? {
+    CONFIG_FILE_PATH  = "/etc/litellm/config.yaml"
+    PROXY_CONFIG_HASH = sha256(local.proxy_config_yaml)
+  } : {}
+
+  _server_env = merge(
+    {
+      # The migrations job changes the schema, and nothing else does.
+      DISABLE_SCHEMA_UPDATE = "true"
+      # uvicorn believes X-Forwarded-Proto of 127.0.0.1 only; behind the load
+      # balancer it would redirect https to http.
+      FORWARDED_ALLOW_IPS = "*"
+      # Rolls the services when the secrets were written again.
+      SECRETS_VERSION = tostring(var.secrets_version)
+      GCS_BUCKET_NAME = google_storage_bucket.data.name
+    },
+    local._database_env,
+    local._reader_env,
+    local._redis_env,
+    local._config_env,
+  )
+
+  _default_env = {
+    gateway    = local._server_env
+    backend    = merge(local._server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
+    ui         = {}
+    migrations = local._database_env
+  }
+
+  # Environment name to the key of the module's own secret. Those that do not
+  # exist drop out below.
+  _database_secrets = {
+    DATABASE_PASSWORD = "db_password"
+    DATABASE_URL      = "database_url"
+  }
+  _server_secrets = merge(local._database_secrets, {
+    LITELLM_MASTER_KEY = "master_key"
+    LITELLM_LICENSE    = "license"
+    REDIS_URL          = "redis_url"
+  })
+  _default_secrets = {
+    gateway    = local._server_secrets
+    backend    = merge(local._server_secrets, { UI_PASSWORD = "ui_password" })
+    ui         = {}
+    migrations = local._database_secrets
+  }
+}
+
+# ---- OpenTelemetry and extras ----
+
+locals {
+  _otel_environment = coalesce(var.otel_environment_name, var.env)
+
+  _otel_env = {
+    for component in ["gateway", "backend"] : component => var.otel_endpoint != "" ? {
+      LITELLM_OTEL_V2                                    = "true"
+      OTEL_EXPORTER                                      = var.otel_exporter
+      OTEL_ENDPOINT                                      = var.otel_endpoint
+      OTEL_ENVIRONMENT_NAME                              = local._otel_environment
+      OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT = var.otel_capture_message_content
+      OTEL_SERVICE_NAME                                  = "${local.name}-${component}"
+    } : {}
+  }
+  _otel_secrets = var.otel_endpoint != "" && var.otel_headers_secret != "" ? {
+    OTEL_HEADERS = var.otel_headers_secret
+  } : {}
+
+  # Names of variables and ids of secrets are no secrets, even in a map that is
+  # marked as one; for_each would refuse them.
+  _extra_env = {
+    for component, env in { gateway = var.gateway_extra_env, backend = var.backend_extra_env } :
+    component => { for name in nonsensitive(keys(env)) : name => env[name] }
+  }
+  _extra_secrets = {
+    for component, ids in {
+      gateway = var.gateway_extra_secrets, backend = var.backend_extra_secrets
+    } : component => { for name in nonsensitive(keys(ids)) : name => nonsensitive(ids[name]) }
+  }
+}
+
+# ---- The one map, and its two halves ----
+
+locals {
+  _environment = {
+    for component in ["gateway", "backend", "ui", "migrations"] : component => merge(
+      {
+        for name, value in local._default_env[component] :
+        name => { value = value, secret = null }
+      },
+      {
+        # The module's own secrets are pinned by number: a new version is a new
+        # revision, and an old revision still finds the old one.
+        for name, key in local._default_secrets[component] : name => {
+          value = null
+          secret = {
+            id      = google_secret_manager_secret.this[key].secret_id
+            version = google_secret_manager_secret_version.this[key].version
+          }
+        } if contains(keys(local._secret_versions), key)
+      },
+      {
+        for name, value in lookup(local._otel_env, component, {}) :
+        name => { value = value, secret = null }
+      },
+      {
+        for name, id in local._otel_secrets :
+        name => { value = null, secret = { id = id, version = "latest" } }
+        if contains(keys(local._otel_env), component)
+      },
+      {
+        for name, value in lookup(local._extra_env, component, {}) :
+        name => { value = value, secret = null }
+      },
+      {
+        for name, id in lookup(local._extra_secrets, component, {}) :
+        name => { value = null, secret = { id = id, version = "latest" } }
+      },
+    )
+  }
+
+  environment = {
+    for component, entries in local._environment : component => {
+      for name, entry in entries : name => entry.value if entry.secret == null
+    }
+  }
+
+  # ref is what Cloud Run takes: the bare id in the stack's project, the whole
+  # name in another one.
+  secret_environment = {
+    for component, entries in local._environment : component => {
+      for name, entry in entries : name => {
+        ref       = trimprefix(entry.secret.id, "projects/${var.project}/secrets/")
+        version   = entry.secret.version
+        project   = try(regex("^projects/([^/]+)/", entry.secret.id)[0], var.project)
+        secret_id = reverse(split("/", entry.secret.id))[0]
+      } if entry.secret != null
+    }
+  }
+}
+
+# ---- Commands ----
+
+locals {
+  _redis_shim = (
+    var.create_redis
+    ? "printf %s \"$REDIS_CA_PEM_B64\" | base64 -d > /tmp/redis-ca.pem"
+    : ""
+  )
+
+  # null is the image's own. The images put DATABASE_URL together from the
+  # DATABASE_* parts themselves. Cloud Run sets PORT, the commands do not read it.
+  commands = {
+    gateway = ["sh", "-c", join(" && ", compact([
+      local._redis_shim,
+      join(" ", [
+        "exec uvicorn gateway.main:app --host 0.0.0.0 --port 4000",
+        "--workers ${var.gateway_num_workers}",
+      ]),
+    ]))]
+    backend = ["sh", "-c", join(" && ", compact([
+      local._redis_shim,
+      "exec uvicorn backend.main:app --host 0.0.0.0 --port 4001",
+    ]))]
+    ui = null
+    migrations = (
+      var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
+    )
+  }
+}
+
+# ---- Containers ----
+
+locals {
+  # What runs, and nothing else: the services and the job are made from the same
+  # locals.
+  containers = {
+    for component in concat(keys(local.components), local.has_database ? ["migrations"] : []) :
+    component => {
+      image       = local.images[component]
+      port        = try(local.components[component].port, null)
+      command     = local.commands[component]
+      environment = local.environment[component]
+      secrets = {
+        for name, secret in local.secret_environment[component] : name => secret.ref
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+# One stack with the provider wired. What is not set here keeps the module's default.
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+module "litellm" {
+  source = "../../"
+
+  project = var.project
+  region  = var.region
+  tenant  = var.tenant
+  env     = var.env
+  labels  = var.labels
+
+  litellm_master_key = var.litellm_master_key
+  litellm_license    = var.litellm_license
+  ui_password        = var.ui_password
+  secrets_version    = var.secrets_version
+
+  image_registry     = var.image_registry
+  image_tag          = var.image_tag
+  gateway_image      = var.gateway_image
+  backend_image      = var.backend_image
+  ui_image           = var.ui_image
+  migrations_image   = var.migrations_image
+  create_image_proxy = var.create_image_proxy
+
+  create_network        = var.create_network
+  network               = var.network
+  create_psa_connection = var.create_psa_connection
+  subnet_cidr           = var.subnet_cidr
+  vpc_connector_cidr    = var.vpc_connector_cidr
+
+  lb_domains          = var.lb_domains
+  allow_plaintext_lb  = var.allow_plaintext_lb
+  extra_gateway_paths = var.extra_gateway_paths
+
+  gateway_num_workers = var.gateway_num_workers
+
+  create_database              = var.create_database
+  database_url                 = var.database_url
+  create_read_replica          = var.create_read_replica
+  cloudsql_deletion_protection = var.cloudsql_deletion_protection
+
+  create_redis = var.create_redis
+  redis_url    = var.redis_url
+
+  gcs_force_destroy = var.gcs_force_destroy
+
+  proxy_config          = var.proxy_config
+  gateway_extra_env     = var.gateway_extra_env
+  backend_extra_env     = var.backend_extra_env
+  gateway_extra_secrets = var.gateway_extra_secrets
+  backend_extra_secrets = var.backend_extra_secrets
+
+  run_migrations = var.run_migrations
+
+  otel_endpoint                = var.otel_endpoint
+  otel_exporter                = var.otel_exporter
+  otel_environment_name        = var.otel_environment_name
+  otel_capture_message_content = var.otel_capture_message_content
+  otel_headers_secret          = var.otel_headers_secret
+}

@@ -1,0 +1,38 @@
+# The root that HCP Terraform launches: a few inputs, one stack.
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+module "litellm" {
+  source = "../../"
+
+  project = var.project
+  tenant  = var.tenant
+  env     = var.env
+  region  = var.region
+
+  lb_domains         = var.lb_domains
+  allow_plaintext_lb = var.allow_plaintext_lb
+
+  litellm_master_key = var.litellm_master_key
+  litellm_license    = var.litellm_license
+  ui_password        = var.ui_password
+  secrets_version    = var.secrets_version
+
+  create_image_proxy = var.create_image_proxy
+  image_registry     = var.image_registry
+  image_tag          = var.image_tag
+  gateway_image      = var.gateway_image
+  backend_image      = var.backend_image
+  ui_image           = var.ui_image
+  migrations_image   = var.migrations_image
+
+  cloudsql_deletion_protection = var.cloudsql_deletion_protection
+  gcs_force_destroy            = var.gcs_force_destroy
+
+  # The hosted runners have no gcloud: the command of the output
+  # migration_run_command is run by hand after the first apply.
+  run_migrations = false
+}

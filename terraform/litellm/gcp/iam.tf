@@ -1,0 +1,61 @@
+# One service account a component. The UI's has no role at all.
+
+locals {
+  # One member a component and environment name: keys are known at plan, even
+  # where a secret's id is not. Two components may use one name for two secrets.
+  _secret_access = merge([
+    for component, secrets in local.secret_environment : {
+      for name, secret in secrets : "${component}/${name}" => {
+        component = component
+        project   = secret.project
+        secret_id = secret.secret_id
+      }
+    }
+  ]...)
+}
+
+resource "google_service_account" "this" {
+  for_each = toset(concat(keys(local.components), local.has_database ? ["migrations"] : []))
+
+  project      = var.project
+  account_id   = local.names["${each.key}_account"]
+  display_name = "LiteLLM ${each.key} of ${local.name}"
+}
+
+resource "google_secret_manager_secret_iam_member" "this" {
+  for_each = local._secret_access
+
+  project   = each.value.project
+  secret_id = each.value.secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this[each.value.component].member
+}
+
+resource "google_storage_bucket_iam_member" "data" {
+  for_each = toset(["gateway", "backend"])
+
+  bucket = google_storage_bucket.data.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.this[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "config" {
+  for_each = toset(local.has_config ? ["gateway", "backend"] : [])
+
+  bucket = google_storage_bucket.config[0].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.this[each.key].member
+}
+
+# Anyone may call the services, but nobody reaches them except through the load
+# balancer and the project's networks (see ingress in services.tf). LiteLLM does
+# the authentication.
+resource "google_cloud_run_v2_service_iam_member" "invoker" {
+  for_each = local.components
+
+  project  = var.project
+  location = var.region
+  name     = google_cloud_run_v2_service.this[each.key].name
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}

@@ -1,0 +1,175 @@
+# The global external load balancer: UI paths to the UI, the gateway's to the
+# gateway, the rest to the backend. A URL map takes the longest match.
+
+locals {
+  tls = length(var.lb_domains) > 0
+
+  # At most 10 paths a rule and 50 rules a matcher.
+  _path_rules = concat(
+    [for paths in chunklist(local.ui_paths, 10) : { component = "ui", paths = paths }],
+    [for paths in chunklist(local.gateway_paths, 10) : { component = "gateway", paths = paths }],
+  )
+}
+
+resource "google_compute_global_address" "lb" {
+  project = var.project
+  name    = local.names.lb_address
+  labels  = local.labels
+}
+
+resource "google_compute_region_network_endpoint_group" "this" {
+  for_each = local.components
+
+  project               = var.project
+  region                = var.region
+  name                  = local.names["${each.key}_neg"]
+  network_endpoint_type = "SERVERLESS"
+
+  cloud_run {
+    service = google_cloud_run_v2_service.this[each.key].name
+  }
+}
+
+# Without a timeout: for Cloud Run the request timeout of the service holds.
+resource "google_compute_backend_service" "this" {
+  for_each = local.components
+
+  project               = var.project
+  name                  = local.names[each.key]
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTP"
+
+  backend {
+    group = google_compute_region_network_endpoint_group.this[each.key].id
+  }
+}
+
+resource "google_compute_url_map" "routes" {
+  project         = var.project
+  name            = local.names.url_map
+  default_service = google_compute_backend_service.this["backend"].id
+
+  host_rule {
+    hosts        = ["*"]
+    path_matcher = "main"
+  }
+
+  path_matcher {
+    name            = "main"
+    default_service = google_compute_backend_service.this["backend"].id
+
+    dynamic "path_rule" {
+      for_each = local._path_rules
+      content {
+        paths   = path_rule.value.paths
+        service = google_compute_backend_service.this[path_rule.value.component].id
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition = length(local._path_rules) <= 50
+      error_message = join(" ", [
+        "A URL map takes 50 path rules of 10 paths, and ${length(local._path_rules)} are needed.",
+        "Shorten extra_gateway_paths.",
+      ])
+    }
+  }
+}
+
+# ---- Port 80 ----
+
+resource "google_compute_url_map" "redirect" {
+  count = local.tls ? 1 : 0
+
+  project = var.project
+  name    = local.names.redirect
+
+  default_url_redirect {
+    https_redirect         = true
+    redirect_response_code = "MOVED_PERMANENTLY_DEFAULT"
+    strip_query            = false
+  }
+}
+
+resource "google_compute_target_http_proxy" "this" {
+  project = var.project
+  name    = local.names.http
+  url_map = (
+    local.tls
+    ? one(google_compute_url_map.redirect[*].id)
+    : google_compute_url_map.routes.id
+  )
+
+  lifecycle {
+    precondition {
+      condition = local.tls || var.allow_plaintext_lb
+      error_message = join(" ", [
+        "lb_domains is empty, so keys and prompts would cross the internet in plain text.",
+        "Set lb_domains to the host names of the deployment, or allow_plaintext_lb = true.",
+      ])
+    }
+  }
+}
+
+resource "google_compute_global_forwarding_rule" "http" {
+  project               = var.project
+  name                  = local.names.http
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.lb.id
+  port_range            = "80"
+  target                = google_compute_target_http_proxy.this.id
+  labels                = local.labels
+}
+
+# ---- Port 443 ----
+
+# The domains of a managed certificate can not be changed, nor can one in use be
+# deleted: other domains make another certificate, which is in use before the old
+# one goes.
+resource "google_compute_managed_ssl_certificate" "this" {
+  count = local.tls ? 1 : 0
+
+  project = var.project
+  name    = "${local.names.certificate}-${substr(sha256(join(",", var.lb_domains)), 0, 8)}"
+
+  managed {
+    domains = var.lb_domains
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_compute_ssl_policy" "this" {
+  count = local.tls ? 1 : 0
+
+  project         = var.project
+  name            = local.names.https
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+}
+
+resource "google_compute_target_https_proxy" "this" {
+  count = local.tls ? 1 : 0
+
+  project          = var.project
+  name             = local.names.https
+  url_map          = google_compute_url_map.routes.id
+  ssl_certificates = [google_compute_managed_ssl_certificate.this[0].id]
+  ssl_policy       = google_compute_ssl_policy.this[0].id
+}
+
+resource "google_compute_global_forwarding_rule" "https" {
+  count = local.tls ? 1 : 0
+
+  project               = var.project
+  name                  = local.names.https
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.lb.id
+  port_range            = "443"
+  target                = google_compute_target_https_proxy.this[0].id
+  labels                = local.labels
+}

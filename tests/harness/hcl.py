@@ -1,0 +1,118 @@
+"""What a module declares: its variables and outputs, read from the HCL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An input. ``type`` and ``default`` are HCL; a default of None is no default."""
+
+    name: str
+    type: str
+    description: str
+    default: str | None
+    validations: int
+    sensitive: bool
+    ephemeral: bool
+    nullable: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether a caller must set it."""
+        return self.default is None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output."""
+
+    name: str
+    description: str
+    sensitive: bool
+
+
+class HclError(ValueError):
+    """A file of a module does not read as the harness needs it."""
+
+
+def _text(value: Any) -> str:
+    """A string as written between its quotes, or a heredoc's lines joined."""
+    text = str(value).removeprefix('"').removesuffix('"')
+    if text.startswith("<<"):
+        return " ".join(line.strip() for line in text.splitlines()[1:-1])
+    return text.replace('\\"', '"')
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, dict):
+        held = [f"{key} = {_literal(item)}" for key, item in value.items() if key != "__is_block__"]
+        return f"{{ {', '.join(held)} }}" if held else "{}"
+    return _expression(value)
+
+
+def _expression(value: Any) -> str:
+    text = str(value)
+    if text.startswith("${") and text.endswith("}"):
+        return " ".join(text[2:-1].split())
+    return text
+
+
+def _blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
+    try:
+        document = hcl2.loads(path.read_text())
+    except Exception as error:
+        raise HclError(f"{path} does not parse as HCL: {error}") from error
+    return {
+        label.strip('"'): body
+        for block in document.get(kind, [])
+        for label, body in block.items()
+    }
+
+
+@cache
+def variables(module: Path) -> Mapping[str, Variable]:
+    """The variables of the module in a folder, in the order of its variables.tf.
+
+    Raises:
+        HclError: the file does not parse.
+    """
+    return {
+        name: Variable(
+            name=name,
+            type=_expression(body.get("type", "any")),
+            description=_text(body.get("description", "")),
+            default=_literal(body["default"]) if "default" in body else None,
+            validations=len(body.get("validation", [])),
+            sensitive=body.get("sensitive") is True,
+            ephemeral=body.get("ephemeral") is True,
+            nullable=body.get("nullable") is not False,
+        )
+        for name, body in _blocks(module / "variables.tf", "variable").items()
+    }
+
+
+@cache
+def outputs(module: Path) -> Mapping[str, Output]:
+    """The outputs of the module in a folder, in the order of its outputs.tf.
+
+    Raises:
+        HclError: the file does not parse.
+    """
+    return {
+        name: Output(name, _text(body.get("description", "")), body.get("sensitive") is True)
+        for name, body in _blocks(module / "outputs.tf", "output").items()
+    }

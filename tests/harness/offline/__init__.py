@@ -1,0 +1,1 @@
+"""Providers of ours that serve the real schemas to Terraform core, without plugins or accounts."""

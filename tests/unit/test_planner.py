@@ -1,0 +1,183 @@
+"""Planning: cached by all a plan depends on, batched with isolation, nothing left behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import cache, cases, planner, providers
+from tests.harness.planner import Case, Session
+from tests.harness.stacks import STACKS
+
+AWS = STACKS["aws"]
+# A child module and a root: the closure is more than the root's own files.
+PARENT = {
+    "main.tf": 'module "child" { source = "./child" }\noutput "seen" { value = module.child.seen }\n',
+    "variables.tf": "",
+    "child/main.tf": 'output "seen" { value = "first" }\n',
+}
+
+
+def module(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
+    """Plans go to a cache of the test's own; gives how many were made so far."""
+    made = []
+    real = planner._plan
+
+    def counted(*arguments: Any, **named: Any) -> dict[str, Any]:
+        made.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(planner, "_plan", counted)
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(
+        cache, "cached", lambda name, make, real=cache.cached: real(name, make, folder)
+    )
+    return lambda: len(made)
+
+
+@pytest.fixture
+def tiny(session: Session, tmp_path: Path) -> Session:
+    source = module(tmp_path / "module", PARENT)
+    return dataclasses.replace(session, source={"aws": source}, cached=True)
+
+
+def seen(held: Session, **inputs: Any) -> Any:
+    result = planner.plan(held, Case("tiny", "aws", inputs))
+    return result.plan.outputs["seen"] if result.plan else str(result)
+
+
+def test_the_same_plan_is_made_once(tiny: Session, counting: Callable[[], int]) -> None:
+    _declare_region(tiny)
+    assert seen(tiny, region="eu-west-1") == seen(tiny, region="eu-west-1") == "first"
+    assert counting() == 1
+
+
+def test_an_edited_child_module_is_planned_anew(
+    tiny: Session, counting: Callable[[], int]
+) -> None:
+    _declare_region(tiny)
+    assert seen(tiny, region="eu-west-1") == "first"
+    child = tiny.source["aws"] / "child" / "main.tf"
+    child.write_text(child.read_text().replace("first", "second"))
+    assert seen(tiny, region="eu-west-1") == "second"
+    assert counting() == 2
+
+
+def test_other_inputs_and_other_providers_are_planned_anew(
+    tiny: Session, counting: Callable[[], int]
+) -> None:
+    _declare_region(tiny)
+    seen(tiny, region="eu-west-1")
+    seen(tiny, region="eu-west-2")
+    seen(dataclasses.replace(tiny, choice=providers.newest()), region="eu-west-1")
+    assert counting() == 3
+
+
+def _declare_region(held: Session) -> None:
+    (held.source["aws"] / "variables.tf").write_text('variable "region" { type = string }\n')
+
+
+def test_a_cached_plan_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    cache.cached("entry", lambda: {"a": 1}, tmp_path)
+    assert stat.S_IMODE((tmp_path / "entry.json").stat().st_mode) == 0o600
+
+
+def test_a_torn_cache_entry_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "entry.json").write_text('{"a":')
+    assert cache.cached("entry", lambda: {"a": 2}, tmp_path) == {"a": 2}
+    assert json.loads((tmp_path / "entry.json").read_text()) == {"a": 2}
+
+
+def test_six_plans_at_once_do_not_disturb_each_other(session: Session) -> None:
+    held = dataclasses.replace(session, cached=False)
+    inputs = [{**AWS.smallest, "tenant": f"t{i}"} for i in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(lambda i: planner.plan(held, Case("x", "aws", i)), inputs))
+    assert [result.diagnostics for result in results] == [()] * 6
+    names = {r.values["name"] for result in results if result.plan for r in result.plan.of_type("aws_ecs_cluster").values()}
+    assert names == {f"t{i}-litellm-dev" for i in range(6)}
+
+
+def test_a_plan_leaves_nothing_in_the_checkout_or_the_session(session: Session) -> None:
+    def files(folder: Path) -> set[Path]:
+        return {p for p in folder.rglob("*") if "__pycache__" not in p.parts}
+
+    before = files(AWS.folder), files(session.folder)
+    planner.plan(dataclasses.replace(session, cached=False), Case("x", "aws", AWS.smallest))
+    after = files(AWS.folder), files(session.folder)
+    assert after[0] == before[0]
+    assert {p.name for p in after[1] - before[1]} <= {"init.lock"}
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_a_case_of_a_batch_is_planned_as_it_is_alone(session: Session, name: str) -> None:
+    stack = STACKS[name]
+    inputs = {
+        "one": dict(stack.smallest),
+        "two": {**stack.smallest, "tenant": "other", "create_redis": False},
+    }
+    together = planner.plan_batch(session, stack, inputs)
+    for case, values in inputs.items():
+        alone = planner.plan(session, Case(case, name, values))
+        assert alone.plan is not None, str(alone)
+        assert together[case].plan is not None, str(together[case])
+        assert together[case].diagnostics == alone.diagnostics == ()
+        assert {a: r.values for a, r in together[case].plan.resources.items()} == {
+            a: r.values for a, r in alone.plan.resources.items()
+        }
+        assert dict(together[case].plan.outputs) == dict(alone.plan.outputs)
+
+
+def test_a_refused_case_of_a_batch_is_found_and_the_others_are_planned(session: Session) -> None:
+    together = planner.plan_batch(
+        session,
+        AWS,
+        {"good": AWS.smallest, "bad": {**AWS.smallest, "allow_plaintext_alb": False}},
+    )
+    assert "acm_certificate_arn" in str(together["bad"].errors)
+    assert together["good"].diagnostics == ()
+    assert together["good"].plan is not None
+    assert together["good"].plan.counts["aws_lb"] == 1
+
+
+def test_a_refused_variable_does_not_hide_the_other_cases(session: Session) -> None:
+    together = planner.plan_batch(
+        session, AWS, {"good": AWS.smallest, "bad": {**AWS.smallest, "tenant": "9x"}}
+    )
+    assert "9x" in str(together["bad"].errors)
+    assert together["good"].diagnostics == ()
+    assert together["good"].plan is not None
+
+
+def test_a_result_says_how_to_replay_it_alone(session: Session) -> None:
+    case = cases.find("aws", "no-tls")
+    result = planner.plan(session, case)
+    assert str(result).endswith("replay alone: tox -e plan -- aws --case no-tls")
+
+
+def test_a_copy_has_no_state_and_no_links(session: Session, tmp_path: Path) -> None:
+    source = shutil.copytree(AWS.folder, tmp_path / "aws")
+    (source / "terraform.tfstate").write_text("{}")
+    (source / ".terraform").mkdir()
+    held = dataclasses.replace(session, source={"aws": source})
+    with planner.work_folder(held, AWS) as copy:
+        names = {p.name for p in copy.iterdir()}
+        assert "main.tf" in names
+        assert not names & {"terraform.tfstate", ".terraform"}
+        assert not [p for p in copy.rglob("*") if p.is_symlink()]

@@ -1,0 +1,121 @@
+"""Both stacks plan in many shapes, from many roots, under the oldest and the newest providers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.harness import cases, hcl, planner
+from tests.harness.cases import Expected
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+
+ALL = cases.load()
+PLANNED = [expected for expected in ALL if not expected.refused]
+REFUSED = [expected for expected in ALL if expected.refused]
+SMALLEST = {e.case.stack: e.counts for e in ALL if e.case.name == "smallest"}
+
+
+def by_id(expected: Expected) -> str:
+    return expected.case.id
+
+
+@pytest.fixture(params=["oldest", "newest"])
+def held(
+    request: pytest.FixtureRequest,
+    session: planner.Session,
+    newest_session: planner.Session,
+) -> planner.Session:
+    return session if request.param == "oldest" else newest_session
+
+
+def whole(result: object, plan: Plan | None) -> Plan:
+    assert plan is not None, str(result)
+    return plan
+
+
+@pytest.mark.parametrize("expected", PLANNED, ids=by_id)
+def test_the_stack_plans_with_no_error_and_no_warning_and_just_these_resources(
+    held: planner.Session, expected: Expected
+) -> None:
+    result = planner.plan(held, expected.case)
+    plan = whole(result, result.plan)
+    assert result.diagnostics == (), str(result)
+    wanted = {t: n * expected.times for t, n in SMALLEST[expected.case.stack].items()}
+    wanted = {t: n for t, n in {**wanted, **expected.counts}.items() if n}
+    assert dict(plan.counts) == wanted, str(result)
+    assert {r.actions for r in plan.resources.values()} <= {("create",)}
+
+
+@pytest.mark.parametrize("expected", REFUSED, ids=by_id)
+def test_the_stack_is_refused_with_the_input_the_value_and_the_remedy(
+    held: planner.Session, expected: Expected
+) -> None:
+    result = planner.plan(held, expected.case)
+    said = [" ".join(str(error).split()) for error in result.errors]
+    assert any(re.search(expected.refused, text) for text in said), str(result)
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_every_output_is_planned(session: planner.Session, name: str) -> None:
+    stack = STACKS[name]
+    result = planner.plan(session, planner.Case("smallest", name, stack.smallest))
+    assert set(whole(result, result.plan).outputs) == set(hcl.outputs(stack.folder))
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_default_example_hands_on_every_output(session: planner.Session, name: str) -> None:
+    stack = STACKS[name]
+    case = planner.Case("example-default", name, stack.smallest, root="examples/default")
+    result = planner.plan(session, case)
+    assert set(hcl.outputs(stack.folder)) <= set(whole(result, result.plan).outputs)
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_routes_the_load_balancer_is_given_are_those_of_the_output(
+    session: planner.Session, name: str
+) -> None:
+    inputs = {**STACKS[name].smallest, "extra_gateway_paths": ["/acme", "/acme/*"]}
+    result = planner.plan(session, planner.Case("extra-paths", name, inputs))
+    plan = whole(result, result.plan)
+    routes = plan.outputs["routes"]
+    assert {"/acme", "/acme/*", "/test", "/v1/chat/*", "/v1/videos"} <= set(routes["gateway"])
+    assert {"/", "/ui/*", "/index.txt", "/teams.txt", "/api-keys/index.txt"} <= set(routes["ui"])
+    given = sorted(path for paths in planned_paths(plan) for path in paths)
+    assert given == sorted(p.replace("!", "?") if name == "aws" else p for ps in routes.values() for p in ps)
+
+
+def planned_paths(plan: Plan) -> list[list[str]]:
+    rules = plan.of_type("aws_lb_listener_rule").values()
+    if rules:
+        return [r.values["condition"][0]["path_pattern"][0]["values"] for r in rules]
+    url_map = plan.resources["google_compute_url_map.routes"].values
+    return [rule["paths"] for rule in url_map["path_matcher"][0]["path_rule"]]
+
+
+def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None:
+    extra = [f"/p{i}/*" for i in range(60)]
+    for name, stack in STACKS.items():
+        case = planner.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
+        result = planner.plan(session, case)
+        assert result.diagnostics == (), str(result)
+        rules = planned_paths(whole(result, result.plan))
+        if name == "aws":
+            # Quotas of an Application Load Balancer: 100 rules, 5 values and 5 wildcards each.
+            assert len(rules) < 100
+            assert max(len(paths) for paths in rules) <= 5
+            assert max(sum(c in "*?" for p in paths for c in p) for paths in rules) <= 5
+        else:
+            assert len(rules) <= 50
+            assert max(len(paths) for paths in rules) <= 10
+            assert all("*" not in p or (p.endswith("/*") and p.count("*") == 1) for ps in rules for p in ps)
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_example_variables_plan(session: planner.Session, name: str) -> None:
+    example = STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example"
+    case = planner.Case("tfvars", name, {}, root="examples/default", files=(Path(example),))
+    result = planner.plan(session, case)
+    assert result.diagnostics == (), str(result)
