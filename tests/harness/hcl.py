@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,21 @@ def _expression(value: Any) -> str:
     return text
 
 
+# The parser is one object with state: two threads in it mix their files up.
+_PARSER = threading.Lock()
+
+
+# By text and not by path: a copy of a module parses once, an edited one anew.
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> dict[str, Any]:
+    with _PARSER:
+        document: dict[str, Any] = hcl2.loads(text)
+    return document
+
+
 def _blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     try:
-        document = hcl2.loads(path.read_text())
+        document = _parsed(path.read_text())
     except Exception as error:
         raise HclError(f"{path} does not parse as HCL: {error}") from error
     return {
@@ -83,7 +96,6 @@ def _blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-@cache
 def variables(module: Path) -> Mapping[str, Variable]:
     """The variables of the module in a folder, in the order of its variables.tf.
 
@@ -105,7 +117,6 @@ def variables(module: Path) -> Mapping[str, Variable]:
     }
 
 
-@cache
 def outputs(module: Path) -> Mapping[str, Output]:
     """The outputs of the module in a folder, in the order of its outputs.tf.
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from tests.harness.plan import Plan, PlanResult, diagnostics
 from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform import Terraform
 
+# Terraform compares each reference with every planned instance of every case, so a large run costs
+# more a case than a small one; this many was the fastest on 2 cores (`tox -e bench`).
+_CASES_A_RUN = 4
 _OFFLINE_FOLDER = Path(offline.__file__).parent
 
 
@@ -54,6 +60,11 @@ class Session:
     cached: bool = True
     source: Mapping[str, Path] = field(default_factory=dict)
 
+    @property
+    def workers(self) -> int:
+        """How many runs there may be at once: the cores, or one beside the workers of xdist."""
+        return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
+
     def describe(self) -> str:
         """One line for a report's head."""
         return f"{self.core}; providers {self.choice}"
@@ -77,7 +88,10 @@ def session(
             yield Session(found, choice, environment, folder, use_cache)
 
 
-def _initialised(terraform: Terraform, held: Session) -> None:
+def _initialised(terraform: Terraform, held: Session, *, calls_modules: bool) -> None:
+    # With no module to link and no plugin to install there is nothing that init would do.
+    if not calls_modules and held.choice.mode == "offline":
+        return
     # Without a lock, two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
     with FileLock(held.folder / "init.lock"):
         terraform.init(backend=False)
@@ -91,10 +105,15 @@ def work_folder(held: Session, stack: Stack) -> Iterator[Path]:
 
 
 def _plan(
-    held: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
+    held: Session,
+    root: Path,
+    values: Mapping[str, Any],
+    files: tuple[Path, ...] = (),
+    *,
+    calls_modules: bool = True,
 ) -> dict[str, Any]:
     terraform = Terraform(root, held.core.binary, held.environment)
-    _initialised(terraform, held)
+    _initialised(terraform, held, calls_modules=calls_modules)
     options = [f"-var-file={path.absolute()}" for path in files]
     document, messages = terraform.plan_document(values, *options)
     return {"document": document, "messages": messages}
@@ -121,7 +140,7 @@ def root_of(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
         for file, text in files.items():
             (Path(name) / file).write_text(text)
         terraform = Terraform(Path(name), held.core.binary, held.environment)
-        _initialised(terraform, held)
+        _initialised(terraform, held, calls_modules=any("module " in t for t in files.values()))
         yield terraform
 
 
@@ -137,7 +156,8 @@ def plan(held: Session, case: Case) -> PlanResult:
     def make() -> dict[str, Any]:
         with work_folder(held, stack) as module:
             if case.root == "module":
-                return _plan(held, roots.module_root(stack, module), case.inputs, case.files)
+                root = roots.module_root(stack, module)
+                return _plan(held, root, case.inputs, case.files, calls_modules=False)
             if case.root.startswith("examples/"):
                 name = case.root.removeprefix("examples/")
                 root = roots.example_root(stack, module, name)
@@ -156,12 +176,31 @@ def plan(held: Session, case: Case) -> PlanResult:
 def plan_batch(
     held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> Mapping[str, PlanResult]:
-    """Plan many inputs of a stack in one run; gives a result a case.
+    """Plan many inputs of a stack in few runs; gives a result a case, in the order of ``cases``.
 
     A diagnostic goes to the case whose address it has. One without an address, which a refused
-    variable gives and which hides the other cases, makes each case be planned alone.
+    variable gives and which hides the other cases, makes each case of its run be planned alone.
     """
+    scopes: dict[Any, list[str]] = {}
+    for name, inputs in cases.items():
+        scopes.setdefault(inputs.get(stack.scope[0], stack.scope[1]), []).append(name)
+    chunks = [
+        {name: cases[name] for name in names[i : i + _CASES_A_RUN]}
+        for names in scopes.values()
+        for i in range(0, len(names), _CASES_A_RUN)
+    ]
+    # A run for each core: Terraform itself makes little use of a second one.
+    single = dataclasses.replace(held, environment={**held.environment, "GOMAXPROCS": "1"})
+    with ThreadPoolExecutor(held.workers) as pool:
+        found: dict[str, PlanResult] = {}
+        for results in pool.map(lambda chunk: _plan_chunk(single, stack, chunk), chunks):
+            found |= results
+    return {name: found[name] for name in cases}
 
+
+def _plan_chunk(
+    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+) -> dict[str, PlanResult]:
     def make() -> dict[str, Any]:
         with work_folder(held, stack) as module:
             return _plan(held, roots.batch_root(stack, module, cases), {})
@@ -174,10 +213,6 @@ def plan_batch(
         for name, prefix in prefixes.items()
     }
     if entry["document"] is None or sum(map(len, placed.values())) < len(found):
-        return {
-            name: plan(held, Case(name, stack.name, inputs)) for name, inputs in cases.items()
-        }
+        return {name: plan(held, Case(name, stack.name, inputs)) for name, inputs in cases.items()}
     whole = Plan(entry["document"])
-    return {
-        name: PlanResult(whole.within(prefixes[name]), placed[name]) for name in cases
-    }
+    return {name: PlanResult(whole.within(prefixes[name]), placed[name]) for name in cases}

@@ -1,35 +1,40 @@
 locals {
   # An ALB takes the first rule that fits, by priority, where a URL map takes
-  # the longest path. The two agree if the UI's paths below a prefix of the
-  # gateway's come before it. The UI's others come last: each rule looked at is
-  # work that is billed, and most requests are the gateway's.
-  _gateway_prefixes = [
-    for path in local.gateway_paths : trimsuffix(path, "*") if endswith(path, "/*")
-  ]
-  _ui_paths_below = [
-    for path in local.ui_paths : path
-    if anytrue([for prefix in local._gateway_prefixes : startswith(path, prefix)])
-  ]
-  _ui_paths_beside = [
-    for path in local.ui_paths : path if !contains(local._ui_paths_below, path)
-  ]
+  # the longest path. The two agree if the pages' files that a prefix of the
+  # gateway's could cover come before it; those share its first word. The rest
+  # of the UI's comes last: each rule looked at is work that is billed, and most
+  # requests are the gateway's. There one wildcard stands for every page's file,
+  # also for those of a page that a later dashboard brings.
+  _page_words     = { for path in local.ui_page_paths : split("/", path)[1] => path... }
+  _gateway_words  = toset([for path in local.gateway_paths : split("/", path)[1]])
+  _ui_paths_below = flatten([for word in setintersection(keys(local._page_words), local._gateway_words) : local._page_words[word]])
 
   # Priorities are fixed by kind, so that a longer list never moves another's:
   # a priority in use can not be taken, even for a moment.
   _rules = merge(
     {
       for i, paths in chunklist(local._ui_paths_below, local._paths_per_rule) :
-      format("ui-below-%02d", i) => { target = "ui", priority = 1000 + i, paths = paths }
+      format("ui-below-%02d", i) => { target = "ui", priority = 1000 + i, paths = paths, methods = [] }
     },
     {
       for i, paths in chunklist(local.gateway_paths, local._paths_per_rule) :
-      format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths }
+      format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths, methods = [] }
     },
     {
-      for i, paths in chunklist(local._ui_paths_beside, local._paths_per_rule) :
-      format("ui-%02d", i) => { target = "ui", priority = 3000 + i, paths = paths }
+      for i, paths in chunklist(local._routes.backend.exact, local._paths_per_rule) :
+      format("backend-%02d", i) => { target = "backend", priority = 3000 + i, paths = paths, methods = [] }
     },
+    {
+      for i, paths in chunklist(local.ui_base_paths, local._paths_per_rule) :
+      format("ui-%02d", i) => { target = "ui", priority = 4000 + i, paths = paths, methods = [] }
+    },
+    # A file is only ever fetched, so nothing else is taken from the backend.
+    { ui-files = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] } },
   )
+
+  # Terraform looks at all that a resource repeats over anew for each instance:
+  # a small map spares it the paths.
+  _rule_targets = { for key, rule in local._rules : key => rule.target }
 
   # ALB quotas: 5 condition values and 5 wildcards a rule, 100 rules.
   _paths_per_rule = 5
@@ -136,22 +141,32 @@ resource "aws_lb_listener" "https" {
 }
 
 resource "aws_lb_listener_rule" "this" {
-  for_each = local._rules
+  for_each = local._rule_targets
 
   listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
-  priority     = each.value.priority
+  priority     = local._rules[each.key].priority
   tags         = local.tags
 
   action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.this[each.value.target].arn
+    target_group_arn = aws_lb_target_group.this[each.value].arn
   }
 
   condition {
     path_pattern {
       # "!" is not among the characters a pattern may hold (ELBv2 API, path
       # conditions); "?" stands for one of any kind.
-      values = [for path in each.value.paths : replace(path, "!", "?")]
+      values = [for path in local._rules[each.key].paths : replace(path, "!", "?")]
+    }
+  }
+
+  dynamic "condition" {
+    for_each = length(local._rules[each.key].methods) > 0 ? [local._rules[each.key].methods] : []
+
+    content {
+      http_request_method {
+        values = condition.value
+      }
     }
   }
 }

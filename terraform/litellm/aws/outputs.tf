@@ -12,6 +12,14 @@ output "alb_url" {
   value       = "${local.tls ? "https" : "http"}://${var.alb_domain_name != "" ? var.alb_domain_name : aws_lb.this.dns_name}"
 }
 
+output "routes" {
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  value = {
+    for component in ["gateway", "ui"] :
+    component => flatten([for rule in local._rules : rule.paths if rule.target == component])
+  }
+}
+
 ################################################################################
 # Network
 ################################################################################

@@ -28,11 +28,14 @@ locals {
     ],
   )
 
-  ui_paths = concat(
+  ui_base_paths = concat(
     local._routes.ui.exact,
     [for prefix in local._routes.ui.prefixes : "${prefix}*"],
-    [for file in local._page_files : "/${file}"],
   )
+
+  ui_page_paths = [for file in local._page_files : "/${file}"]
+
+  ui_paths = concat(local.ui_base_paths, local.ui_page_paths)
 
   gateway_paths = distinct(concat(
     local._routes.gateway.exact,

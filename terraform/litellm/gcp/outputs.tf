@@ -16,6 +16,14 @@ output "lb_url" {
   )
 }
 
+output "routes" {
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  value = {
+    for component in ["gateway", "ui"] :
+    component => flatten([for rule in local._path_rules : rule.paths if rule.component == component])
+  }
+}
+
 ################################################################################
 # Network
 ################################################################################

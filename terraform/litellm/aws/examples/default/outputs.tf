@@ -8,6 +8,11 @@ output "alb_url" {
   value       = module.litellm.alb_url
 }
 
+output "routes" {
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  value       = module.litellm.routes
+}
+
 output "vpc_id" {
   description = "VPC of the stack, made or given."
   value       = module.litellm.vpc_id

@@ -12,6 +12,11 @@ output "lb_url" {
   value       = module.litellm.lb_url
 }
 
+output "routes" {
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  value       = module.litellm.routes
+}
+
 ################################################################################
 # Network
 ################################################################################
