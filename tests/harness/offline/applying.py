@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.harness.offline.schema import Block
@@ -16,6 +17,15 @@ from tests.harness.offline.wire import UNKNOWN
 
 # AWS's own documentation uses this account number in its examples.
 ACCOUNT = "123456789012"
+
+
+# What a made-up value must agree with other arguments in, by type and attribute.
+_SHAPED: dict[tuple[str, str], Callable[[dict[str, Any], str], str]] = {
+    ("random_id", "hex"): lambda planned, mark: f"{planned['prefix'] or ''}{mark}",
+    ("google_secret_manager_secret", "id"): lambda planned, _: (
+        f"projects/{planned['project']}/secrets/{planned['secret_id']}"
+    ),
+}
 
 
 def fingerprint(type_name: str, planned: dict[str, Any]) -> str:
@@ -28,8 +38,8 @@ def _string(type_name: str, name: str, mark: str) -> str:
     if name == "arn" or name.endswith("_arn"):
         service = type_name.split("_")[1] if "_" in type_name else type_name
         return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{name.removesuffix('_arn')}/{mark}"
-    if name in ("hex", "b64_std", "b64_url"):
-        return mark
+    if name == "version":
+        return "1"
     if "address" in name or name == "host":
         return "10.0.0.2"
     return f"{name.replace('_', '-')}-{mark}"
@@ -57,7 +67,11 @@ def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str)
     known: dict[str, Any] = {}
     for name, attribute in block.attributes.items():
         value = planned.get(name)
-        known[name] = _fill(type_name, name, attribute.type, value, mark)
+        shaped = _SHAPED.get((type_name, name))
+        if value is UNKNOWN and shaped:
+            known[name] = shaped(planned, mark)
+        else:
+            known[name] = _fill(type_name, name, attribute.type, value, mark)
     for name, nested in block.blocks.items():
         value = planned.get(name)
         if value is UNKNOWN:

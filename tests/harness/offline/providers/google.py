@@ -39,7 +39,7 @@ def _derive_labels(
 
 
 def refine(
-    _type_name: str,
+    type_name: str,
     block: Block,
     config: dict[str, Any],
     planned: dict[str, Any],
@@ -52,11 +52,22 @@ def refine(
     for name in ("project", "region"):
         if name in block.attributes and planned.get(name) is UNKNOWN and settings.get(name):
             planned[name] = settings[name]
+    if type_name == "google_service_account":
+        parts = (planned["account_id"], planned["project"])
+        if all(isinstance(part, str) for part in parts):
+            # Known at plan since google 6.6 (magic-modules#11929).
+            planned["email"] = "{}@{}.iam.gserviceaccount.com".format(*parts)
+            planned["member"] = f"serviceAccount:{planned['email']}"
 
 
 def _applied(type_name: str, config: dict[str, Any], state: dict[str, Any]) -> None:
     if type_name == "google_secret_manager_secret_version" and config.get("secret_data_wo"):
-        _stored[state["secret"]] = config["secret_data_wo"]
+        _stored[_secret_id(state["secret"])] = config["secret_data_wo"]
+
+
+def _secret_id(name: str) -> str:
+    """The bare id of a secret that is named in full or by its id."""
+    return name.rsplit("/", 1)[-1]
 
 
 def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
@@ -65,7 +76,7 @@ def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, An
         **config,
         "enabled": True,
         "name": f"{secret}/versions/{config.get('version') or 'latest'}",
-        "secret_data": _stored.get(secret, ""),
+        "secret_data": _stored.get(_secret_id(secret), ""),
         "version": config.get("version") or "1",
     }
 
