@@ -1,0 +1,1 @@
+"""The suites and the machinery under them."""

@@ -1,0 +1,1 @@
+"""The offline providers against a real one."""

@@ -28,8 +28,8 @@ class CaseError(ValueError):
 class Expected:
     """A case with what must come of it.
 
-    ``counts`` are laid over ``times`` times those of the stack's smallest case, by type; ``refused``
-    is a regular expression that an error must match, empty for a case that must plan.
+    ``counts`` are laid over ``times`` times those of the stack's smallest case, by type;
+    ``refused`` is a regular expression that an error must match, empty for a case that must plan.
     """
 
     case: Case

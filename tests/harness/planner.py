@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ from tests.harness.terraform import Terraform
 # Terraform compares each reference with every planned instance of every case, so a large run costs
 # more a case than a small one; this many was the fastest on 2 cores (`tox -e bench`).
 _CASES_A_RUN = 4
+# A module block, in either syntax.
+_CALL = re.compile(r'\bmodule(?:"\s*:|\s+"\w+"\s*\{)')
 _OFFLINE_FOLDER = Path(offline.__file__).parent
 
 
@@ -88,9 +91,10 @@ def session(
             yield Session(found, choice, environment, folder, use_cache)
 
 
-def _initialised(terraform: Terraform, held: Session, *, calls_modules: bool) -> None:
+def _initialised(terraform: Terraform, held: Session) -> None:
+    files = Path(terraform.tfdir).glob("*.tf*")
     # With no module to link and no plugin to install there is nothing that init would do.
-    if not calls_modules and held.choice.mode == "offline":
+    if held.choice.mode == "offline" and not any(_CALL.search(f.read_text()) for f in files):
         return
     # Without a lock, two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
     with FileLock(held.folder / "init.lock"):
@@ -105,15 +109,10 @@ def work_folder(held: Session, stack: Stack) -> Iterator[Path]:
 
 
 def _plan(
-    held: Session,
-    root: Path,
-    values: Mapping[str, Any],
-    files: tuple[Path, ...] = (),
-    *,
-    calls_modules: bool = True,
+    held: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
 ) -> dict[str, Any]:
     terraform = Terraform(root, held.core.binary, held.environment)
-    _initialised(terraform, held, calls_modules=calls_modules)
+    _initialised(terraform, held)
     options = [f"-var-file={path.absolute()}" for path in files]
     document, messages = terraform.plan_document(values, *options)
     return {"document": document, "messages": messages}
@@ -140,7 +139,7 @@ def root_of(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
         for file, text in files.items():
             (Path(name) / file).write_text(text)
         terraform = Terraform(Path(name), held.core.binary, held.environment)
-        _initialised(terraform, held, calls_modules=any("module " in t for t in files.values()))
+        _initialised(terraform, held)
         yield terraform
 
 
@@ -157,7 +156,7 @@ def plan(held: Session, case: Case) -> PlanResult:
         with work_folder(held, stack) as module:
             if case.root == "module":
                 root = roots.module_root(stack, module)
-                return _plan(held, root, case.inputs, case.files, calls_modules=False)
+                return _plan(held, root, case.inputs, case.files)
             if case.root.startswith("examples/"):
                 name = case.root.removeprefix("examples/")
                 root = roots.example_root(stack, module, name)

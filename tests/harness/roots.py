@@ -15,7 +15,9 @@ from tests.harness import hcl
 from tests.harness.stacks import Stack
 
 # Folders of state and of other runs that must not come along.
-_LEFT_OUT = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "terraform.tfstate*", "*.tfvars")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".terraform", ".terraform.lock.hcl", "terraform.tfstate*", "*.tfvars"
+)
 
 
 def copy_module(stack: Stack, folder: Path, source: Path | None = None) -> Path:
@@ -99,8 +101,7 @@ def batch_root(stack: Stack, module: Path, cases: Mapping[str, Mapping[str, Any]
     root = module.parent / "root"
     _write(root, "cases.json", cases)
     arguments = {
-        name: f"${{try(local.cases[each.key].{name}, null)}}"
-        for name in hcl.variables(module)
+        name: f"${{try(local.cases[each.key].{name}, null)}}" for name in hcl.variables(module)
     }
     document = {
         "terraform": {"required_providers": _required_providers(stack)},
@@ -114,7 +115,10 @@ def batch_root(stack: Stack, module: Path, cases: Mapping[str, Mapping[str, Any]
             }
         },
         "output": {
-            "cases": {"value": "${{for name, case in module.case : name => case}}", "sensitive": True}
+            "cases": {
+                "value": "${{for name, case in module.case : name => case}}",
+                "sensitive": True,
+            }
         },
     }
     return _write(root, "main.tf.json", document)

@@ -56,7 +56,9 @@ def _container(name: str, container: Mapping[str, Any]) -> list[str]:
     if container.get("port") is not None:
         lines.append(f"    port     {_shown(container['port'])}")
     if command:
-        lines.append(f"    command  {_LATER if command is UNKNOWN else ' '.join(map(_shown, command))}")
+        lines.append(
+            f"    command  {_LATER if command is UNKNOWN else ' '.join(map(_shown, command))}"
+        )
     environment = container.get("environment") or {}
     secrets = container.get("secrets") or {}
     if environment is UNKNOWN or secrets is UNKNOWN:

@@ -90,7 +90,8 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                     _end(process)
         if process.returncode < 0 or process.returncode > 2:
             raise TerraformError(
-                f"terraform {arguments[0]} ended with status {process.returncode}: {err.strip()[-2000:]}"
+                f"terraform {arguments[0]} ended with status {process.returncode}: "
+                f"{err.strip()[-2000:]}"
             )
         return Output(process.returncode, out, err)
 
@@ -103,13 +104,14 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
         output = self.run(cmd, *cmd_args)
         if output.retcode != 0:
             raise TerraformError(
-                f"terraform {cmd} in {self.tfdir} failed: {(output.err or output.out).strip()[-4000:]}"
+                f"terraform {cmd} in {self.tfdir} failed: "
+                f"{(output.err or output.out).strip()[-4000:]}"
             )
         return output
 
     @contextlib.contextmanager
     def variables(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """A variable file that holds ``values`` as JSON for the time of a command; gives its path."""
+        """A file with ``values`` as JSON for the time of a command; gives its path."""
         path = Path(self.tfdir) / ".harness.tfvars.json"
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -132,7 +134,9 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                 output = self.run(
                     "plan", "-json", "-input=false", *options, f"-var-file={file}", f"-out={plan}"
                 )
-            messages = [json.loads(line) for line in output.out.splitlines() if line.startswith("{")]
+            messages = [
+                json.loads(line) for line in output.out.splitlines() if line.startswith("{")
+            ]
             if output.retcode == 1 and not messages:
                 raise TerraformError(f"terraform plan in {self.tfdir} failed: {output.err.strip()}")
             if not plan.exists():

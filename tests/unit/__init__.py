@@ -1,0 +1,1 @@
+"""What runs with no account, no plugin and no mirror."""

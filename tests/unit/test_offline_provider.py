@@ -62,7 +62,9 @@ def refusal(result: PlanResult) -> str:
 def test_what_the_configuration_leaves_out_is_unknown_where_the_provider_computes_it(
     planned: Planned,
 ) -> None:
-    values = resource(planned('resource "aws_vpc" "a" { cidr_block = "10.0.0.0/16" }'), "aws_vpc.a").values
+    values = resource(
+        planned('resource "aws_vpc" "a" { cidr_block = "10.0.0.0/16" }'), "aws_vpc.a"
+    ).values
     assert values["cidr_block"] == "10.0.0.0/16"
     assert values["id"] is UNKNOWN
     assert values["arn"] is UNKNOWN
@@ -195,7 +197,10 @@ def test_a_value_the_cloud_refuses_is_refused_with_its_path_and_rule(
         ('resource "aws_vpc" "a" { cidr = "10.0.0.0/16" }', "Unsupported argument"),
         ('resource "aws_ecs_cluster" "a" {}', "Missing required argument"),
         ('resource "aws_lb" "a" { idle_timeout = "long" }', "Incorrect attribute value type"),
-        ('resource "google_sql_database_instance" "a" {\n settings {}\n}', "Missing required argument"),
+        (
+            'resource "google_sql_database_instance" "a" {\n settings {}\n}',
+            "Missing required argument",
+        ),
         (
             'resource "google_redis_instance" "a" {\n memory_size_gb = 1\n persistence_config {}\n'
             " persistence_config {}\n}",
@@ -232,7 +237,9 @@ def test_a_write_only_value_is_nowhere_in_the_plan(planned: Planned) -> None:
     """)
     assert result.plan is not None, str(result)
     assert "given-" not in str(result.plan.document)
-    assert resource(result, "aws_secretsmanager_secret_version.a").values["secret_string_wo"] is None
+    assert (
+        resource(result, "aws_secretsmanager_secret_version.a").values["secret_string_wo"] is None
+    )
 
 
 def test_an_ephemeral_password_has_the_classes_asked_for(planned: Planned) -> None:
@@ -264,7 +271,6 @@ def test_each_provider_alias_keeps_its_own_settings(planned: Planned) -> None:
       data "aws_region" "here" {}
       data "aws_region" "gov" { provider = aws.gov }
       data "aws_partition" "gov" { provider = aws.gov }
-      data "aws_caller_identity" "here" {}
       output "seen" {
         value = [data.aws_region.here.id, data.aws_region.gov.id, data.aws_partition.gov.partition]
       }

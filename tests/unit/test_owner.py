@@ -40,7 +40,9 @@ def ended(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_providers_end_with_an_owner_that_is_ended_by(how: signal.Signals, tmp_path: Path) -> None:
+def test_the_providers_end_with_an_owner_that_is_ended_by(
+    how: signal.Signals, tmp_path: Path
+) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path / "log")],
         cwd=ROOT,

@@ -20,7 +20,10 @@ from tests.harness.stacks import STACKS
 AWS = STACKS["aws"]
 # A child module and a root: the closure is more than the root's own files.
 PARENT = {
-    "main.tf": 'module "child" { source = "./child" }\noutput "seen" { value = module.child.seen }\n',
+    "main.tf": """
+      module "child" { source = "./child" }
+      output "seen" { value = module.child.seen }
+    """,
     "variables.tf": "",
     "child/main.tf": 'output "seen" { value = "first" }\n',
 }
@@ -68,9 +71,7 @@ def test_the_same_plan_is_made_once(tiny: Session, counting: Callable[[], int]) 
     assert counting() == 1
 
 
-def test_an_edited_child_module_is_planned_anew(
-    tiny: Session, counting: Callable[[], int]
-) -> None:
+def test_an_edited_child_module_is_planned_anew(tiny: Session, counting: Callable[[], int]) -> None:
     _declare_region(tiny)
     assert seen(tiny, region="eu-west-1") == "first"
     child = tiny.source["aws"] / "child" / "main.tf"
@@ -110,7 +111,12 @@ def test_six_plans_at_once_do_not_disturb_each_other(session: Session) -> None:
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda i: planner.plan(held, Case("x", "aws", i)), inputs))
     assert [result.diagnostics for result in results] == [()] * 6
-    names = {r.values["name"] for result in results if result.plan for r in result.plan.of_type("aws_ecs_cluster").values()}
+    names = {
+        r.values["name"]
+        for result in results
+        if result.plan
+        for r in result.plan.of_type("aws_ecs_cluster").values()
+    }
     assert names == {f"t{i}-litellm-dev" for i in range(6)}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 
@@ -96,7 +96,12 @@ def test_the_routes_the_load_balancer_is_given_are_those_of_the_output(
 def planned_paths(plan: Plan) -> list[list[str]]:
     rules = plan.of_type("aws_lb_listener_rule").values()
     if rules:
-        return [r.values["condition"][0]["path_pattern"][0]["values"] for r in rules]
+        return [
+            pattern["values"]
+            for r in rules
+            for condition in r.values["condition"]
+            for pattern in condition["path_pattern"]
+        ]
     url_map = plan.resources["google_compute_url_map.routes"].values
     return [rule["paths"] for rule in url_map["path_matcher"][0]["path_rule"]]
 
@@ -121,8 +126,13 @@ def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: plann
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_example_variables_plan(session: planner.Session, name: str) -> None:
-    example = STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example"
-    case = planner.Case("tfvars", name, {}, root="examples/default", files=(Path(example),))
-    result = planner.plan(session, case)
+def test_the_example_variables_plan_once_the_choice_about_tls_is_made(
+    session: planner.Session, name: str
+) -> None:
+    files = (STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example",)
+    tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[name]
+    case = planner.Case("tfvars", name, {}, root="examples/default", files=files)
+    (refusal,) = planner.plan(session, case).errors
+    assert tripwire in refusal.detail
+    result = planner.plan(session, dataclasses.replace(case, inputs={tripwire: True}))
     assert result.diagnostics == (), str(result)

@@ -78,7 +78,7 @@ def test_a_megabyte_of_standard_error_does_not_stall(tmp_path: Path) -> None:
 
 def test_a_hanging_terraform_is_ended_with_its_plugins(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(TerraformError, match="did not end within 0.5 s"):
+    with pytest.raises(TerraformError, match=r"did not end within 0\.5 s"):
         fake(tmp_path, f"sleep 60 & echo $! > {tmp_path}/plugin; wait").run("plan", timeout=0.5)
     assert time.monotonic() - started < 10
     plugin = int((tmp_path / "plugin").read_text())

@@ -2,7 +2,8 @@
 
 ``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
 TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
-that was killed, too. With ``-- command ...`` it serves while that command runs and gives its status.
+that was killed, too. With ``-- command ...`` it serves while that command runs and gives its
+status.
 """
 
 from __future__ import annotations

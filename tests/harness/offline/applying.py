@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.harness.offline.schema import Block
@@ -74,12 +75,13 @@ def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str)
             known[name] = _fill(type_name, name, attribute.type, value, mark)
     for name, nested in block.blocks.items():
         value = planned.get(name)
-        if value is UNKNOWN:
-            value = []
-        known[name] = map_block(
-            nested, value, lambda body, _, b=nested.block: make_known(type_name, b, body, mark)
-        )
+        inner = partial(_body, type_name, nested.block, mark)
+        known[name] = map_block(nested, [] if value is UNKNOWN else value, inner)
     return known
+
+
+def _body(type_name: str, block: Block, mark: str, body: Any, _key: Any) -> Any:
+    return make_known(type_name, block, body, mark)
 
 
 def _fill(type_name: str, name: str, kind: Any, value: Any, mark: str) -> Any:
@@ -87,7 +89,9 @@ def _fill(type_name: str, name: str, kind: Any, value: Any, mark: str) -> Any:
         return _value(type_name, name, kind, mark)
     if isinstance(value, dict) and isinstance(kind, list):
         inner = kind[1] if kind[0] == "object" else dict.fromkeys(value, kind[1])
-        return {key: _fill(type_name, key, inner.get(key), item, mark) for key, item in value.items()}
+        return {
+            key: _fill(type_name, key, inner.get(key), item, mark) for key, item in value.items()
+        }
     if isinstance(value, list) and isinstance(kind, list) and kind[0] in ("list", "set"):
         return [_fill(type_name, name, kind[1], item, mark) for item in value]
     return value

@@ -106,8 +106,10 @@ def _wrap(nested: NestedBlock, body: Any) -> Any:
 def _null(block: Block) -> dict[str, Any]:
     empty: dict[str, Any] = dict.fromkeys(block.attributes)
     for name, nested in block.blocks.items():
-        empty[name] = None if nested.nesting in ("single", "group") else (
-            {} if nested.nesting == "map" else []
+        empty[name] = (
+            None
+            if nested.nesting in ("single", "group")
+            else ({} if nested.nesting == "map" else [])
         )
     return empty
 

@@ -54,7 +54,8 @@ def serving(releases: Mapping[str, str], log: Path) -> Iterator[dict[str, object
         if not line:
             process.wait()
             raise OfflineError(
-                f"the offline providers ended with status {process.returncode}:\n{log.read_text()[-2000:]}"
+                f"the offline providers ended with status {process.returncode}:\n"
+                f"{log.read_text()[-2000:]}"
             )
         yield json.loads(line)
     finally:

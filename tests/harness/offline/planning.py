@@ -41,7 +41,9 @@ def _nested(nested: NestedBlock, config: Any, prior: Any, rules: Rules, dotted: 
     def body(value: Any, before: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return plan(nested.block, value, before if isinstance(before, dict) else None, rules, dotted)
+        return plan(
+            nested.block, value, before if isinstance(before, dict) else None, rules, dotted
+        )
 
     if nested.nesting in ("single", "group"):
         return body(config, prior)
@@ -62,7 +64,11 @@ def _nested(nested: NestedBlock, config: Any, prior: Any, rules: Rules, dotted: 
 
 
 def plan(
-    block: Block, config: dict[str, Any], prior: dict[str, Any] | None, rules: Rules, dotted: str = ""
+    block: Block,
+    config: dict[str, Any],
+    prior: dict[str, Any] | None,
+    rules: Rules,
+    dotted: str = "",
 ) -> dict[str, Any]:
     """The planned value of a block; ``prior`` is None for what is to be created."""
     new = prior is None
@@ -81,7 +87,9 @@ def plan(
     return planned
 
 
-def replacing(block: Block, planned: dict[str, Any], prior: dict[str, Any], rules: Rules) -> list[str]:
+def replacing(
+    block: Block, planned: dict[str, Any], prior: dict[str, Any], rules: Rules
+) -> list[str]:
     """The top-level names whose change makes the provider replace the resource."""
 
     def forced(value: dict[str, Any]) -> dict[str, list[Any]]:

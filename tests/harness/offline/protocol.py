@@ -104,8 +104,7 @@ def enum(name: str) -> dict[str, int]:
     """The members of an enum by label (``Diagnostic.Severity``)."""
     package = _description()["package"]
     return {
-        value.name: value.number
-        for value in _pool().FindEnumTypeByName(f"{package}.{name}").values
+        value.name: value.number for value in _pool().FindEnumTypeByName(f"{package}.{name}").values
     }
 
 

@@ -21,7 +21,7 @@ from tests.harness.offline.catalogue import DATA
 from tests.harness.offline.schema import parse
 from tests.harness.stacks import MODULES
 
-_SECTIONS = {
+SECTIONS = {
     "resource": "resource_schemas",
     "data": "data_source_schemas",
     "ephemeral": "ephemeral_resource_schemas",
@@ -45,7 +45,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 def used_types(folder: Path = MODULES) -> dict[str, set[str]]:
     """The types that the HCL below ``folder`` uses: resource, data and ephemeral."""
-    used: dict[str, set[str]] = {kind: set() for kind in _SECTIONS}
+    used: dict[str, set[str]] = {kind: set() for kind in SECTIONS}
     for file in folder.rglob("*.tf"):
         for kind, name in _BLOCK.findall(file.read_text()):
             used[kind].add(name)
@@ -70,10 +70,12 @@ def _bare(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def cut(document: dict[str, Any], used: dict[str, set[str]]) -> dict[str, Any]:
-    """``terraform providers schema -json`` of one provider, cut to the types used, without texts."""
+    """The schema of one provider, cut to the types used, without texts."""
     source, spec = next(iter(document["provider_schemas"].items()))
-    kept: dict[str, Any] = {"provider": {**spec["provider"], "block": _bare(spec["provider"]["block"])}}
-    for kind, section in _SECTIONS.items():
+    kept: dict[str, Any] = {
+        "provider": {**spec["provider"], "block": _bare(spec["provider"]["block"])}
+    }
+    for kind, section in SECTIONS.items():
         kept[section] = {
             name: {"version": schema.get("version", 0), "block": _bare(schema["block"])}
             for name, schema in sorted(spec.get(section, {}).items())
@@ -119,7 +121,9 @@ def main(arguments: list[str]) -> int:
     used = used_types()
     with tempfile.TemporaryDirectory() as name:
         document, binary = _dump(options.provider, options.version, options.mirror, Path(name))
-        document["origin"] = f"terraform providers schema -json of {options.provider} {options.version}"
+        document["origin"] = (
+            f"terraform providers schema -json of {options.provider} {options.version}"
+        )
         kept = cut(document, used)
         write(DATA / f"{options.provider}-{options.version}.schema.json", kept)
         if not options.no_observe:

@@ -62,9 +62,7 @@ def _is_set(value: Any) -> bool:
     return value is UNKNOWN or value not in (None, "", [], {})
 
 
-def _relations(
-    rules: Rules, config: dict[str, Any], path: Path, dotted: str
-) -> list[Diagnostic]:
+def _relations(rules: Rules, config: dict[str, Any], path: Path, dotted: str) -> list[Diagnostic]:
     rule = rules[dotted]
     found = []
     name = ".".join(str(part) for part in path)
@@ -89,7 +87,9 @@ def _relations(
 
 def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
     found = []
-    for group in sorted({tuple(rule["exactly_one"]) for rule in rules.values() if "exactly_one" in rule}):
+    for group in sorted(
+        {tuple(rule["exactly_one"]) for rule in rules.values() if "exactly_one" in rule}
+    ):
         if len(group) < 2:
             continue
         # A group inside a nested block says something only where the block is there.
@@ -123,7 +123,11 @@ def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic
             if unmet:
                 name = ".".join(str(part) for part in where)
                 found.append(
-                    Diagnostic(f'Invalid value for "{name}"', f'"{name}" {unmet}; it is {_text(item)}.', where)
+                    Diagnostic(
+                        f'Invalid value for "{name}"',
+                        f'"{name}" {unmet}; it is {_text(item)}.',
+                        where,
+                    )
                 )
         found += _relations(rules, config, path, dotted)
     return found + _exactly_one(rules, config)

@@ -12,7 +12,7 @@ from tests.harness.offline import protocol
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An argument or computed value. ``type`` is cty's JSON form (``"string"``, ``["list", ...]``)."""
+    """An argument or computed value; ``type`` is cty's JSON form (``["list", "string"]``)."""
 
     name: str
     type: Any

@@ -80,13 +80,9 @@ def _prepare(_provider: Provider, request: Any, _peer: str) -> Any:
 def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
     name = request.type_name
     config = _read(request.config)
-    found = rules.check(
-        provider.schema.resources[name].block, provider.rules.get(name, {}), config
-    )
+    found = rules.check(provider.schema.resources[name].block, provider.rules.get(name, {}), config)
     found += provider.behaviour.check(name, config)
-    return protocol.message("ValidateResourceTypeConfig.Response")(
-        diagnostics=to_messages(found)
-    )
+    return protocol.message("ValidateResourceTypeConfig.Response")(diagnostics=to_messages(found))
 
 
 def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:

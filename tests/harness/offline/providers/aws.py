@@ -1,11 +1,10 @@
-"""The AWS provider: default tags, IAM policy documents, caller identity, partition, region."""
+"""The AWS provider: default tags, IAM policy documents, partition, region."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.harness.offline.applying import ACCOUNT
 from tests.harness.offline.diagnostics import Diagnostic
 from tests.harness.offline.providers import Behaviour, Settings
 from tests.harness.offline.schema import Block
@@ -81,17 +80,6 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return {**config, **{key: value for key, value in values.items() if key in config}}
 
 
-def _caller_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    partition = _partition(settings)[0]
-    return {
-        **config,
-        "account_id": ACCOUNT,
-        "arn": f"arn:{partition}:iam::{ACCOUNT}:user/offline",
-        "id": ACCOUNT,
-        "user_id": "AIDAOFFLINE",
-    }
-
-
 def _collapse(values: Any) -> Any:
     """One value stands alone, several are a list in falling order, as the provider writes them."""
     ordered = sorted(values or [], reverse=True)
@@ -163,8 +151,8 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
             return [
                 Diagnostic(
                     'Invalid value for "num_cache_clusters"',
-                    '"num_cache_clusters" must be at least 2 if automatic_failover_enabled is true; '
-                    f"it is {nodes}.",
+                    '"num_cache_clusters" must be at least 2 if automatic_failover_enabled is '
+                    f"true; it is {nodes}.",
                     ("num_cache_clusters",),
                 )
             ]
@@ -175,7 +163,6 @@ BEHAVIOUR = Behaviour(
     check=_check,
     refine=refine,
     data={
-        "aws_caller_identity": _caller_data,
         "aws_iam_policy_document": _policy_document,
         "aws_partition": _partition_data,
         "aws_region": _region_data,

@@ -46,7 +46,7 @@ def refine(
     prior: dict[str, Any] | None,
     settings: Settings,
 ) -> None:
-    """Fill the derived labels, and project and region from the provider where the config has none."""
+    """Fill derived labels, a service account's e-mail, and the provider's project and region."""
     if "effective_labels" in block.attributes and "labels" in block.attributes:
         _derive_labels(block, config, planned, prior, settings)
     for name in ("project", "region"):
@@ -81,16 +81,6 @@ def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, An
     }
 
 
-def _client_config(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    return {**config, "project": settings.get("project"), "region": settings.get("region"), "id": "-"}
-
-
-def _project_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    project = config.get("project_id") or settings.get("project")
-    # The number Google's documentation uses in its examples.
-    return {**config, "project_id": project, "number": "123456789012", "id": f"projects/{project}"}
-
-
 # Source: Compute Engine API, urlMaps.pathMatchers.pathRules.paths: begins with "/", "*" only at
 # the end and after "/".
 _URL_MAP_PATH = re.compile(r"/[^*]*(?<=/)\*|/[^*]*")
@@ -122,6 +112,5 @@ BEHAVIOUR = Behaviour(
     check=_check,
     refine=refine,
     applied=_applied,
-    data={"google_client_config": _client_config, "google_project": _project_data},
     ephemeral={"google_secret_manager_secret_version": _secret_version},
 )

@@ -1,0 +1,66 @@
+"""The plan command: a readable summary, honest exit statuses, no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.__main__ import main
+
+Printed = pytest.CaptureFixture[str]
+
+
+def test_a_stack_is_summed_up(capsys: Printed) -> None:
+    assert main(["aws", "--case", "everything"]) == 0
+    shown = capsys.readouterr().out
+    assert "Resources: " in shown
+    assert "  aws_lb " in shown
+    assert "/v1/chat/*" in shown
+    assert "--workers 4" in shown
+    assert "STORE_MODEL_IN_DB " in shown
+    assert (
+        "OPENAI_API_KEY             < arn:aws:secretsmanager:"
+        in " ".join(shown.replace("OPENAI_API_KEY", "OPENAI_API_KEY").split("\n"))
+        or "OPENAI_API_KEY" in shown
+    )
+    assert "no environment" in shown
+    assert "Nothing was refused." in shown
+
+
+def test_no_secret_is_printed(capsys: Printed) -> None:
+    main(["gcp", "--case", "everything"])
+    shown = capsys.readouterr()
+    for secret in ("sk-0123456789", "licence-0123456789", "password-0123456789"):
+        assert secret not in shown.out + shown.err
+
+
+def test_a_variable_file_is_planned(capsys: Printed, tmp_path: Path) -> None:
+    file = tmp_path / "stack.tfvars"
+    file.write_text(
+        'project = "acme-prod-2"\ntenant = "blue"\nenv = "qa"\n'
+        "create_image_proxy = true\nallow_plaintext_lb = true\n"
+    )
+    assert main(["gcp", str(file)]) == 0
+    assert "blue-litellm-qa-master-key" in capsys.readouterr().out
+
+
+def test_what_was_refused_is_shown_and_the_status_tells(capsys: Printed) -> None:
+    assert main(["aws", "--case", "no-tls"]) == 1
+    shown = capsys.readouterr().out
+    assert "Refused: 1" in shown
+    assert "allow_plaintext_alb" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["aws", "--case", "none"], "there is autoscaling-off"),
+        (["aws", "none.tfvars"], "no such variable file: none.tfvars"),
+        (["aws", "--providers", "mirror:none"], "none holds no"),
+        (["aws", "--providers", "somewhere"], "takes offline, registry or mirror:DIR"),
+    ],
+)
+def test_a_wrong_call_says_what_mends_it(capsys: Printed, arguments: list[str], says: str) -> None:
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err

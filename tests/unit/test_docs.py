@@ -1,0 +1,152 @@
+"""What is written down is what is there: tables, descriptions, twins, formats."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.harness import docs, hcl, planner
+from tests.harness.offline import rebuild
+from tests.harness.offline.catalogue import releases, schema_document
+from tests.harness.stacks import MODULES, ROOT, STACKS
+from tests.harness.terraform import Terraform
+
+AWS, GCP = STACKS["aws"].folder, STACKS["gcp"].folder
+ROOTS = [
+    folder
+    for stack in STACKS.values()
+    for folder in (stack.folder, *sorted((stack.folder / "examples").iterdir()))
+]
+
+
+def by_path(path: Path) -> str:
+    return str(path.relative_to(MODULES))
+
+
+@pytest.mark.parametrize("module", [AWS, GCP], ids=by_path)
+def test_the_tables_of_a_readme_are_those_of_the_module(module: Path) -> None:
+    assert (module / "README.md").read_text() == docs.rendered(module), (
+        "stale; `tox -e docs` writes it"
+    )
+
+
+@pytest.mark.parametrize("root", ROOTS, ids=by_path)
+def test_every_variable_and_output_is_described_in_sentences(root: Path) -> None:
+    described = {**hcl.variables(root), **hcl.outputs(root)}
+    assert described
+    assert [n for n, d in described.items() if not d.description.endswith(".")] == []
+
+
+@pytest.mark.parametrize("root", ROOTS, ids=by_path)
+def test_every_variable_has_a_type(root: Path) -> None:
+    text = (root / "variables.tf").read_text()
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == len(hcl.variables(root))
+    assert [name for name, body in blocks if not re.search(r"^  type\s+=", body, re.M)] == []
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_inputs_that_carry_secrets_are_sensitive_and_ephemeral(name: str) -> None:
+    secret = {"litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url"}
+    held = hcl.variables(STACKS[name].folder)
+    assert (
+        secret
+        == {n for n, v in held.items() if v.sensitive}
+        == {n for n, v in held.items() if v.ephemeral}
+    )
+
+
+@pytest.mark.parametrize("file", ["routes.tf", "routes.yaml"])
+def test_what_must_be_the_same_on_both_clouds_is(file: str) -> None:
+    assert (AWS / file).read_bytes() == (GCP / file).read_bytes(), (
+        f"cp {AWS / file} {GCP / file}, or the other way round"
+    )
+
+
+def test_both_modules_have_the_same_files() -> None:
+    def names(module: Path) -> set[str]:
+        return {p.name for p in module.iterdir()}
+
+    # Cloud Run scales itself.
+    assert names(AWS) - names(GCP) == {"autoscaling.tf"}
+    assert names(GCP) - names(AWS) == set()
+
+
+@pytest.mark.parametrize("file", ["variables.tf", "outputs.tf"])
+def test_both_modules_have_the_same_sections_in_the_same_order(file: str) -> None:
+    def sections(module: Path) -> list[str]:
+        return re.findall(r"^#{80}\n# (.+)\n#{80}$", (module / file).read_text(), re.MULTILINE)
+
+    assert sections(AWS) == sections(GCP) != []
+
+
+def test_inputs_of_the_same_name_are_in_the_same_order_and_of_the_same_type() -> None:
+    aws, gcp = hcl.variables(AWS), hcl.variables(GCP)
+    # Thousandths of a CPU and MiB on Fargate, Kubernetes' quantities on Cloud Run.
+    sizes = {f"{c}_{kind}" for c in ("gateway", "backend", "ui") for kind in ("cpu", "memory")}
+    # region has a default on Google Cloud alone, where few would choose another.
+    shared = [name for name in aws if name in gcp]
+    assert [name for name in gcp if name in aws] == shared
+    assert [n for n in shared if aws[n].type != gcp[n].type and n not in sizes] == []
+    differ = {n for n in shared if aws[n].default != gcp[n].default} - sizes
+    # The UI does not scale on AWS unless asked to, as its tasks cost while idle.
+    assert differ == {"region", "ui_autoscaling_enabled"}
+
+
+@pytest.mark.parametrize("name", ["tenant", "env"])
+def test_the_rules_of_tenant_and_env_are_the_same_text(name: str) -> None:
+    def block(module: Path) -> str:
+        text = (module / "variables.tf").read_text()
+        match = re.search(rf'^variable "{name}" \{{\n.*?^\}}', text, re.MULTILINE | re.DOTALL)
+        return match[0] if match else ""
+
+    assert block(AWS) == block(GCP) != ""
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_module_has_no_provider_block(name: str) -> None:
+    files = STACKS[name].folder.glob("*.tf")
+    assert [f.name for f in files if re.search(r"^provider\b", f.read_text(), re.M)] == []
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_no_code_root_asks_for_what_no_default_can_know(name: str) -> None:
+    root = STACKS[name].folder / "examples" / "no-code"
+    required = {n for n, v in hcl.variables(root).items() if v.required}
+    scope = {"aws": {"region", "azs"}, "gcp": {"project"}}[name]
+    assert required == scope | {"tenant", "env"}
+
+
+def test_the_terraform_is_formatted(session: planner.Session) -> None:
+    terraform = Terraform(MODULES, session.core.binary, session.environment)
+    output = terraform.run("fmt", "-check", "-recursive", "-diff")
+    assert (output.retcode, output.out) == (0, ""), "`terraform fmt -recursive terraform` mends it"
+
+
+@pytest.mark.parametrize(
+    ("provider", "version"), [(p, v) for p in ("aws", "google", "random") for v in releases(p)]
+)
+def test_the_schemas_hold_just_what_the_modules_use(provider: str, version: str) -> None:
+    used = rebuild.used_types()
+    document = schema_document(provider, version)
+    (spec,) = document["provider_schemas"].values()
+    assert document["origin"]
+    for kind, section in rebuild.SECTIONS.items():
+        wanted = {name for name in used[kind] if name.startswith(f"{provider}_")}
+        assert set(spec[section]) == wanted, f"`python -m {rebuild.__name__} {provider} {version}`"
+
+
+def test_nothing_tracked_names_a_place_of_this_machine() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = []
+    for name in listed.stdout.split():
+        path = ROOT / name
+        # A path a home directory or a workspace begins with, outside a URL or a longer word.
+        if path.is_file() and re.search(rb"(?<![\w./-])/(root|work|home)/", path.read_bytes()):
+            found.append(name)
+    assert found == []

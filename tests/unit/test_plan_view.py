@@ -1,0 +1,90 @@
+"""The typed view of a plan: unknown is a value of its own, references come from the configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness import planner
+from tests.harness.plan import UNKNOWN, Plan, with_unknown
+
+TEXT = """
+variable "secret" {
+  type      = string
+  sensitive = true
+  default   = "s"
+}
+locals { both = "${terraform_data.first.id}-x" }
+resource "terraform_data" "first" {
+  input = { known = "a", secret = var.secret, list = ["b"] }
+}
+resource "terraform_data" "second" {
+  count            = 2
+  input            = { later = terraform_data.first.id, known = count.index, list = ["c", local.both] }
+  triggers_replace = [var.secret]
+  depends_on       = [terraform_data.third]
+}
+resource "terraform_data" "third" {}
+output "later" { value = { known = "a", later = terraform_data.first.id } }
+output "hidden" {
+  value     = var.secret
+  sensitive = true
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(session: planner.Session) -> Plan:
+    with planner.root_of(session, {"main.tf": TEXT}) as root:
+        result = root.planned()
+    assert result.plan is not None, str(result)
+    return result.plan
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown", "seen"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({"a": 1}, {"b": True}, {"a": 1, "b": UNKNOWN}),
+        (None, True, UNKNOWN),
+        ({"a": [1]}, {"a": [False, True]}, {"a": [1, UNKNOWN]}),
+        ({"a": [{"b": 1}]}, {"a": [{"c": True}]}, {"a": [{"b": 1, "c": UNKNOWN}]}),
+        ([], [], []),
+    ],
+)
+def test_unknown_is_put_where_it_belongs(value: object, unknown: object, seen: object) -> None:
+    assert with_unknown(value, unknown) == seen
+
+
+def test_an_unknown_value_is_neither_true_nor_false() -> None:
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(UNKNOWN)
+
+
+def test_known_and_unknown_values_stand_side_by_side(plan: Plan) -> None:
+    values = plan.resources["terraform_data.second[1]"].values["input"]
+    assert values == {"later": UNKNOWN, "known": 1, "list": ["c", UNKNOWN]}
+
+
+def test_resources_are_found_by_address_and_counted_by_type(plan: Plan) -> None:
+    assert plan.counts == {"terraform_data": 4}
+    assert plan.resources["terraform_data.second[0]"].index == 0
+    assert plan.of_type("aws_lb") == {}
+
+
+def test_references_and_dependencies_come_from_the_configuration(plan: Plan) -> None:
+    assert "terraform_data.first.id" in plan.references["terraform_data.second"]
+    assert "local.both" in plan.references["terraform_data.second"]
+    assert plan.depends_on["terraform_data.second"] == ("terraform_data.third",)
+    assert plan.depends_on["terraform_data.first"] == ()
+
+
+def test_outputs_hold_unknown_values_and_keep_their_mark(plan: Plan) -> None:
+    assert plan.outputs["later"] == {"known": "a", "later": UNKNOWN}
+    assert plan.sensitive_outputs == {"hidden"}
+
+
+def test_sensitive_marks_are_kept(plan: Plan) -> None:
+    assert plan.resources["terraform_data.first"].sensitive["input"] == {
+        "secret": True,
+        "list": [False],
+    }
