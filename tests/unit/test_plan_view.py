@@ -1,4 +1,4 @@
-"""The typed view of a plan: unknown is a value of its own, references come from the configuration."""
+"""The typed view of a plan: unknown is a value of its own, references are the configuration's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ resource "terraform_data" "first" {
 }
 resource "terraform_data" "second" {
   count            = 2
-  input            = { later = terraform_data.first.id, known = count.index, list = ["c", local.both] }
+  input = {
+    later = terraform_data.first.id
+    known = count.index
+    list  = ["c", local.both]
+  }
   triggers_replace = [var.secret]
   depends_on       = [terraform_data.third]
 }
