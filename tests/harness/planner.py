@@ -143,6 +143,27 @@ def root_of(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
         yield terraform
 
 
+@contextlib.contextmanager
+def applied(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
+    """The stack applied offline, in a folder and with a state that go with the block.
+
+    What the clouds would answer is made up, and no migration runs.
+
+    Raises:
+        ValueError: the session uses real plugins, or ``inputs`` let local commands run.
+        TerraformError: the apply fails.
+    """
+    if held.choice.mode != "offline":
+        raise ValueError(f"an apply is for the offline providers, not for {held.choice}")
+    if inputs.get("run_migrations") is not False:
+        raise ValueError("set run_migrations to false: an apply would start the cloud's CLI")
+    with work_folder(held, stack) as module:
+        root = Terraform(roots.module_root(stack, module), held.core.binary, held.environment)
+        with root.variables(inputs) as file:
+            root.apply(tf_var_file=file)
+        yield root
+
+
 def replay_command(case: Case) -> str:
     """The command that plans a named case alone."""
     return f"tox -e plan -- {case.stack} --case {shlex.quote(case.name)}"

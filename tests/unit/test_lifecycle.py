@@ -1,0 +1,208 @@
+"""Both stacks through an offline apply, where everything is known: state, changes, destroy."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import cases, planner
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+from tests.harness.terraform import Terraform
+
+SECRETS = ("sk-0123456789", "licence-0123456789", "password-0123456789")
+# What a generated master key looks like.
+MADE_KEY = re.compile(r"sk-[A-Za-z0-9]{48}")
+SERVICES = ("gateway", "backend", "ui")
+
+
+def inputs_of(name: str, case: str, **more: Any) -> dict[str, Any]:
+    return {**cases.find(name, case).inputs, "run_migrations": False, **more}
+
+
+def planned(root: Terraform, inputs: dict[str, Any], *options: str) -> Plan:
+    result = root.planned(inputs, *options)
+    assert result.plan is not None, str(result)
+    assert result.diagnostics == (), str(result)
+    return result.plan
+
+
+def changes(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {a: r.actions for a, r in plan.resources.items() if r.actions != ("no-op",)}
+
+
+@pytest.fixture(scope="module", params=sorted(STACKS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def root(session: planner.Session, name: str) -> Iterator[Terraform]:
+    with planner.applied(session, STACKS[name], inputs_of(name, "everything")) as held:
+        yield held
+
+
+@pytest.fixture(scope="module")
+def after(root: Terraform, name: str) -> Plan:
+    return planned(root, inputs_of(name, "everything"))
+
+
+def test_the_second_plan_is_empty(after: Plan) -> None:
+    assert changes(after) == {}
+    assert len(after.resources) > 40
+
+
+def test_no_secret_is_in_the_state_or_the_plan(root: Terraform, after: Plan) -> None:
+    state = (Path(root.tfdir) / "terraform.tfstate").read_text()
+    for text in (state, json.dumps(after.document)):
+        assert [secret for secret in SECRETS if secret in text] == []
+        encoded = [base64.b64encode(secret.encode()).decode() for secret in SECRETS]
+        assert [secret for secret in encoded if secret in text] == []
+        assert MADE_KEY.search(text) is None
+
+
+def test_a_generated_key_is_in_neither_state_nor_plan(session: planner.Session, name: str) -> None:
+    inputs = inputs_of(name, "smallest")
+    with planner.applied(session, STACKS[name], inputs) as held:
+        state = (Path(held.tfdir) / "terraform.tfstate").read_text()
+        assert MADE_KEY.search(state) is None
+        assert MADE_KEY.search(json.dumps(planned(held, inputs).document)) is None
+
+
+def given_on_aws(plan: Plan) -> dict[str, dict[str, Any]]:
+    definitions = plan.of_type("aws_ecs_task_definition").values()
+    containers = [json.loads(r.values["container_definitions"])[0] for r in definitions]
+    return {
+        c["name"]: {
+            "environment": {e["name"]: e["value"] for e in c.get("environment", [])},
+            "secrets": {e["name"]: e["valueFrom"] for e in c.get("secrets", [])},
+            "names": [e["name"] for e in [*c.get("environment", []), *c.get("secrets", [])]],
+            "image": c["image"],
+            "command": [*c.get("entryPoint", []), *c.get("command", [])],
+        }
+        for c in containers
+    }
+
+
+def given_on_gcp(plan: Plan) -> dict[str, dict[str, Any]]:
+    found = {}
+    for address, r in plan.resources.items():
+        if r.type not in ("google_cloud_run_v2_service", "google_cloud_run_v2_job"):
+            continue
+        template = r.values["template"][0]
+        container = template.get("containers") or template["template"][0]["containers"]
+        env = container[0]["env"]
+        found[r.index or address.rsplit(".", 1)[1]] = {
+            "environment": {e["name"]: e["value"] for e in env if not e["value_source"]},
+            "secrets": {
+                e["name"]: e["value_source"][0]["secret_key_ref"][0]["secret"]
+                for e in env
+                if e["value_source"]
+            },
+            "names": [e["name"] for e in env],
+            "image": container[0]["image"],
+            "command": [*(container[0]["command"] or []), *(container[0]["args"] or [])],
+        }
+    return found
+
+
+def test_the_containers_are_given_what_the_output_says(after: Plan, name: str) -> None:
+    given = given_on_aws(after) if name == "aws" else given_on_gcp(after)
+    said = after.outputs["containers"]
+    for component in SERVICES:
+        assert given[component]["environment"] == said[component]["environment"]
+        assert sorted(given[component]["secrets"]) == sorted(said[component]["secrets"])
+        assert given[component]["image"] == said[component]["image"]
+        assert given[component]["command"] == (said[component]["command"] or [])
+
+
+def test_no_container_is_given_a_name_twice(after: Plan, name: str) -> None:
+    given = given_on_aws(after) if name == "aws" else given_on_gcp(after)
+    assert len(given) >= 4
+    for container in given.values():
+        assert len(container["names"]) == len(set(container["names"]))
+
+
+def test_each_route_leads_to_its_component(after: Plan, name: str) -> None:
+    targets = after.of_type(
+        "aws_lb_target_group" if name == "aws" else "google_compute_backend_service"
+    )
+    key = "arn" if name == "aws" else "id"
+    component = {r.values[key]: str(r.index) for r in targets.values()}
+    assert len(component) == 3
+    found: dict[str, str] = {}
+    if name == "aws":
+        for rule in after.of_type("aws_lb_listener_rule").values():
+            for condition in rule.values["condition"]:
+                for pattern in condition["path_pattern"]:
+                    target = component[rule.values["action"][0]["target_group_arn"]]
+                    found |= dict.fromkeys(pattern["values"], target)
+    else:
+        for rule in after.resources["google_compute_url_map.routes"].values["path_matcher"][0][
+            "path_rule"
+        ]:
+            found |= dict.fromkeys(rule["paths"], component[rule["service"]])
+    for wanted in ("gateway", "ui"):
+        paths = [
+            p.replace("!", "?") if name == "aws" else p for p in after.outputs["routes"][wanted]
+        ]
+        assert {found[path] for path in paths} == {wanted}
+    assert found.get("/robots.txt", "backend") == "backend"
+
+
+def test_a_changed_configuration_rolls_its_services_in_one_apply(
+    root: Terraform, name: str
+) -> None:
+    changed = inputs_of(name, "everything", proxy_config={"model_list": []})
+    touched = changes(planned(root, changed))
+    rolled = (
+        {'aws_ecs_service.autoscaled["gateway"]', 'aws_ecs_service.autoscaled["backend"]'}
+        if name == "aws"
+        else {
+            'google_cloud_run_v2_service.this["gateway"]',
+            'google_cloud_run_v2_service.this["backend"]',
+        }
+    )
+    assert rolled <= touched.keys()
+    assert not [a for a in touched if '"ui"' in a or "sql" in a or "rds" in a]
+
+
+def test_a_raised_secrets_version_rewrites_the_given_secrets_and_rolls_the_services(
+    root: Terraform, name: str
+) -> None:
+    touched = changes(planned(root, inputs_of(name, "everything", secrets_version=3)))
+    version = (
+        "aws_secretsmanager_secret_version"
+        if name == "aws"
+        else "google_secret_manager_secret_version"
+    )
+    for secret in ("master", "license", "ui"):
+        assert [a for a in touched if a.startswith(version) and secret in a], (secret, touched)
+    assert [a for a in touched if "service" in a and '"gateway"' in a and "version" not in a]
+
+
+def test_destroy_takes_everything(session: planner.Session, name: str) -> None:
+    inputs = inputs_of(name, "smallest")
+    with planner.applied(session, STACKS[name], inputs) as held:
+        going = planned(held, inputs, "-destroy")
+        assert set(changes(going).values()) == {("delete",)}
+        with held.variables(inputs) as file:
+            held.destroy(tf_var_file=file)
+        state = json.loads((Path(held.tfdir) / "terraform.tfstate").read_text())
+        assert state["resources"] == []
+
+
+def test_an_apply_is_refused_where_it_would_start_a_cli(
+    session: planner.Session, name: str
+) -> None:
+    with (
+        pytest.raises(ValueError, match="run_migrations"),
+        planner.applied(session, STACKS[name], STACKS[name].smallest),
+    ):
+        pass
