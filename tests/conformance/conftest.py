@@ -14,7 +14,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     counter = config.stash.get(TALLY, None)
     terminalreporter.section("fidelity of the offline AWS provider")
     if counter is None or not counter["compared"]:
-        terminalreporter.line("not run: no real AWS provider to compare with")
+        terminalreporter.line("not run: no case was planned with a real provider")
         return
     compared, different = counter["compared"], counter["different"]
     terminalreporter.line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.harness import docs, hcl, planner
 from tests.harness.offline import rebuild
-from tests.harness.offline.catalogue import releases, schema_document
+from tests.harness.offline.catalogue import DATA, releases, schema_document
 from tests.harness.stacks import MODULES, ROOT, STACKS
 from tests.harness.terraform import Terraform
 
@@ -137,6 +138,13 @@ def test_the_schemas_hold_just_what_the_modules_use(provider: str, version: str)
     for kind, section in rebuild.SECTIONS.items():
         wanted = {name for name in used[kind] if name.startswith(f"{provider}_")}
         assert set(spec[section]) == wanted, f"`python -m {rebuild.__name__} {provider} {version}`"
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("*.[bl]*.json")), ids=lambda f: f.name)
+def test_the_rules_are_of_types_the_modules_use_and_say_where_they_come_from(file: Path) -> None:
+    document = json.loads(file.read_text())
+    assert document["origin"]
+    assert set(document["types"]) <= rebuild.used_types()["resource"]
 
 
 def test_nothing_tracked_names_a_place_of_this_machine() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ SECTIONS = {
 }
 _BLOCK = re.compile(r'^(resource|data|ephemeral)\s+"(\w+)"', re.MULTILINE)
 # Enough for a plugin to plan without an account.
-_SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "aws": {
         "region": "eu-west-1",
         "access_key": "offline",
@@ -94,33 +95,51 @@ def write(path: Path, document: dict[str, Any]) -> None:
     print(f"wrote {path} ({path.stat().st_size // 1024} KiB)")
 
 
-def _dump(name: str, version: str, mirror: str, folder: Path) -> tuple[dict[str, Any], Path]:
+def dump(name: str, version: str, mirror: str, folder: Path) -> tuple[dict[str, Any], Path]:
+    """The schemas of a real provider, and its plugin.
+
+    Args:
+        name: aws, google or random.
+        version: a release.
+        mirror: a filesystem mirror to take the plugin from; empty takes the registry.
+        folder: an empty one to install into; the plugin is valid as long as it is there.
+
+    Raises:
+        subprocess.CalledProcessError: Terraform found no such release, or it does not start.
+    """
     required = {name: {"source": f"hashicorp/{name}", "version": version}}
     (folder / "main.tf.json").write_text(
         json.dumps({"terraform": {"required_providers": required}})
     )
     found = core.find(folder)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
     command = [found.binary, "init", "-input=false"]
     command += [f"-plugin-dir={Path(mirror).absolute()}"] if mirror else []
-    subprocess.run(command, cwd=folder, check=True, stdout=sys.stderr)
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)
     shown = subprocess.run(
-        [found.binary, "providers", "schema", "-json"], cwd=folder, check=True, capture_output=True
+        [found.binary, "providers", "schema", "-json"],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
     )
-    binaries = list((folder / ".terraform" / "providers").rglob(f"terraform-provider-{name}_*"))
-    return json.loads(shown.stdout), binaries[0].resolve()
+    # HOST/NAMESPACE/NAME/VERSION/PLATFORM; the last is a link where a mirror is used.
+    pattern = f".terraform/providers/*/*/{name}/{version}/*/terraform-provider-{name}_*"
+    binaries = folder.glob(pattern)
+    return json.loads(shown.stdout), next(binaries).resolve()
 
 
 def main(arguments: list[str]) -> int:
     """The command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, prog="rebuild")
-    parser.add_argument("provider", choices=sorted(_SETTINGS))
+    parser.add_argument("provider", choices=sorted(SETTINGS))
     parser.add_argument("version")
     parser.add_argument("--mirror", default="", help="folder of a filesystem mirror")
     parser.add_argument("--no-observe", action="store_true", help="write the schema alone")
     options = parser.parse_args(arguments)
     used = used_types()
     with tempfile.TemporaryDirectory() as name:
-        document, binary = _dump(options.provider, options.version, options.mirror, Path(name))
+        document, binary = dump(options.provider, options.version, options.mirror, Path(name))
         document["origin"] = (
             f"terraform providers schema -json of {options.provider} {options.version}"
         )
@@ -129,7 +148,7 @@ def main(arguments: list[str]) -> int:
         if not options.no_observe:
             schema = parse(kept)
             found = observe.observe(
-                binary, schema, sorted(schema.resources), _SETTINGS[options.provider]
+                binary, schema, sorted(schema.resources), SETTINGS[options.provider]
             )
             origin = f"observed in the plugin of {options.provider} {options.version}"
             write(

@@ -1,0 +1,1165 @@
+"""Failures known of other stacks of this kind: how the modules answer each, and what holds it.
+
+The numbers are those of the project's list of known failures. The table at the top is the one in
+CONTRIBUTING.md; ``python -m tests.unit.test_regressions`` prints it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import cases, hcl, planner, roots
+from tests.harness.plan import UNKNOWN, Plan
+from tests.harness.planner import Case
+from tests.harness.stacks import ROOT, STACKS
+from tests.harness.terraform import Terraform
+
+# Number to what the modules do and what holds it: names of tests in this folder, or
+# "documented: STACK, SECTION, WORDS" for what a section of that module's README says.
+FAILURES: Mapping[str, tuple[str, ...]] = {
+    "F1": (
+        "GCP abandons the database role on destroy: it owns the tables, and goes with its instance",
+        "test_destroy_leaves_the_role_and_the_database_to_their_instance",
+    ),
+    "F1b": (
+        "GCP abandons the database likewise",
+        "test_destroy_leaves_the_role_and_the_database_to_their_instance",
+    ),
+    "F2": (
+        "`deletion_protection = false` on the Cloud Run services and the job, and on all else "
+        "whose protection is not an input",
+        "test_nothing_is_protected_from_destroy_but_what_an_input_protects",
+    ),
+    "F3": (
+        "GCP refuses at plan an image that Cloud Run does not pull, or with a placeholder left in; "
+        "`create_image_proxy` makes a repository it does pull from",
+        "test_cloud_run_is_given_no_image_that_it_does_not_pull",
+    ),
+    "F4": (
+        "The configuration is an object in a bucket; no container has it in its environment",
+        "test_the_configuration_is_in_its_file_and_nowhere_else",
+    ),
+    "F5": (
+        "The environment of a container is one map in layers, of which a later one wins",
+        "test_no_container_has_a_variable_twice",
+        "test_an_extra_variable_replaces_the_default_of_its_name",
+    ),
+    "F6": (
+        "Plain and secret values are entries of that one map, so no name is both",
+        "test_no_container_has_a_variable_twice",
+        "test_a_variable_is_plain_or_secret_as_its_last_layer_says",
+    ),
+    "F7": (
+        "A hash of the configuration is in the environment, so a change rolls the services at once",
+        "test_a_changed_configuration_rolls_the_services_in_the_same_apply",
+    ),
+    "F8": (
+        "Services and jobs depend on the secrets' versions and on the configuration's object",
+        "test_what_starts_waits_for_all_it_needs",
+    ),
+    "F9": (
+        "GCP ignores the disk's size once it is made",
+        "test_a_disk_that_grew_by_itself_is_left_alone",
+    ),
+    "F10": (
+        "A certificate's name has a hash of its domains, and the next is made before the last goes",
+        "test_other_domains_make_another_certificate_before_the_last_one_goes",
+    ),
+    "F11": (
+        "`skip_final_snapshot` and `cloudsql_deletion_protection` are inputs, on the safe side",
+        "test_the_database_is_safe_unless_the_caller_says_otherwise",
+    ),
+    "F12": (
+        "One role or service account a component; the UI's has no permission",
+        "test_the_ui_may_do_nothing",
+    ),
+    "F13": (
+        "Migrations get 4 GiB, the connector its instances, Cloud SQL its edition; sizes that "
+        "Cloud Run, Fargate or Cloud SQL refuse are refused at plan",
+        "test_the_migrations_have_the_memory_they_need",
+        "test_what_google_has_no_good_default_for_is_set",
+        "test_a_size_that_the_cloud_refuses_is_refused_at_plan",
+    ),
+    "F14": (
+        "Nothing a module can do: the README has the project's metadata that the policy asks for",
+        "documented: gcp, Upgrade and destroy, enable-osconfig=TRUE",
+    ),
+    "F15": (
+        "The files of the dashboard's pages go to the UI: on AWS as `/*.txt`, on GCP one by one",
+        "test_the_files_of_the_dashboards_pages_go_to_the_ui",
+    ),
+    "F16": (
+        "`/test` is an exact path of the gateway; what is below it is the backend's",
+        "test_only_test_itself_is_the_gateways",
+    ),
+    "F17": (
+        "`FORWARDED_ALLOW_IPS` lets the servers believe the load balancer about https",
+        "test_the_servers_believe_the_load_balancer_about_https",
+    ),
+    "F18": (
+        "`can()` keeps the mark of a secret off what depends on its being there; preconditions are "
+        "on resources that are always made; outputs of what is not made are null; the examples "
+        "hand on the inputs and outputs",
+        "test_a_secret_hides_nothing_but_itself",
+        "test_a_refusal_does_not_hang_on_what_may_not_be_made",
+        "test_the_outputs_of_what_is_not_made_are_null",
+        "test_the_default_example_takes_every_input_that_both_stacks_have_in_common",
+        "test_the_default_example_hands_on_every_output",
+    ),
+    "F19": (
+        "A permission for each component and variable, so one name may stand for two secrets",
+        "test_two_components_may_have_two_secrets_under_one_name",
+    ),
+    "F20": (
+        "Keys are static, and where a count hangs on a value there is a switch for one known late; "
+        "the README has the rest",
+        "test_values_known_only_after_apply_do_not_stop_the_plan",
+        "documented: aws, Upgrade and destroy, A value known only after apply decides a count",
+        "documented: gcp, Upgrade and destroy, A value known only after apply decides a count",
+    ),
+    "F21": (
+        "The last snapshot's name has a random end, drawn anew with the cluster",
+        "test_each_cluster_has_a_last_snapshot_of_its_own",
+    ),
+    "F22": (
+        "The module's own file has a bucket of its own, which never holds a destroy back",
+        "test_the_modules_own_file_holds_no_bucket_back",
+    ),
+    "F23": (
+        "Names too long are cut and end in a hash; tenants that a cloud reserves are refused",
+        "test_every_name_is_one_the_cloud_takes",
+        "test_two_stacks_have_no_name_in_common",
+        "test_a_tenant_that_no_resource_could_be_named_after_is_refused",
+    ),
+    "F24": (
+        "GCP abandons the peering, takes over one that is left, and gives each Cloud SQL instance "
+        "a new name; the README says how to remove a peering that holds a network",
+        "test_private_services_access_does_not_stop_a_destroy_or_the_next_apply",
+        "documented: gcp, Upgrade and destroy, gcloud compute networks peerings delete",
+    ),
+    "F25": (
+        "A path pattern is an exact path or ends in `/*`, and is there once",
+        "test_a_path_rule_is_of_the_form_that_a_url_map_takes",
+    ),
+    "F26": (
+        "One list of the gateway's paths for both clouds, each with all below it and no longer "
+        "word; `extra_gateway_paths` adds to it",
+        "test_the_gateways_paths_reach_the_gateway",
+    ),
+    "F27": (
+        "Without autoscaling the number of tasks is the plan's",
+        "test_the_number_of_tasks_is_the_plans_without_autoscaling",
+    ),
+    "F28": (
+        "AWS refuses a provider in another region; on GCP every resource takes project and region "
+        "from the inputs",
+        "test_a_provider_set_to_another_place_does_not_split_the_stack",
+    ),
+    "F29": (
+        "ARNs have the partition of the caller",
+        "test_every_arn_has_the_partition_of_the_caller",
+    ),
+    "F30": (
+        "Names are quoted in SQL, and admitted from a-z, 0-9 and `_` only",
+        "test_names_in_sql_are_quoted",
+        "test_a_name_that_would_need_care_in_sql_is_refused",
+    ),
+    "F31": (
+        "Services and jobs depend on permissions, on the way out and on each other's work",
+        "test_what_starts_waits_for_all_it_needs",
+    ),
+    "F32": (
+        "A target group's successor is made first, under another name",
+        "test_a_target_group_that_must_go_has_a_successor_of_another_name",
+    ),
+    "F33": (
+        "Every ARN is cut to its first seven parts for IAM, and given in full to ECS",
+        "test_a_json_key_after_an_arn_is_for_ecs_and_not_for_iam",
+    ),
+    "F34": (
+        "`request_timeout_seconds`, an hour by default",
+        "test_a_stream_may_last_an_hour",
+    ),
+    "F35": (
+        "`proxy_config` may be null, empty or of any shape",
+        "test_a_configuration_of_any_shape_plans",
+    ),
+    "F36": (
+        "The URL is the certificate's host: `alb_domain_name` on AWS, the first domain on GCP",
+        "test_the_url_has_the_host_of_the_certificate",
+        "documented: aws, TLS, so that `alb_url` is right",
+    ),
+    "F37": (
+        "`secrets_version` is in the environment: raised, it writes the secrets and rolls the "
+        "services",
+        "test_a_raised_secrets_version_writes_the_secrets_and_rolls_the_services",
+    ),
+}
+
+_DOCUMENTED = "documented: "
+_CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+_BEGIN, _END = "<!-- BEGIN_FAILURES -->", "<!-- END_FAILURES -->"
+
+
+def rendered() -> str:
+    """The table as CONTRIBUTING.md has it between its marks."""
+    lines = ["| Failure | What the modules do | What holds it |", "|---|---|---|"]
+    for number, (does, *holders) in FAILURES.items():
+        shown = []
+        for holder in holders:
+            if holder.startswith(_DOCUMENTED):
+                stack, section, _ = holder.removeprefix(_DOCUMENTED).split(", ", 2)
+                shown.append(f"README of {stack}, {section}")
+            else:
+                shown.append(f"`{holder}`")
+        lines.append(f"| {number} | {does} | {'<br>'.join(shown)} |")
+    return "\n".join(lines)
+
+
+CASES = {(e.case.stack, e.case.name): e.case for e in cases.load()}
+BOTH = pytest.mark.parametrize("stack", ["aws", "gcp"])
+SERVERS = ("gateway", "backend")
+
+
+def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) -> planner.PlanResult:
+    """What a case of cases.yaml gives, or one like it with other inputs."""
+    case = CASES[stack, name]
+    if inputs:
+        # The name is no part of what the cache goes by.
+        case = dataclasses.replace(case, inputs={**case.inputs, **inputs})
+    return planner.plan(session, case)
+
+
+def planned(session: planner.Session, stack: str, name: str, **inputs: Any) -> Plan:
+    result = result_of(session, stack, name, **inputs)
+    assert result.plan is not None, str(result)
+    assert result.diagnostics == (), str(result)
+    return result.plan
+
+
+def called(session: planner.Session, stack: str, extra: Mapping[str, Any], **meta: Any) -> Plan:
+    """The plan of the module when a root calls it."""
+    inputs = {name: value for name, value in {**STACKS[stack].smallest, **meta}.items()}
+    result = planner.plan(session, Case("called", stack, inputs, root="call", extra=extra))
+    assert result.plan is not None, str(result)
+    assert result.diagnostics == (), str(result)
+    return result.plan.within("module.litellm")
+
+
+def refusal(session: planner.Session, stack: str, name: str, **inputs: Any) -> str:
+    result = result_of(session, stack, name, **inputs)
+    assert result.errors, f"{inputs} planned"
+    return " ".join(str(error) for error in result.errors)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A stack that is there, with made-up values, and what a change of its inputs would do."""
+
+    terraform: Terraform
+    inputs: Mapping[str, Any]
+
+    def change(self, **inputs: Any) -> Plan:
+        result = self.terraform.planned({**self.inputs, **inputs}, "-refresh=false")
+        assert result.plan is not None, str(result)
+        assert result.diagnostics == (), str(result)
+        return result.plan
+
+    @cached_property
+    def steady(self) -> Plan:
+        """The plan without a change: every value is known in it."""
+        return self.change()
+
+    @property
+    def state(self) -> Path:
+        return Path(self.terraform.tfdir) / "terraform.tfstate"
+
+
+def apply(session: planner.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
+    if session.choice.mode != "offline":
+        pytest.skip("an apply needs the offline providers")
+    values = {**CASES[stack, "everything"].inputs, "run_migrations": False, **inputs}
+    with planner.work_folder(session, STACKS[stack]) as module:
+        root = roots.module_root(STACKS[stack], module)
+        terraform = Terraform(root, session.core.binary, session.environment)
+        with terraform.variables(values) as file:
+            terraform.execute_command("apply", "-auto-approve", "-input=false", f"-var-file={file}")
+        yield Applied(terraform, values)
+
+
+@pytest.fixture(scope="module")
+def aws(session: planner.Session) -> Iterator[Applied]:
+    yield from apply(session, "aws", skip_final_snapshot=False, s3_force_destroy=False)
+
+
+@pytest.fixture(scope="module")
+def gcp(session: planner.Session) -> Iterator[Applied]:
+    yield from apply(session, "gcp", gcs_force_destroy=False)
+
+
+@pytest.fixture(params=["aws", "gcp"])
+def applied(request: pytest.FixtureRequest) -> tuple[str, Applied]:
+    return request.param, request.getfixturevalue(request.param)
+
+
+def tasks(plan: Plan) -> Mapping[str, str]:
+    """The address of what holds each container's definition."""
+    found = {}
+    for address, resource in plan.resources.items():
+        if resource.type in ("aws_ecs_task_definition", "google_cloud_run_v2_service"):
+            found[str(resource.index)] = address
+        if resource.type == "google_cloud_run_v2_job":
+            found[resource.name] = address
+    return found
+
+
+def services(plan: Plan) -> Mapping[str, str]:
+    """The address of each service."""
+    kinds = ("aws_ecs_service", "google_cloud_run_v2_service")
+    return {str(r.index): a for a, r in plan.resources.items() if r.type in kinds}
+
+
+def environment(plan: Plan, component: str) -> list[tuple[str, str | None, str | None]]:
+    """The variables a container is given, as name, plain value and secret; a name twice is twice."""
+    values = plan.resources[tasks(plan)[component]].values
+    if "container_definitions" in values:
+        (container,) = json.loads(values["container_definitions"])
+        plain = [(e["name"], e["value"], None) for e in container["environment"]]
+        return plain + [(e["name"], None, e["valueFrom"]) for e in container["secrets"]]
+    template = values["template"][0]
+    (container,) = template.get("containers") or template["template"][0]["containers"]
+    return [
+        (e["name"], e["value"], (e["value_source"] or [{}])[0].get("secret_key_ref"))
+        for e in container["env"]
+    ]
+
+
+def variables(plan: Plan, component: str) -> dict[str, str | None]:
+    return {name: plain for name, plain, _ in environment(plan, component)}
+
+
+# ---- The table ----
+
+
+def test_every_known_failure_is_answered() -> None:
+    numbers = [f"F{n}" for n in range(1, 38)]
+    assert list(FAILURES) == ["F1", "F1b", *numbers[1:]]
+    assert {number for number, answer in FAILURES.items() if len(answer) < 2} == set()
+
+
+def test_each_test_that_the_table_names_is_there() -> None:
+    here = {
+        name
+        for file in Path(__file__).parent.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    named = {
+        holder
+        for _, *holders in FAILURES.values()
+        for holder in holders
+        if not holder.startswith(_DOCUMENTED)
+    }
+    assert named - here == set()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        holder.removeprefix(_DOCUMENTED)
+        for _, *holders in FAILURES.values()
+        for holder in holders
+        if holder.startswith(_DOCUMENTED)
+    ],
+)
+def test_each_section_that_the_table_names_says_it(place: str) -> None:
+    stack, section, words = place.split(", ", 2)
+    readme = (STACKS[stack].folder / "README.md").read_text()
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL))
+    assert words in " ".join(sections[section].split())
+
+
+def test_contributing_has_this_table() -> None:
+    text = _CONTRIBUTING.read_text() if _CONTRIBUTING.exists() else ""
+    held = text.partition(_BEGIN)[2].partition(_END)[0].strip()
+    assert held == rendered(), (
+        f"the table in CONTRIBUTING.md, between {_BEGIN} and {_END}, is another one; "
+        "`python -m tests.unit.test_regressions` shows what it must be"
+    )
+
+
+# ---- Destroy ----
+
+
+def test_destroy_leaves_the_role_and_the_database_to_their_instance(
+    session: planner.Session,
+) -> None:
+    plan = planned(session, "gcp", "smallest")
+    for type_name in ("google_sql_user", "google_sql_database"):
+        (resource,) = plan.of_type(type_name).values()
+        assert resource.values["deletion_policy"] == "ABANDON", resource.address
+
+
+def test_nothing_is_protected_from_destroy_but_what_an_input_protects(
+    session: planner.Session, newest_session: planner.Session
+) -> None:
+    # Left out, it is on where the provider has the attribute, and the newest has it on more types.
+    for held in (session, newest_session):
+        for stack in STACKS:
+            resources = planned(held, stack, "everything").resources
+            for address, resource in resources.items():
+                assert resource.values.get("deletion_protection") in (None, False), address
+                assert resource.values.get("enable_deletion_protection") in (None, False), address
+    guarded = planned(session, "gcp", "smallest").resources.values()
+    on = {r.type for r in guarded if r.values.get("deletion_protection")}
+    assert on == {"google_sql_database_instance"}
+
+
+def test_a_disk_that_grew_by_itself_is_left_alone(gcp: Applied) -> None:
+    before = gcp.state.read_text()
+    document = json.loads(before)
+    grown = []
+    for resource in document["resources"]:
+        if resource["type"] == "google_sql_database_instance":
+            for instance in resource["instances"]:
+                instance["attributes"]["settings"][0]["disk_size"] = 40
+                grown.append(f"{resource['type']}.{resource['name']}[{instance['index_key']}]")
+    gcp.state.write_text(json.dumps(document))
+    try:
+        plan = gcp.change()
+    finally:
+        gcp.state.write_text(before)
+    assert len(grown) == 2
+    assert {plan.resources[address].actions for address in grown} == {("no-op",)}
+
+
+def test_other_domains_make_another_certificate_before_the_last_one_goes(gcp: Applied) -> None:
+    plan = gcp.change(lb_domains=["llm.example.com", "llm.example.org"])
+    (certificate,) = plan.of_type("google_compute_managed_ssl_certificate").values()
+    assert certificate.actions == ("create", "delete")
+    assert certificate.values["name"] != certificate.before["name"]
+    (proxy,) = plan.of_type("google_compute_target_https_proxy").values()
+    assert proxy.actions == ("update",)
+
+
+def test_the_database_is_safe_unless_the_caller_says_otherwise(session: planner.Session) -> None:
+    def protection(case: str) -> tuple[set[Any], set[Any], set[Any]]:
+        aws = planned(session, "aws", case).of_type("aws_rds_cluster").values()
+        gcp = planned(session, "gcp", case).of_type("google_sql_database_instance").values()
+        return (
+            {cluster.values["skip_final_snapshot"] for cluster in aws},
+            {cluster.values["final_snapshot_identifier"] for cluster in aws},
+            {instance.values["deletion_protection"] for instance in gcp},
+        )
+
+    assert protection("smallest") == ({False}, {UNKNOWN}, {True})
+    assert protection("everything") == ({True}, {None}, {False})
+
+
+def test_each_cluster_has_a_last_snapshot_of_its_own(aws: Applied) -> None:
+    (cluster,) = aws.steady.of_type("aws_rds_cluster").values()
+    (end,) = (r for r in aws.steady.of_type("random_id").values() if r.name == "final_snapshot")
+    assert cluster.values["final_snapshot_identifier"] == end.values["hex"]
+    for changed in ({"db_master_username": "admin2"}, {"db_name": "other"}, {"tenant": "other"}):
+        replaced = aws.change(**changed).resources
+        assert "create" in replaced[cluster.address].actions, changed
+        assert replaced[cluster.address].values["final_snapshot_identifier"] is UNKNOWN, changed
+
+
+def test_the_modules_own_file_holds_no_bucket_back(applied: tuple[str, Applied]) -> None:
+    stack, held = applied
+    kind = {"aws": "aws_s3_bucket", "gcp": "google_storage_bucket"}[stack]
+    name = {"aws": "bucket", "gcp": "name"}[stack]
+    data, config = (
+        next(r.values for r in held.steady.of_type(kind).values() if part in (r.index, r.name))
+        for part in ("data", "config")
+    )
+    (file,) = (
+        held.steady.of_type(f"{kind}_object").values()
+        or held.steady.of_type("aws_s3_object").values()
+    )
+    assert file.values["bucket"] in (config["id"], config[name])
+    assert (data["force_destroy"], config["force_destroy"]) == (False, True)
+
+
+def test_private_services_access_does_not_stop_a_destroy_or_the_next_apply(
+    session: planner.Session, gcp: Applied
+) -> None:
+    plan = planned(session, "gcp", "smallest")
+    (connection,) = plan.of_type("google_service_networking_connection").values()
+    assert connection.values["deletion_policy"] == "ABANDON"
+    assert connection.values["update_on_creation_fail"] is True
+    for instance in plan.of_type("google_sql_database_instance").values():
+        # A name known before apply would be the same one each time.
+        assert instance.values["name"] is UNKNOWN, instance.address
+
+
+def test_a_target_group_that_must_go_has_a_successor_of_another_name(aws: Applied) -> None:
+    groups = aws.change(vpc_cidr="10.50.0.0/16").of_type("aws_lb_target_group").values()
+    assert {group.actions for group in groups} == {("create", "delete")}
+    assert [group for group in groups if group.values["name"] == group.before["name"]] == []
+
+
+# ---- Images and sizes ----
+
+
+def test_cloud_run_is_given_no_image_that_it_does_not_pull(session: planner.Session) -> None:
+    pulled = re.compile(r"([a-z0-9-]+-)?docker\.pkg\.dev/|([a-z0-9-]+\.)?gcr\.io/|docker\.io/")
+    for case in ("smallest", "mirrored-images"):
+        containers = planned(session, "gcp", case).outputs["containers"]
+        images = [container["image"] for container in containers.values()]
+        assert [image for image in images if not pulled.match(image)] == []
+        assert len(images) == 4
+    for image in ("ghcr.io/berriai/litellm-ui:v1", "quay.io/a/ui:v1", "litellm-ui", "xgcr.io/a"):
+        said = refusal(session, "gcp", "mirrored-images", ui_image=image)
+        assert image in said.replace("\n", " ")
+    assert "PROJECT_ID" in refusal(session, "gcp", "placeholder-in-image")
+
+
+def test_the_migrations_have_the_memory_they_need(session: planner.Session) -> None:
+    aws = planned(session, "aws", "smallest")
+    job = aws.resources['aws_ecs_task_definition.job["migrations"]']
+    assert int(job.values["memory"]) >= 4096
+    gcp = planned(session, "gcp", "smallest")
+    (run,) = gcp.of_type("google_cloud_run_v2_job").values()
+    (container,) = run.values["template"][0]["template"][0]["containers"]
+    assert container["resources"][0]["limits"]["memory"] == "4Gi"
+
+
+def test_what_google_has_no_good_default_for_is_set(session: planner.Session) -> None:
+    plan = planned(session, "gcp", "smallest")
+    (connector,) = plan.of_type("google_vpc_access_connector").values()
+    assert (connector.values["min_instances"], connector.values["max_instances"]) == (2, 3)
+    for instance in plan.of_type("google_sql_database_instance").values():
+        assert instance.values["settings"][0]["edition"] == "ENTERPRISE"
+
+
+@pytest.mark.parametrize(
+    ("stack", "inputs", "named"),
+    [
+        ("gcp", {"gateway_cpu": "500m"}, "gateway_max_instance_request_concurrency"),
+        ("gcp", {"backend_memory": "256Mi"}, "backend_memory"),
+        ("gcp", {"gateway_cpu": "4", "gateway_memory": "1Gi"}, "gateway_memory"),
+        ("gcp", {"db_edition": "ENTERPRISE_PLUS"}, "db_tier"),
+        ("aws", {"gateway_cpu": 256, "gateway_memory": 4096}, "gateway_memory"),
+    ],
+)
+def test_a_size_that_the_cloud_refuses_is_refused_at_plan(
+    session: planner.Session, stack: str, inputs: dict[str, Any], named: str
+) -> None:
+    assert f"{named} must" in refusal(session, stack, "smallest", **inputs)
+
+
+# ---- Environment and configuration ----
+
+
+def test_the_configuration_is_in_its_file_and_nowhere_else(applied: tuple[str, Applied]) -> None:
+    _, held = applied
+    marker = "store_prompts_in_spend_logs"
+    assert marker in held.inputs["proxy_config"]["general_settings"]
+    holders = {
+        resource.type
+        for resource in held.steady.resources.values()
+        if marker in json.dumps(resource.values, default=str)
+    }
+    assert holders in ({"aws_s3_object"}, {"google_storage_bucket_object"})
+
+
+def test_no_container_has_a_variable_twice(applied: tuple[str, Applied]) -> None:
+    stack, held = applied
+    secret = {"aws": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "gcp": "a"}[stack]
+    defaults = {name for name, _, _ in environment(held.steady, "backend")}
+    assert {"STORE_MODEL_IN_DB", "OTEL_HEADERS", "LITELLM_MASTER_KEY"} <= defaults
+    # Every default both as an extra variable and, every second of them, as an extra secret.
+    changed = held.change(
+        backend_extra_env=dict.fromkeys(sorted(defaults), "x"),
+        backend_extra_secrets=dict.fromkeys(sorted(defaults)[::2], secret),
+    )
+    for plan in (held.steady, changed):
+        for component in tasks(plan):
+            names = [name for name, _, _ in environment(plan, component)]
+            assert sorted(names) == sorted(set(names)), component
+
+
+def test_an_extra_variable_replaces_the_default_of_its_name(applied: tuple[str, Applied]) -> None:
+    _, held = applied
+    gateway, backend = (variables(held.steady, component) for component in SERVERS)
+    assert backend["STORE_MODEL_IN_DB"] == "false"
+    assert (gateway["OTEL_EXPORTER"], backend["OTEL_EXPORTER"]) == ("console", "otlp_grpc")
+
+
+def test_a_variable_is_plain_or_secret_as_its_last_layer_says(
+    applied: tuple[str, Applied],
+) -> None:
+    stack, held = applied
+    secret = {"aws": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "gcp": "a"}[stack]
+    plan = held.change(
+        gateway_extra_env={"OTEL_HEADERS": "a=b", "LITELLM_LICENSE": "c", "BOTH": "d"},
+        gateway_extra_secrets={"DATABASE_HOST": secret, "BOTH": secret},
+    )
+    found = {name: plain for name, plain, _ in environment(plan, "gateway")}
+    assert (found["OTEL_HEADERS"], found["LITELLM_LICENSE"]) == ("a=b", "c")
+    secrets = {name for name, _, reference in environment(plan, "gateway") if reference}
+    assert {"DATABASE_HOST", "BOTH", "LITELLM_MASTER_KEY"} <= secrets
+
+
+def test_the_servers_believe_the_load_balancer_about_https(applied: tuple[str, Applied]) -> None:
+    _, held = applied
+    assert {variables(held.steady, c)["FORWARDED_ALLOW_IPS"] for c in SERVERS} == {"*"}
+
+
+def rolled(plan: Plan) -> set[str]:
+    """The services that get new tasks or a new revision."""
+    return {name for name, at in services(plan).items() if plan.resources[at].actions != ("no-op",)}
+
+
+def test_a_changed_configuration_rolls_the_services_in_the_same_apply(
+    applied: tuple[str, Applied],
+) -> None:
+    _, held = applied
+    assert rolled(held.steady) == set()
+    plan = held.change(proxy_config={"model_list": []})
+    assert rolled(plan) == set(SERVERS)
+    assert {plan.resources[tasks(plan)[c]].actions for c in SERVERS} != {("no-op",)}
+
+
+def test_a_raised_secrets_version_writes_the_secrets_and_rolls_the_services(
+    applied: tuple[str, Applied],
+) -> None:
+    _, held = applied
+    plan = held.change(secrets_version=held.inputs["secrets_version"] + 1)
+    assert rolled(plan) == set(SERVERS)
+    kinds = ("aws_secretsmanager_secret_version", "google_secret_manager_secret_version")
+    written = [r for r in plan.resources.values() if r.type in kinds]
+    assert len(written) >= 3
+    assert {r.address for r in written if r.actions == ("no-op",)} == set()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "config",
+    [None, {}, {"a": [{"b": 1}, {"c": "x", "d": [1, "a", True, None]}], "e": None}],
+    ids=["null", "empty", "mixed"],
+)
+def test_a_configuration_of_any_shape_plans(
+    session: planner.Session, stack: str, config: Any
+) -> None:
+    containers = planned(session, stack, "smallest", proxy_config=config).outputs["containers"]
+    assert ("PROXY_CONFIG_HASH" in containers["gateway"]["environment"]) is bool(config)
+
+
+# ---- Permissions and secrets ----
+
+
+def test_the_ui_may_do_nothing(applied: tuple[str, Applied]) -> None:
+    stack, held = applied
+    resources = held.steady.resources
+    assert environment(held.steady, "ui") == []
+    if stack == "aws":
+        roles = {(r.name, r.index): r.values for r in held.steady.of_type("aws_iam_role").values()}
+        task = {
+            a: r.values["task_role_arn"]
+            for a, r in resources.items()
+            if "task_role_arn" in r.values
+        }
+        own = roles["task", "ui"]
+        assert [a for a, arn in task.items() if arn == own["arn"]] == [tasks(held.steady)["ui"]]
+        granted = [
+            (r.type, r.values["role"])
+            for r in resources.values()
+            if r.type.startswith("aws_iam_role_policy")
+        ]
+        assert [r for r in granted if r[1] == own["name"]] == []
+        # ECS itself, to start the task, gets what any task needs and no secret.
+        execution = [kind for kind, role in granted if role == roles["execution", "ui"]["name"]]
+        assert execution == ["aws_iam_role_policy_attachment"]
+    else:
+        account = resources['google_service_account.this["ui"]'].values
+        users = [
+            a
+            for a, r in held.steady.of_type("google_cloud_run_v2_service").items()
+            if r.values["template"][0]["service_account"] == account["email"]
+        ]
+        assert users == [tasks(held.steady)["ui"]]
+        members = {r.values["member"] for r in resources.values() if "member" in r.values}
+        own = {account["member"], f"serviceAccount:{account['email']}"}
+        assert len(members) >= 3
+        assert members & own == set()
+
+
+def statements(plan: Plan, policy: str) -> list[str]:
+    """The resources that a planned policy names."""
+    document = json.loads(plan.resources[policy].values["policy"])
+    found = []
+    for statement in document["Statement"]:
+        named = statement["Resource"]
+        found += [named] if isinstance(named, str) else named
+    return found
+
+
+def test_a_json_key_after_an_arn_is_for_ecs_and_not_for_iam(aws: Applied) -> None:
+    given = aws.inputs["otel_headers_secret_arn"]
+    assert len(given.split(":")) == 10
+    for component in SERVERS:
+        named = statements(aws.steady, f'aws_iam_role_policy.secrets["{component}"]')
+        assert ":".join(given.split(":")[:7]) in named
+        assert [arn for arn in named if len(arn.split(":")) > 7] == []
+        assert given in {secret for _, _, secret in environment(aws.steady, component)}
+
+
+def test_two_components_may_have_two_secrets_under_one_name(aws: Applied, gcp: Applied) -> None:
+    for component, secret in (("gateway", "openai"), ("backend", "other")):
+        arns = statements(aws.steady, f'aws_iam_role_policy.secrets["{component}"]')
+        assert {arn for arn in arns if re.search(":secret:(openai|other)-", arn)} == {
+            f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{secret}-AbCdEf"
+        }
+        member = gcp.steady.resources[f'google_service_account.this["{component}"]'].values[
+            "member"
+        ]
+        granted = {
+            r.values["secret_id"]
+            for r in gcp.steady.of_type("google_secret_manager_secret_iam_member").values()
+            if r.values["member"] == member
+        }
+        assert granted & {"openai", "other"} == {secret}
+
+
+@BOTH
+def test_a_secret_hides_nothing_but_itself(session: planner.Session, stack: str) -> None:
+    plan = planned(session, stack, "credentials")
+
+    def hidden(mark: Any) -> bool:
+        parts = mark.values() if isinstance(mark, dict) else mark if isinstance(mark, list) else []
+        return mark is True or any(hidden(part) for part in parts)
+
+    held = {*tasks(plan).values(), *services(plan).values()}
+    assert {address for address in held if hidden(plan.resources[address].sensitive)} == set()
+
+
+# ---- Order ----
+
+# What must be there, and in force, before the first one starts.
+_AWS_WAY_OUT = {
+    "aws_iam_role_policy.secrets",
+    "aws_iam_role_policy_attachment.execution",
+    "aws_nat_gateway.this",
+    "aws_route.private",
+    "aws_route_table_association.private",
+    "aws_vpc_security_group_egress_rule.this",
+    "aws_vpc_security_group_ingress_rule.this",
+    "aws_rds_cluster_instance.writer",
+}
+_AWS_SERVICE = _AWS_WAY_OUT | {
+    "aws_iam_role_policy.task",
+    "aws_s3_object.proxy_config",
+    "aws_secretsmanager_secret_version.this",
+    "terraform_data.migrations",
+}
+_GCP_JOB = {
+    "google_secret_manager_secret_iam_member.this",
+    "google_secret_manager_secret_version.this",
+    "google_sql_database.this",
+    "google_sql_user.app",
+}
+
+
+@pytest.mark.parametrize(
+    ("stack", "address", "needs"),
+    [
+        ("aws", "aws_ecs_service.autoscaled", _AWS_SERVICE),
+        ("aws", "aws_ecs_service.fixed", _AWS_SERVICE),
+        ("aws", "terraform_data.bootstrap", _AWS_WAY_OUT),
+        (
+            "aws",
+            "terraform_data.migrations",
+            _AWS_WAY_OUT
+            | {
+                "aws_iam_role_policy.task",
+                "aws_secretsmanager_secret_version.this",
+                "terraform_data.bootstrap",
+            },
+        ),
+        ("aws", "aws_nat_gateway.this", {"aws_route.public", "aws_route_table_association.public"}),
+        (
+            "gcp",
+            "google_cloud_run_v2_service.this",
+            _GCP_JOB
+            | {
+                "google_storage_bucket_iam_member.config",
+                "google_storage_bucket_iam_member.data",
+                "google_storage_bucket_object.proxy_config",
+                "terraform_data.migration",
+            },
+        ),
+        ("gcp", "google_cloud_run_v2_job.migrations", _GCP_JOB),
+        ("gcp", "terraform_data.migration", {"google_cloud_run_v2_job.migrations"}),
+    ],
+)
+def test_what_starts_waits_for_all_it_needs(
+    session: planner.Session, stack: str, address: str, needs: set[str]
+) -> None:
+    # Directly: what lies between two may not be made, and then makes nothing wait.
+    named = planned(session, stack, "smallest").references[address]
+    assert needs - {".".join(re.split(r"[.\[]", name)[:2]) for name in named} == set()
+
+
+# ---- Routes ----
+
+
+def answers(stack: str, plan: Plan, path: str) -> str:
+    """The component that the load balancer of an applied stack sends a GET of ``path`` to."""
+    if stack == "aws":
+        groups = plan.of_type("aws_lb_target_group").values()
+        component = {group.values["arn"]: str(group.index) for group in groups}
+        rules = plan.of_type("aws_lb_listener_rule").values()
+        # An ALB takes the first rule that fits.
+        for rule in sorted(rules, key=lambda r: int(r.values["priority"])):
+            for condition in rule.values["condition"]:
+                for pattern in condition["path_pattern"]:
+                    for value in pattern["values"]:
+                        # "*" is any characters of an ALB's pattern, "/" among them.
+                        form = re.escape(value).replace(r"\*", ".*").replace(r"\?", ".")
+                        if re.fullmatch(form, path):
+                            return component[rule.values["action"][0]["target_group_arn"]]
+        default = plan.resources["aws_lb_listener.https[0]"].values["default_action"][0]
+        return component[default["target_group_arn"]]
+    backends = plan.of_type("google_compute_backend_service").values()
+    component = {backend.values["id"]: str(backend.index) for backend in backends}
+    (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
+    # A URL map takes the longest path that fits.
+    best, service = "", matcher["default_service"]
+    for rule in matcher["path_rule"]:
+        for value in rule["paths"]:
+            fits = value == path or (value.endswith("/*") and path.startswith(value[:-1]))
+            if fits and len(value) > len(best):
+                best, service = value, rule["service"]
+    return component[service]
+
+
+def misrouted(held: tuple[str, Applied], component: str, paths: str) -> dict[str, str]:
+    stack, applied = held
+    found = {path: answers(stack, applied.steady, path) for path in paths.split()}
+    return {path: other for path, other in found.items() if other != component}
+
+
+def test_the_files_of_the_dashboards_pages_go_to_the_ui(applied: tuple[str, Applied]) -> None:
+    # The files of a page of each kind: at the root, of the route group, nested, below the gateway's.
+    files = (
+        "/index.txt /login.txt /teams.txt /teams/index.txt /teams/__next._tree.txt "
+        "/teams/__next.!KGRhc2hib2FyZCk.teams.__PAGE__.txt /chat.txt /chat/logs.txt "
+        "/chat/index.txt /chat/logs/__next._full.txt /mcp/oauth/callback.txt /onboarding.txt"
+    )
+    assert misrouted(applied, "ui", files) == {}
+
+
+def test_only_test_itself_is_the_gateways(applied: tuple[str, Applied]) -> None:
+    assert misrouted(applied, "gateway", "/test") == {}
+    assert misrouted(applied, "backend", "/test/connection /test/tools/list /testing") == {}
+
+
+def test_the_gateways_paths_reach_the_gateway(applied: tuple[str, Applied]) -> None:
+    gateway = (
+        "/v1/skills /v1/video /v1/videos /videos /v1/containers /containers /v1/evals /v1/memory "
+        "/interactions /watsonx /watsonx/ml /metrics /metrics/ /a2a/agent /v1/models/a /models "
+        "/v1/videos/a/content /azure_speech/a /comprehendmedical /transcribe /health/readiness "
+        "/v1/chat/completions /chat/completions /acme /acme/a"
+    )
+    assert misrouted(applied, "gateway", gateway) == {}
+    backend = "/models_x /v1/models_x /search_tools /key/generate /v1/model/info /a2a /robots.txt"
+    assert misrouted(applied, "backend", backend) == {}
+
+
+def test_a_path_rule_is_of_the_form_that_a_url_map_takes(session: planner.Session) -> None:
+    plan = planned(session, "gcp", "everything")
+    (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
+    paths = [path for rule in matcher["path_rule"] for path in rule["paths"]]
+    assert [path for path in paths if not re.fullmatch(r"/[^*]*|(/[^*]*)?/\*", path)] == []
+    assert sorted(paths) == sorted(set(paths))
+
+
+# ---- Names ----
+
+# Types to the attribute that names one and what the API takes there (domain facts, section 9).
+_GCE = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+_NO_DOUBLED = r"(?!.*--)"
+_TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "aws": {
+        "aws_lb": ("name", r"(?!internal-)[A-Za-z0-9]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?"),
+        "aws_lb_target_group": ("name", r"[A-Za-z0-9]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?"),
+        "aws_elasticache_replication_group": (
+            "replication_group_id",
+            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,38}}[a-z0-9])?",
+        ),
+        "aws_rds_cluster": (
+            "cluster_identifier",
+            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?",
+        ),
+        "aws_rds_cluster_instance": (
+            "identifier",
+            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?",
+        ),
+        "aws_iam_role": ("name", r"[\w+=,.@-]{1,64}"),
+        "aws_security_group": ("name", r"(?!sg-).{1,255}"),
+        "aws_secretsmanager_secret": ("name", r"[A-Za-z0-9/_+=.@-]{1,512}"),
+    },
+    "gcp": {
+        "google_service_account": ("account_id", r"[a-z][-a-z0-9]{4,28}[a-z0-9]"),
+        "google_vpc_access_connector": ("name", r"[a-z][-a-z0-9]{0,23}[a-z0-9]"),
+        "google_cloud_run_v2_service": ("name", r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?"),
+        "google_cloud_run_v2_job": ("name", r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?"),
+        "google_redis_instance": ("name", r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"),
+        "google_secret_manager_secret": ("secret_id", r"[A-Za-z0-9_-]{1,255}"),
+        "google_compute_network": ("name", _GCE),
+        "google_compute_subnetwork": ("name", _GCE),
+        "google_compute_global_address": ("name", _GCE),
+        "google_compute_region_network_endpoint_group": ("name", _GCE),
+        "google_compute_backend_service": ("name", _GCE),
+        "google_compute_url_map": ("name", _GCE),
+        "google_compute_target_http_proxy": ("name", _GCE),
+        "google_compute_global_forwarding_rule": ("name", _GCE),
+    },
+}
+# Of names with a random end the plan knows what stands before its eight digits. The longest that
+# each takes: a bucket 63; a Cloud SQL instance 98 with its project and a colon; a snapshot 255.
+_RANDOM_END = 8
+
+
+def names(plan: Plan, stack: str) -> dict[str, str]:
+    return {
+        address: resource.values[_TAKEN[stack][resource.type][0]]
+        for address, resource in plan.resources.items()
+        if resource.type in _TAKEN[stack]
+    }
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("tenant", "env"),
+    [("abcdefghijklmnopqrstu", "staging12"), ("a", "b"), ("abcdefghi-klmnopqr-tu", "a-b-c-d-e")],
+)
+def test_every_name_is_one_the_cloud_takes(
+    session: planner.Session, stack: str, tenant: str, env: str
+) -> None:
+    plan = planned(session, stack, "long-names", tenant=tenant, env=env)
+    forms = {type_name: form for type_name, (_, form) in _TAKEN[stack].items()}
+    found = names(plan, stack)
+    assert {plan.resources[address].type for address in found} == set(forms)
+    odd = {
+        address: name
+        for address, name in found.items()
+        if not re.fullmatch(forms[plan.resources[address].type], name)
+    }
+    assert odd == {}
+    project = CASES[stack, "long-names"].inputs.get("project", "")
+    for address, resource in plan.of_type("random_id").items():
+        longest = {"database": 98 - len(f"{project}:"), "final_snapshot": 255}
+        prefix = resource.values["prefix"]
+        assert len(prefix) + _RANDOM_END <= longest.get(resource.name, 63), address
+        assert re.fullmatch(rf"{_NO_DOUBLED}[a-z][-a-z0-9]*-", prefix), address
+
+
+@BOTH
+def test_two_stacks_have_no_name_in_common(session: planner.Session, stack: str) -> None:
+    # They differ in what is cut away only.
+    one = names(planned(session, stack, "long-names"), stack)
+    other = names(planned(session, stack, "long-names", env="staging13"), stack)
+    assert set(one) == set(other)
+    assert {address for address in one if one[address] == other[address]} == set()
+
+
+@BOTH
+def test_a_tenant_that_no_resource_could_be_named_after_is_refused(
+    session: planner.Session, stack: str
+) -> None:
+    for case in ("bad-tenant", "doubled-hyphen-in-tenant", "reserved-tenant"):
+        assert "tenant must" in refusal(session, stack, case)
+
+
+# ---- What may be known late or not be there ----
+
+_LATE = {"resource": {"terraform_data": {"late": {"input": "a"}, "later": {"input": "b"}}}}
+_LATE_ID, _LATER_ID = "${terraform_data.late.id}", "${terraform_data.later.id}"
+
+
+@pytest.mark.parametrize(
+    ("stack", "inputs"),
+    [
+        (
+            "aws",
+            {"gateway_extra_secrets": {"A": _LATE_ID}, "backend_extra_secrets": {"A": _LATE_ID}},
+        ),
+        (
+            "gcp",
+            {"gateway_extra_secrets": {"A": _LATE_ID}, "backend_extra_secrets": {"A": _LATE_ID}},
+        ),
+        ("aws", {"gateway_extra_env": {"A": _LATE_ID}, "proxy_config": {"a": _LATE_ID}}),
+        ("gcp", {"gateway_extra_env": {"A": _LATE_ID}, "proxy_config": {"a": _LATE_ID}}),
+        ("aws", {"acm_certificate_arn": _LATE_ID, "enable_tls": True}),
+        (
+            "aws",
+            {
+                "azs": [],
+                "vpc_id": _LATE_ID,
+                "create_network": False,
+                "public_subnet_ids": [_LATE_ID, _LATER_ID],
+                "private_subnet_ids": [_LATE_ID, _LATER_ID],
+                "additional_task_security_group_ids": [_LATE_ID],
+            },
+        ),
+        ("gcp", {"network": _LATE_ID, "create_network": False}),
+    ],
+)
+def test_values_known_only_after_apply_do_not_stop_the_plan(
+    session: planner.Session, stack: str, inputs: dict[str, Any]
+) -> None:
+    assert called(session, stack, _LATE, **inputs).resources
+
+
+@BOTH
+def test_a_refusal_does_not_hang_on_what_may_not_be_made(
+    session: planner.Session, stack: str
+) -> None:
+    tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[stack]
+    nothing = {"create_database": False, "create_redis": False, "run_migrations": False}
+    assert tripwire in refusal(session, stack, "no-tls", **nothing)
+    if stack == "gcp":
+        assert "create_image_proxy" in refusal(session, stack, "image-not-admitted", **nothing)
+
+
+@BOTH
+def test_the_outputs_of_what_is_not_made_are_null(session: planner.Session, stack: str) -> None:
+    outputs = planned(session, stack, "no-stores").outputs
+    absent = {
+        "aws": {
+            "aurora_writer_endpoint",
+            "aurora_reader_endpoint",
+            "database_bootstrap_command",
+            "db_bootstrap_sql",
+            "db_master_password_secret_arn",
+            "migration_run_command",
+            "redis_endpoint",
+            "ui_password_secret_arn",
+        },
+        "gcp": {
+            "cloudsql_reader_ip",
+            "cloudsql_writer_ip",
+            "db_password_secret_id",
+            "migration_run_command",
+            "redis_endpoint",
+            "redis_server_ca_pem",
+            "ui_password_secret_id",
+        },
+    }[stack]
+    assert {name for name, value in outputs.items() if value is None} == absent
+
+
+@BOTH
+def test_the_default_example_takes_every_input_that_both_stacks_have_in_common(stack: str) -> None:
+    one, other = (set(hcl.variables(STACKS[name].folder)) for name in ("aws", "gcp"))
+    # The parity table's: those of one name, and those that each cloud has its own name for.
+    sizing = {
+        name
+        for name in one & other
+        if re.match("gateway_(?!extra)|backend_(?!extra)|ui_(?!p)", name)
+    }
+    own = {
+        "aws": "acm_certificate_arn allow_plaintext_alb skip_final_snapshot s3_force_destroy "
+        "otel_headers_secret_arn tags",
+        "gcp": "lb_domains allow_plaintext_lb cloudsql_deletion_protection gcs_force_destroy "
+        "otel_headers_secret labels project",
+    }[stack]
+    wanted = (one & other) - sizing | set(own.split())
+    example = set(hcl.variables(STACKS[stack].folder / "examples" / "default"))
+    assert wanted - example == set()
+
+
+# ---- Place, scale and the rest ----
+
+
+def test_the_number_of_tasks_is_the_plans_without_autoscaling(
+    session: planner.Session, aws: Applied
+) -> None:
+    plan = aws.change(ui_desired_count=2, gateway_desired_count=4)
+    ui, gateway = (plan.resources[services(plan)[name]] for name in ("ui", "gateway"))
+    assert (ui.actions, ui.values["desired_count"]) == (("update",), 2)
+    # Under autoscaling it is not the plan's.
+    assert gateway.actions == ("no-op",)
+    plan = planned(session, "gcp", "autoscaling-off")
+    (scaling,) = plan.resources[services(plan)["gateway"]].values["scaling"]
+    assert (scaling["scaling_mode"], scaling["manual_instance_count"]) == ("MANUAL", 5)
+
+
+def test_a_provider_set_to_another_place_does_not_split_the_stack(
+    session: planner.Session,
+) -> None:
+    assert "us-east-1" in refusal(session, "aws", "provider-in-another-region")
+    elsewhere = {"alias": "elsewhere", "project": "acme-other-1", "region": "europe-west1"}
+    plan = called(
+        session,
+        "gcp",
+        {"provider": {"google": elsewhere}},
+        providers={"google": "google.elsewhere"},
+    )
+    for key, value in {
+        "project": "acme-prod-1",
+        "region": "us-central1",
+        "location": "us-central1",
+    }.items():
+        held = {a: r.values[key] for a, r in plan.resources.items() if key in r.values}
+        assert len(held) > 3
+        assert {address for address, place in held.items() if place != value} == set()
+
+
+def test_every_arn_has_the_partition_of_the_caller(session: planner.Session) -> None:
+    zones = ["us-gov-west-1a", "us-gov-west-1b"]
+    plan = planned(session, "aws", "smallest", region="us-gov-west-1", azs=zones)
+    arns = re.findall(
+        r"arn:[a-z-]+:", json.dumps([r.values for r in plan.resources.values()], default=str)
+    )
+    assert set(arns) == {"arn:aws-us-gov:"}
+    # Most ARNs are known only after apply, so no file may have one with its partition written out.
+    written = [f.name for f in STACKS["aws"].folder.glob("*.tf") if "arn:aws" in f.read_text()]
+    assert written == []
+
+
+def test_names_in_sql_are_quoted(session: planner.Session) -> None:
+    plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
+    sql = plan.outputs["db_bootstrap_sql"]
+    for name in ("select", "table"):
+        assert re.findall(rf".\b{name}\b.", sql)
+        assert {found for found in re.findall(rf".\b{name}\b.", sql)} == {f'"{name}"'}
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["db_name", "db_username"])
+def test_a_name_that_would_need_care_in_sql_is_refused(
+    session: planner.Session, stack: str, name: str
+) -> None:
+    for value in ('a";drop', "a'b", "A", "a-b", ""):
+        assert f"{name} must" in refusal(session, stack, "smallest", **{name: value})
+
+
+def test_a_stream_may_last_an_hour(session: planner.Session) -> None:
+    (balancer,) = planned(session, "aws", "smallest").of_type("aws_lb").values()
+    assert balancer.values["idle_timeout"] == 3600
+    plan = planned(session, "gcp", "smallest")
+    for component in SERVERS:
+        template = plan.resources[services(plan)[component]].values["template"][0]
+        assert template["timeout"] == "3600s"
+
+
+def test_the_url_has_the_host_of_the_certificate(session: planner.Session) -> None:
+    assert planned(session, "aws", "tls").outputs["alb_url"] == "https://llm.example.com"
+    assert planned(session, "gcp", "tls").outputs["lb_url"] == "https://llm.example.com"
+
+
+if __name__ == "__main__":
+    print(rendered())
