@@ -57,6 +57,20 @@ def session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
 
 
 @pytest.fixture(scope="session")
+def offline_session(
+    request: pytest.FixtureRequest, session: planner.Session
+) -> Iterator[planner.Session]:
+    """Plan and apply with the offline providers, whatever ``--providers`` says."""
+    if session.choice.mode == "offline":
+        yield session
+        return
+    with planner.session(
+        providers.choose("offline"), wanted_core=request.config.getoption("core")
+    ) as held:
+        yield held
+
+
+@pytest.fixture(scope="session")
 def newest_session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
     """Plan offline with the newest releases there is a schema of."""
     config = request.config

@@ -19,7 +19,7 @@ HELD = providers.mirrored(Path(MIRROR)) if MIRROR else {}
 
 pytestmark = pytest.mark.skipif(
     not (DATA / f"aws-{HELD.get('aws', '')}.schema.json").exists(),
-    reason="not run: LITELLM_PROVIDER_MIRROR names no folder with an AWS provider of a stored schema",
+    reason="not run: LITELLM_PROVIDER_MIRROR names no AWS provider of a stored schema",
 )
 
 

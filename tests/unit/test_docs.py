@@ -34,6 +34,35 @@ def test_the_tables_of_a_readme_are_those_of_the_module(module: Path) -> None:
     )
 
 
+def blocks_of_hcl() -> list[tuple[str, str]]:
+    """The HCL blocks of the READMEs: an id and the text."""
+    found = []
+    for path in (ROOT / "README.md", AWS / "README.md", GCP / "README.md"):
+        blocks = re.findall(r"```hcl\n(.*?)```", path.read_text(), re.DOTALL)
+        found += [(f"{path.relative_to(ROOT)}-{i}", text) for i, text in enumerate(blocks)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), blocks_of_hcl(), ids=lambda v: v if "\n" not in v else ""
+)
+def test_an_example_of_a_readme_plans(session: planner.Session, where: str, text: str) -> None:
+    source = re.compile(r'source( *)= "[^"]*//terraform/litellm/(aws|gcp)[^"]*"')
+    match = source.search(text)
+    assert match, f"{where} calls no module of ours"
+    stack = STACKS[match[2]]
+    if f'provider "{stack.provider}"' not in text:
+        text += f'provider "{stack.provider}" {{\n  {stack.scope[0]} = "{stack.scope[1]}"\n}}\n'
+    with planner.work_folder(session, stack) as module:
+        root = Terraform(module.parent, session.core.binary, session.environment)
+        (module.parent / "main.tf").write_text(source.sub(rf'source\1= "./{stack.name}"', text))
+        root.init(backend=False)
+        result = root.planned()
+    assert result.diagnostics == (), str(result)
+    assert result.plan is not None
+    assert len(result.plan.resources) > 40
+
+
 @pytest.mark.parametrize("root", ROOTS, ids=by_path)
 def test_every_variable_and_output_is_described_in_sentences(root: Path) -> None:
     described = {**hcl.variables(root), **hcl.outputs(root)}

@@ -43,8 +43,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def root(session: planner.Session, name: str) -> Iterator[Terraform]:
-    with planner.applied(session, STACKS[name], inputs_of(name, "everything")) as held:
+def root(offline_session: planner.Session, name: str) -> Iterator[Terraform]:
+    with planner.applied(offline_session, STACKS[name], inputs_of(name, "everything")) as held:
         yield held
 
 
@@ -67,9 +67,11 @@ def test_no_secret_is_in_the_state_or_the_plan(root: Terraform, after: Plan) -> 
         assert MADE_KEY.search(text) is None
 
 
-def test_a_generated_key_is_in_neither_state_nor_plan(session: planner.Session, name: str) -> None:
+def test_a_generated_key_is_in_neither_state_nor_plan(
+    offline_session: planner.Session, name: str
+) -> None:
     inputs = inputs_of(name, "smallest")
-    with planner.applied(session, STACKS[name], inputs) as held:
+    with planner.applied(offline_session, STACKS[name], inputs) as held:
         state = (Path(held.tfdir) / "terraform.tfstate").read_text()
         assert MADE_KEY.search(state) is None
         assert MADE_KEY.search(json.dumps(planned(held, inputs).document)) is None
@@ -187,9 +189,9 @@ def test_a_raised_secrets_version_rewrites_the_given_secrets_and_rolls_the_servi
     assert [a for a in touched if "service" in a and '"gateway"' in a and "version" not in a]
 
 
-def test_destroy_takes_everything(session: planner.Session, name: str) -> None:
+def test_destroy_takes_everything(offline_session: planner.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planner.applied(session, STACKS[name], inputs) as held:
+    with planner.applied(offline_session, STACKS[name], inputs) as held:
         going = planned(held, inputs, "-destroy")
         assert set(changes(going).values()) == {("delete",)}
         with held.variables(inputs) as file:
@@ -199,10 +201,10 @@ def test_destroy_takes_everything(session: planner.Session, name: str) -> None:
 
 
 def test_an_apply_is_refused_where_it_would_start_a_cli(
-    session: planner.Session, name: str
+    offline_session: planner.Session, name: str
 ) -> None:
     with (
         pytest.raises(ValueError, match="run_migrations"),
-        planner.applied(session, STACKS[name], STACKS[name].smallest),
+        planner.applied(offline_session, STACKS[name], STACKS[name].smallest),
     ):
         pass

@@ -41,9 +41,9 @@ Planned = Callable[[str], PlanResult]
 
 
 @pytest.fixture
-def planned(session: planner.Session) -> Planned:
+def planned(offline_session: planner.Session) -> Planned:
     def run(text: str) -> PlanResult:
-        with planner.root_of(session, {"main.tf": HEAD + text}) as root:
+        with planner.root_of(offline_session, {"main.tf": HEAD + text}) as root:
             return root.planned()
 
     return run
@@ -327,8 +327,8 @@ resource "google_secret_manager_secret" "a" {
 
 
 @pytest.fixture
-def applied(session: planner.Session) -> Any:
-    with planner.root_of(session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
+def applied(offline_session: planner.Session) -> Any:
+    with planner.root_of(offline_session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
         root.apply()
         yield root
 
