@@ -6,10 +6,12 @@ CONTRIBUTING.md; ``python -m tests.unit.test_regressions`` prints it.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cases, hcl, planner, roots
-from tests.harness.plan import UNKNOWN, Plan
+from tests.harness import cases, hcl, planner
+from tests.harness.plan import UNKNOWN, Plan, PlanResult
 from tests.harness.planner import Case
 from tests.harness.stacks import ROOT, STACKS
 from tests.harness.terraform import Terraform
@@ -60,7 +62,7 @@ FAILURES: Mapping[str, tuple[str, ...]] = {
     ),
     "F7": (
         "A hash of the configuration is in the environment, so a change rolls the services at once",
-        "test_a_changed_configuration_rolls_the_services_in_the_same_apply",
+        "test_a_changed_configuration_rolls_its_services_in_one_apply",
     ),
     "F8": (
         "Services and jobs depend on the secrets' versions and on the configuration's object",
@@ -112,7 +114,7 @@ FAILURES: Mapping[str, tuple[str, ...]] = {
         "test_a_secret_hides_nothing_but_itself",
         "test_a_refusal_does_not_hang_on_what_may_not_be_made",
         "test_the_outputs_of_what_is_not_made_are_null",
-        "test_the_default_example_takes_every_input_that_both_stacks_have_in_common",
+        "test_the_default_example_hands_the_inputs_of_the_parity_table_on",
         "test_the_default_example_hands_on_every_output",
     ),
     "F19": (
@@ -201,7 +203,7 @@ FAILURES: Mapping[str, tuple[str, ...]] = {
     "F37": (
         "`secrets_version` is in the environment: raised, it writes the secrets and rolls the "
         "services",
-        "test_a_raised_secrets_version_writes_the_secrets_and_rolls_the_services",
+        "test_a_raised_secrets_version_rewrites_the_given_secrets_and_rolls_the_services",
     ),
 }
 
@@ -228,9 +230,11 @@ def rendered() -> str:
 CASES = {(e.case.stack, e.case.name): e.case for e in cases.load()}
 BOTH = pytest.mark.parametrize("stack", ["aws", "gcp"])
 SERVERS = ("gateway", "backend")
+# The longest id there is.
+LONG_PROJECT = "abcdefghijklmnopqrstuvwxyz1234"
 
 
-def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) -> planner.PlanResult:
+def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) -> PlanResult:
     """What a case of cases.yaml gives, or one like it with other inputs."""
     case = CASES[stack, name]
     if inputs:
@@ -246,9 +250,45 @@ def planned(session: planner.Session, stack: str, name: str, **inputs: Any) -> P
     return result.plan
 
 
+# Planned in one batch a stack, since each needs a plan of its own.
+_BATCH: Mapping[str, Mapping[str, Any]] = {
+    "long": {"tenant": "abcdefghijklmnopqrstu", "env": "staging12", "proxy_config": {"a": 1}},
+    "cut-alike": {"tenant": "abcdefghijklmnopqrstu", "env": "staging13", "proxy_config": {"a": 1}},
+    "short": {"tenant": "a", "env": "b", "proxy_config": {"a": 1}},
+    "hyphens": {"tenant": "abcdefghi-klmnopqr-tu", "env": "a-b-c-d-e", "proxy_config": {"a": 1}},
+    "null": {"proxy_config": None},
+    "empty": {"proxy_config": {}},
+    "mixed": {"proxy_config": {"a": [{"b": 1}, {"c": "x", "d": [1, "a", True, None]}], "e": None}},
+}
+
+
+Batched = Callable[[str, str], Plan]
+
+
+@pytest.fixture(scope="module")
+def batched(session: planner.Session) -> Batched:
+    """The plan of a stack for one of the batch's inputs."""
+
+    @functools.cache
+    def results(stack: str) -> Mapping[str, PlanResult]:
+        base = dict(STACKS[stack].smallest)
+        if stack == "gcp":
+            base |= {"project": LONG_PROJECT, "lb_domains": ["llm.example.com"]}
+        batch = {name: {**base, **inputs} for name, inputs in _BATCH.items()}
+        return planner.plan_batch(session, STACKS[stack], batch)
+
+    def plan_of(stack: str, name: str) -> Plan:
+        result = results(stack)[name]
+        assert result.plan is not None, str(result)
+        assert result.diagnostics == (), str(result)
+        return result.plan
+
+    return plan_of
+
+
 def called(session: planner.Session, stack: str, extra: Mapping[str, Any], **meta: Any) -> Plan:
     """The plan of the module when a root calls it."""
-    inputs = {name: value for name, value in {**STACKS[stack].smallest, **meta}.items()}
+    inputs = {**STACKS[stack].smallest, **meta}
     result = planner.plan(session, Case("called", stack, inputs, root="call", extra=extra))
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
@@ -265,10 +305,12 @@ def refusal(session: planner.Session, stack: str, name: str, **inputs: Any) -> s
 class Applied:
     """A stack that is there, with made-up values, and what a change of its inputs would do."""
 
+    stack: str
     terraform: Terraform
     inputs: Mapping[str, Any]
 
     def change(self, **inputs: Any) -> Plan:
+        """The plan with other inputs."""
         result = self.terraform.planned({**self.inputs, **inputs}, "-refresh=false")
         assert result.plan is not None, str(result)
         assert result.diagnostics == (), str(result)
@@ -279,36 +321,55 @@ class Applied:
         """The plan without a change: every value is known in it."""
         return self.change()
 
+    @cached_property
+    def overridden(self) -> Plan:
+        """The plan where extras have the names of defaults, plain or secret, and of each other."""
+        secret = {"aws": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "gcp": "a"}[self.stack]
+        defaults = sorted({name for name, _, _ in environment(self.steady, "backend")})
+        return self.change(
+            backend_extra_env=dict.fromkeys(defaults, "x"),
+            backend_extra_secrets=dict.fromkeys(defaults[::2], secret),
+            gateway_extra_env={"OTEL_HEADERS": "a=b", "LITELLM_LICENSE": "c", "BOTH": "d"},
+            gateway_extra_secrets={"DATABASE_HOST": secret, "BOTH": secret},
+        )
+
     @property
     def state(self) -> Path:
+        """Terraform's file of what is there."""
         return Path(self.terraform.tfdir) / "terraform.tfstate"
 
 
 def apply(session: planner.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
-    if session.choice.mode != "offline":
-        pytest.skip("an apply needs the offline providers")
     values = {**CASES[stack, "everything"].inputs, "run_migrations": False, **inputs}
-    with planner.work_folder(session, STACKS[stack]) as module:
-        root = roots.module_root(STACKS[stack], module)
-        terraform = Terraform(root, session.core.binary, session.environment)
-        with terraform.variables(values) as file:
-            terraform.execute_command("apply", "-auto-approve", "-input=false", f"-var-file={file}")
-        yield Applied(terraform, values)
+    with planner.applied(session, STACKS[stack], values) as terraform:
+        yield Applied(stack, terraform, values)
 
 
 @pytest.fixture(scope="module")
-def aws(session: planner.Session) -> Iterator[Applied]:
-    yield from apply(session, "aws", skip_final_snapshot=False, s3_force_destroy=False)
+def aws(offline_session: planner.Session) -> Iterator[Applied]:
+    yield from apply(offline_session, "aws", skip_final_snapshot=False, s3_force_destroy=False)
 
 
 @pytest.fixture(scope="module")
-def gcp(session: planner.Session) -> Iterator[Applied]:
-    yield from apply(session, "gcp", gcs_force_destroy=False)
+def gcp(offline_session: planner.Session) -> Iterator[Applied]:
+    yield from apply(offline_session, "gcp", gcs_force_destroy=False)
+
+
+@pytest.fixture(scope="module")
+def aws_changed(aws: Applied) -> Plan:
+    """Changes that have nothing to do with each other, in one plan."""
+    return aws.change(
+        db_master_username="admin2",
+        gateway_desired_count=4,
+        ui_desired_count=2,
+        vpc_cidr="10.50.0.0/16",
+    )
 
 
 @pytest.fixture(params=["aws", "gcp"])
-def applied(request: pytest.FixtureRequest) -> tuple[str, Applied]:
-    return request.param, request.getfixturevalue(request.param)
+def applied(request: pytest.FixtureRequest) -> Applied:
+    held: Applied = request.getfixturevalue(request.param)
+    return held
 
 
 def tasks(plan: Plan) -> Mapping[str, str]:
@@ -329,7 +390,7 @@ def services(plan: Plan) -> Mapping[str, str]:
 
 
 def environment(plan: Plan, component: str) -> list[tuple[str, str | None, str | None]]:
-    """The variables a container is given, as name, plain value and secret; a name twice is twice."""
+    """The variables of a container as name, plain value and secret; a name may be there twice."""
     values = plan.resources[tasks(plan)[component]].values
     if "container_definitions" in values:
         (container,) = json.loads(values["container_definitions"])
@@ -389,8 +450,8 @@ def test_each_section_that_the_table_names_says_it(place: str) -> None:
 
 def test_contributing_has_this_table() -> None:
     text = _CONTRIBUTING.read_text() if _CONTRIBUTING.exists() else ""
-    held = text.partition(_BEGIN)[2].partition(_END)[0].strip()
-    assert held == rendered(), (
+    current = text.partition(_BEGIN)[2].partition(_END)[0].strip() == rendered()
+    assert current, (
         f"the table in CONTRIBUTING.md, between {_BEGIN} and {_END}, is another one; "
         "`python -m tests.unit.test_regressions` shows what it must be"
     )
@@ -411,13 +472,16 @@ def test_destroy_leaves_the_role_and_the_database_to_their_instance(
 def test_nothing_is_protected_from_destroy_but_what_an_input_protects(
     session: planner.Session, newest_session: planner.Session
 ) -> None:
-    # Left out, it is on where the provider has the attribute, and the newest has it on more types.
-    for held in (session, newest_session):
-        for stack in STACKS:
-            resources = planned(held, stack, "everything").resources
-            for address, resource in resources.items():
-                assert resource.values.get("deletion_protection") in (None, False), address
-                assert resource.values.get("enable_deletion_protection") in (None, False), address
+    # Left out, it is on where the provider has the attribute; the newest has it on more types.
+    everything = [
+        planned(session, "aws", "everything"),
+        planned(session, "gcp", "everything"),
+        planned(newest_session, "gcp", "everything"),
+    ]
+    for plan in everything:
+        for address, resource in plan.resources.items():
+            for name in ("deletion_protection", "enable_deletion_protection"):
+                assert resource.values.get(name) in (None, False), address
     guarded = planned(session, "gcp", "smallest").resources.values()
     on = {r.type for r in guarded if r.values.get("deletion_protection")}
     assert on == {"google_sql_database_instance"}
@@ -464,34 +528,37 @@ def test_the_database_is_safe_unless_the_caller_says_otherwise(session: planner.
     assert protection("everything") == ({True}, {None}, {False})
 
 
-def test_each_cluster_has_a_last_snapshot_of_its_own(aws: Applied) -> None:
+def test_each_cluster_has_a_last_snapshot_of_its_own(aws: Applied, aws_changed: Plan) -> None:
     (cluster,) = aws.steady.of_type("aws_rds_cluster").values()
     (end,) = (r for r in aws.steady.of_type("random_id").values() if r.name == "final_snapshot")
     assert cluster.values["final_snapshot_identifier"] == end.values["hex"]
-    for changed in ({"db_master_username": "admin2"}, {"db_name": "other"}, {"tenant": "other"}):
-        replaced = aws.change(**changed).resources
-        assert "create" in replaced[cluster.address].actions, changed
-        assert replaced[cluster.address].values["final_snapshot_identifier"] is UNKNOWN, changed
+    # Whatever replaces the cluster draws another end.
+    replacing = ("cluster_identifier", "database_name", "master_username")
+    kept = set(end.values["keepers"].values())
+    assert {name for name in replacing if cluster.values[name] not in kept} == set()
+    assert "create" in aws_changed.resources[cluster.address].actions
+    changed = aws_changed.resources[end.address]
+    assert changed.values["keepers"] != changed.before["keepers"]
 
 
-def test_the_modules_own_file_holds_no_bucket_back(applied: tuple[str, Applied]) -> None:
-    stack, held = applied
-    kind = {"aws": "aws_s3_bucket", "gcp": "google_storage_bucket"}[stack]
-    name = {"aws": "bucket", "gcp": "name"}[stack]
+def config_file(applied: Applied) -> Mapping[str, Any]:
+    kind = {"aws": "aws_s3_object", "gcp": "google_storage_bucket_object"}[applied.stack]
+    (file,) = applied.steady.of_type(kind).values()
+    return file.values
+
+
+def test_the_modules_own_file_holds_no_bucket_back(applied: Applied) -> None:
+    kind = {"aws": "aws_s3_bucket", "gcp": "google_storage_bucket"}[applied.stack]
     data, config = (
-        next(r.values for r in held.steady.of_type(kind).values() if part in (r.index, r.name))
+        next(r.values for r in applied.steady.of_type(kind).values() if part in (r.index, r.name))
         for part in ("data", "config")
     )
-    (file,) = (
-        held.steady.of_type(f"{kind}_object").values()
-        or held.steady.of_type("aws_s3_object").values()
-    )
-    assert file.values["bucket"] in (config["id"], config[name])
+    assert config_file(applied)["bucket"] in (config["id"], config.get("name"))
     assert (data["force_destroy"], config["force_destroy"]) == (False, True)
 
 
 def test_private_services_access_does_not_stop_a_destroy_or_the_next_apply(
-    session: planner.Session, gcp: Applied
+    session: planner.Session,
 ) -> None:
     plan = planned(session, "gcp", "smallest")
     (connection,) = plan.of_type("google_service_networking_connection").values()
@@ -502,8 +569,8 @@ def test_private_services_access_does_not_stop_a_destroy_or_the_next_apply(
         assert instance.values["name"] is UNKNOWN, instance.address
 
 
-def test_a_target_group_that_must_go_has_a_successor_of_another_name(aws: Applied) -> None:
-    groups = aws.change(vpc_cidr="10.50.0.0/16").of_type("aws_lb_target_group").values()
+def test_a_target_group_that_must_go_has_a_successor_of_another_name(aws_changed: Plan) -> None:
+    groups = aws_changed.of_type("aws_lb_target_group").values()
     assert {group.actions for group in groups} == {("create", "delete")}
     assert [group for group in groups if group.values["name"] == group.before["name"]] == []
 
@@ -518,9 +585,14 @@ def test_cloud_run_is_given_no_image_that_it_does_not_pull(session: planner.Sess
         images = [container["image"] for container in containers.values()]
         assert [image for image in images if not pulled.match(image)] == []
         assert len(images) == 4
-    for image in ("ghcr.io/berriai/litellm-ui:v1", "quay.io/a/ui:v1", "litellm-ui", "xgcr.io/a"):
-        said = refusal(session, "gcp", "mirrored-images", ui_image=image)
-        assert image in said.replace("\n", " ")
+    odd = {
+        "gateway_image": "ghcr.io/berriai/litellm-gateway:v1",
+        "backend_image": "quay.io/berriai/litellm-backend:v1",
+        "ui_image": "litellm-ui",
+        "migrations_image": "xgcr.io/acme/litellm-migrations:v1",
+    }
+    said = refusal(session, "gcp", "mirrored-images", **odd)
+    assert [image for image in odd.values() if image not in said] == []
     assert "PROJECT_ID" in refusal(session, "gcp", "placeholder-in-image")
 
 
@@ -561,117 +633,71 @@ def test_a_size_that_the_cloud_refuses_is_refused_at_plan(
 # ---- Environment and configuration ----
 
 
-def test_the_configuration_is_in_its_file_and_nowhere_else(applied: tuple[str, Applied]) -> None:
-    _, held = applied
+def test_the_configuration_is_in_its_file_and_nowhere_else(applied: Applied) -> None:
     marker = "store_prompts_in_spend_logs"
-    assert marker in held.inputs["proxy_config"]["general_settings"]
-    holders = {
-        resource.type
-        for resource in held.steady.resources.values()
-        if marker in json.dumps(resource.values, default=str)
-    }
-    assert holders in ({"aws_s3_object"}, {"google_storage_bucket_object"})
+    content = config_file(applied)["content"]
+    assert marker in content
+    for form in (marker, base64.b64encode(content.encode()).decode()):
+        holders = {
+            resource.type
+            for resource in applied.steady.resources.values()
+            if form in json.dumps(resource.values, default=str)
+        }
+        assert holders <= {"aws_s3_object", "google_storage_bucket_object"}, form
 
 
-def test_no_container_has_a_variable_twice(applied: tuple[str, Applied]) -> None:
-    stack, held = applied
-    secret = {"aws": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "gcp": "a"}[stack]
-    defaults = {name for name, _, _ in environment(held.steady, "backend")}
-    assert {"STORE_MODEL_IN_DB", "OTEL_HEADERS", "LITELLM_MASTER_KEY"} <= defaults
-    # Every default both as an extra variable and, every second of them, as an extra secret.
-    changed = held.change(
-        backend_extra_env=dict.fromkeys(sorted(defaults), "x"),
-        backend_extra_secrets=dict.fromkeys(sorted(defaults)[::2], secret),
-    )
-    for plan in (held.steady, changed):
+def test_no_container_has_a_variable_twice(applied: Applied) -> None:
+    for plan in (applied.steady, applied.overridden):
+        assert {*SERVERS, "ui", "migrations"} <= set(tasks(plan))
         for component in tasks(plan):
             names = [name for name, _, _ in environment(plan, component)]
             assert sorted(names) == sorted(set(names)), component
 
 
-def test_an_extra_variable_replaces_the_default_of_its_name(applied: tuple[str, Applied]) -> None:
-    _, held = applied
-    gateway, backend = (variables(held.steady, component) for component in SERVERS)
+def test_an_extra_variable_replaces_the_default_of_its_name(applied: Applied) -> None:
+    gateway, backend = (variables(applied.steady, component) for component in SERVERS)
     assert backend["STORE_MODEL_IN_DB"] == "false"
     assert (gateway["OTEL_EXPORTER"], backend["OTEL_EXPORTER"]) == ("console", "otlp_grpc")
 
 
 def test_a_variable_is_plain_or_secret_as_its_last_layer_says(
-    applied: tuple[str, Applied],
+    applied: Applied,
 ) -> None:
-    stack, held = applied
-    secret = {"aws": "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "gcp": "a"}[stack]
-    plan = held.change(
-        gateway_extra_env={"OTEL_HEADERS": "a=b", "LITELLM_LICENSE": "c", "BOTH": "d"},
-        gateway_extra_secrets={"DATABASE_HOST": secret, "BOTH": secret},
-    )
-    found = {name: plain for name, plain, _ in environment(plan, "gateway")}
-    assert (found["OTEL_HEADERS"], found["LITELLM_LICENSE"]) == ("a=b", "c")
-    secrets = {name for name, _, reference in environment(plan, "gateway") if reference}
-    assert {"DATABASE_HOST", "BOTH", "LITELLM_MASTER_KEY"} <= secrets
+    found = environment(applied.overridden, "gateway")
+    plain = {name: value for name, value, reference in found if not reference}
+    assert (plain["OTEL_HEADERS"], plain["LITELLM_LICENSE"]) == ("a=b", "c")
+    secret = {name for name, _, reference in found if reference}
+    assert {"DATABASE_HOST", "BOTH", "LITELLM_MASTER_KEY"} <= secret
 
 
-def test_the_servers_believe_the_load_balancer_about_https(applied: tuple[str, Applied]) -> None:
-    _, held = applied
-    assert {variables(held.steady, c)["FORWARDED_ALLOW_IPS"] for c in SERVERS} == {"*"}
-
-
-def rolled(plan: Plan) -> set[str]:
-    """The services that get new tasks or a new revision."""
-    return {name for name, at in services(plan).items() if plan.resources[at].actions != ("no-op",)}
-
-
-def test_a_changed_configuration_rolls_the_services_in_the_same_apply(
-    applied: tuple[str, Applied],
-) -> None:
-    _, held = applied
-    assert rolled(held.steady) == set()
-    plan = held.change(proxy_config={"model_list": []})
-    assert rolled(plan) == set(SERVERS)
-    assert {plan.resources[tasks(plan)[c]].actions for c in SERVERS} != {("no-op",)}
-
-
-def test_a_raised_secrets_version_writes_the_secrets_and_rolls_the_services(
-    applied: tuple[str, Applied],
-) -> None:
-    _, held = applied
-    plan = held.change(secrets_version=held.inputs["secrets_version"] + 1)
-    assert rolled(plan) == set(SERVERS)
-    kinds = ("aws_secretsmanager_secret_version", "google_secret_manager_secret_version")
-    written = [r for r in plan.resources.values() if r.type in kinds]
-    assert len(written) >= 3
-    assert {r.address for r in written if r.actions == ("no-op",)} == set()
+def test_the_servers_believe_the_load_balancer_about_https(applied: Applied) -> None:
+    assert {variables(applied.steady, c)["FORWARDED_ALLOW_IPS"] for c in SERVERS} == {"*"}
 
 
 @BOTH
-@pytest.mark.parametrize(
-    "config",
-    [None, {}, {"a": [{"b": 1}, {"c": "x", "d": [1, "a", True, None]}], "e": None}],
-    ids=["null", "empty", "mixed"],
-)
-def test_a_configuration_of_any_shape_plans(
-    session: planner.Session, stack: str, config: Any
-) -> None:
-    containers = planned(session, stack, "smallest", proxy_config=config).outputs["containers"]
-    assert ("PROXY_CONFIG_HASH" in containers["gateway"]["environment"]) is bool(config)
+@pytest.mark.parametrize("config", ["null", "empty", "mixed"])
+def test_a_configuration_of_any_shape_plans(batched: Batched, stack: str, config: str) -> None:
+    containers = batched(stack, config).outputs["containers"]
+    assert ("PROXY_CONFIG_HASH" in containers["gateway"]["environment"]) is (config == "mixed")
 
 
 # ---- Permissions and secrets ----
 
 
-def test_the_ui_may_do_nothing(applied: tuple[str, Applied]) -> None:
-    stack, held = applied
-    resources = held.steady.resources
-    assert environment(held.steady, "ui") == []
-    if stack == "aws":
-        roles = {(r.name, r.index): r.values for r in held.steady.of_type("aws_iam_role").values()}
+def test_the_ui_may_do_nothing(applied: Applied) -> None:
+    resources = applied.steady.resources
+    assert environment(applied.steady, "ui") == []
+    if applied.stack == "aws":
+        roles = {
+            (r.name, r.index): r.values for r in applied.steady.of_type("aws_iam_role").values()
+        }
         task = {
             a: r.values["task_role_arn"]
             for a, r in resources.items()
             if "task_role_arn" in r.values
         }
         own = roles["task", "ui"]
-        assert [a for a, arn in task.items() if arn == own["arn"]] == [tasks(held.steady)["ui"]]
+        assert [a for a, arn in task.items() if arn == own["arn"]] == [tasks(applied.steady)["ui"]]
         granted = [
             (r.type, r.values["role"])
             for r in resources.values()
@@ -685,20 +711,19 @@ def test_the_ui_may_do_nothing(applied: tuple[str, Applied]) -> None:
         account = resources['google_service_account.this["ui"]'].values
         users = [
             a
-            for a, r in held.steady.of_type("google_cloud_run_v2_service").items()
+            for a, r in applied.steady.of_type("google_cloud_run_v2_service").items()
             if r.values["template"][0]["service_account"] == account["email"]
         ]
-        assert users == [tasks(held.steady)["ui"]]
-        members = {r.values["member"] for r in resources.values() if "member" in r.values}
-        own = {account["member"], f"serviceAccount:{account['email']}"}
+        assert users == [tasks(applied.steady)["ui"]]
+        members = {r.values["member"] for r in resources.values() if r.type.endswith("_member")}
         assert len(members) >= 3
-        assert members & own == set()
+        assert members & {account["member"], f"serviceAccount:{account['email']}"} == set()
 
 
 def statements(plan: Plan, policy: str) -> list[str]:
     """The resources that a planned policy names."""
     document = json.loads(plan.resources[policy].values["policy"])
-    found = []
+    found: list[str] = []
     for statement in document["Statement"]:
         named = statement["Resource"]
         found += [named] if isinstance(named, str) else named
@@ -764,6 +789,7 @@ _AWS_SERVICE = _AWS_WAY_OUT | {
     "terraform_data.migrations",
 }
 _GCP_JOB = {
+    "google_artifact_registry_repository.image_proxy",
     "google_secret_manager_secret_iam_member.this",
     "google_secret_manager_secret_version.this",
     "google_sql_database.this",
@@ -796,11 +822,11 @@ _GCP_JOB = {
                 "google_storage_bucket_iam_member.config",
                 "google_storage_bucket_iam_member.data",
                 "google_storage_bucket_object.proxy_config",
-                "terraform_data.migration",
+                "terraform_data.migrations",
             },
         ),
         ("gcp", "google_cloud_run_v2_job.migrations", _GCP_JOB),
-        ("gcp", "terraform_data.migration", {"google_cloud_run_v2_job.migrations"}),
+        ("gcp", "terraform_data.migrations", {"google_cloud_run_v2_job.migrations"}),
     ],
 )
 def test_what_starts_waits_for_all_it_needs(
@@ -844,14 +870,14 @@ def answers(stack: str, plan: Plan, path: str) -> str:
     return component[service]
 
 
-def misrouted(held: tuple[str, Applied], component: str, paths: str) -> dict[str, str]:
-    stack, applied = held
-    found = {path: answers(stack, applied.steady, path) for path in paths.split()}
+def misrouted(applied: Applied, component: str, paths: str) -> dict[str, str]:
+    """Those of ``paths`` that lead to another component, with that one."""
+    found = {path: answers(applied.stack, applied.steady, path) for path in paths.split()}
     return {path: other for path, other in found.items() if other != component}
 
 
-def test_the_files_of_the_dashboards_pages_go_to_the_ui(applied: tuple[str, Applied]) -> None:
-    # The files of a page of each kind: at the root, of the route group, nested, below the gateway's.
+def test_the_files_of_the_dashboards_pages_go_to_the_ui(applied: Applied) -> None:
+    # Of pages of each kind: at the root, of the route group, nested, below the gateway's.
     files = (
         "/index.txt /login.txt /teams.txt /teams/index.txt /teams/__next._tree.txt "
         "/teams/__next.!KGRhc2hib2FyZCk.teams.__PAGE__.txt /chat.txt /chat/logs.txt "
@@ -860,12 +886,12 @@ def test_the_files_of_the_dashboards_pages_go_to_the_ui(applied: tuple[str, Appl
     assert misrouted(applied, "ui", files) == {}
 
 
-def test_only_test_itself_is_the_gateways(applied: tuple[str, Applied]) -> None:
+def test_only_test_itself_is_the_gateways(applied: Applied) -> None:
     assert misrouted(applied, "gateway", "/test") == {}
     assert misrouted(applied, "backend", "/test/connection /test/tools/list /testing") == {}
 
 
-def test_the_gateways_paths_reach_the_gateway(applied: tuple[str, Applied]) -> None:
+def test_the_gateways_paths_reach_the_gateway(applied: Applied) -> None:
     gateway = (
         "/v1/skills /v1/video /v1/videos /videos /v1/containers /containers /v1/evals /v1/memory "
         "/interactions /watsonx /watsonx/ml /metrics /metrics/ /a2a/agent /v1/models/a /models "
@@ -924,6 +950,10 @@ _TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "google_compute_backend_service": ("name", _GCE),
         "google_compute_url_map": ("name", _GCE),
         "google_compute_target_http_proxy": ("name", _GCE),
+        "google_compute_target_https_proxy": ("name", _GCE),
+        "google_compute_managed_ssl_certificate": ("name", _GCE),
+        "google_compute_ssl_policy": ("name", _GCE),
+        "google_artifact_registry_repository": ("repository_id", _GCE),
         "google_compute_global_forwarding_rule": ("name", _GCE),
     },
 }
@@ -941,36 +971,28 @@ def names(plan: Plan, stack: str) -> dict[str, str]:
 
 
 @BOTH
-@pytest.mark.parametrize(
-    ("tenant", "env"),
-    [("abcdefghijklmnopqrstu", "staging12"), ("a", "b"), ("abcdefghi-klmnopqr-tu", "a-b-c-d-e")],
-)
-def test_every_name_is_one_the_cloud_takes(
-    session: planner.Session, stack: str, tenant: str, env: str
-) -> None:
-    plan = planned(session, stack, "long-names", tenant=tenant, env=env)
+@pytest.mark.parametrize("name", ["long", "short", "hyphens"])
+def test_every_name_is_one_the_cloud_takes(batched: Batched, stack: str, name: str) -> None:
+    plan = batched(stack, name)
     forms = {type_name: form for type_name, (_, form) in _TAKEN[stack].items()}
     found = names(plan, stack)
     assert {plan.resources[address].type for address in found} == set(forms)
     odd = {
-        address: name
-        for address, name in found.items()
-        if not re.fullmatch(forms[plan.resources[address].type], name)
+        address: held
+        for address, held in found.items()
+        if not re.fullmatch(forms[plan.resources[address].type], held)
     }
     assert odd == {}
-    project = CASES[stack, "long-names"].inputs.get("project", "")
+    longest = {"database": 98 - len(f"{LONG_PROJECT}:"), "final_snapshot": 255}
     for address, resource in plan.of_type("random_id").items():
-        longest = {"database": 98 - len(f"{project}:"), "final_snapshot": 255}
         prefix = resource.values["prefix"]
         assert len(prefix) + _RANDOM_END <= longest.get(resource.name, 63), address
         assert re.fullmatch(rf"{_NO_DOUBLED}[a-z][-a-z0-9]*-", prefix), address
 
 
 @BOTH
-def test_two_stacks_have_no_name_in_common(session: planner.Session, stack: str) -> None:
-    # They differ in what is cut away only.
-    one = names(planned(session, stack, "long-names"), stack)
-    other = names(planned(session, stack, "long-names", env="staging13"), stack)
+def test_two_stacks_have_no_name_in_common(batched: Batched, stack: str) -> None:
+    one, other = (names(batched(stack, name), stack) for name in ("long", "cut-alike"))
     assert set(one) == set(other)
     assert {address for address in one if one[address] == other[address]} == set()
 
@@ -989,38 +1011,37 @@ _LATE = {"resource": {"terraform_data": {"late": {"input": "a"}, "later": {"inpu
 _LATE_ID, _LATER_ID = "${terraform_data.late.id}", "${terraform_data.later.id}"
 
 
-@pytest.mark.parametrize(
-    ("stack", "inputs"),
-    [
-        (
-            "aws",
-            {"gateway_extra_secrets": {"A": _LATE_ID}, "backend_extra_secrets": {"A": _LATE_ID}},
-        ),
-        (
-            "gcp",
-            {"gateway_extra_secrets": {"A": _LATE_ID}, "backend_extra_secrets": {"A": _LATE_ID}},
-        ),
-        ("aws", {"gateway_extra_env": {"A": _LATE_ID}, "proxy_config": {"a": _LATE_ID}}),
-        ("gcp", {"gateway_extra_env": {"A": _LATE_ID}, "proxy_config": {"a": _LATE_ID}}),
-        ("aws", {"acm_certificate_arn": _LATE_ID, "enable_tls": True}),
-        (
-            "aws",
-            {
-                "azs": [],
-                "vpc_id": _LATE_ID,
-                "create_network": False,
-                "public_subnet_ids": [_LATE_ID, _LATER_ID],
-                "private_subnet_ids": [_LATE_ID, _LATER_ID],
-                "additional_task_security_group_ids": [_LATE_ID],
-            },
-        ),
-        ("gcp", {"network": _LATE_ID, "create_network": False}),
-    ],
-)
+_LATE_INPUTS: Mapping[str, Mapping[str, Any]] = {
+    "aws": {
+        "gateway_extra_env": {"B": _LATE_ID},
+        "gateway_extra_secrets": {"A": _LATE_ID},
+        "backend_extra_secrets": {"A": _LATER_ID},
+        "proxy_config": {"a": _LATE_ID},
+        "enable_tls": True,
+        "acm_certificate_arn": _LATE_ID,
+        "create_network": False,
+        "azs": [],
+        "vpc_id": _LATE_ID,
+        "public_subnet_ids": [_LATE_ID, _LATER_ID],
+        "private_subnet_ids": [_LATE_ID, _LATER_ID],
+        "additional_task_security_group_ids": [_LATE_ID],
+    },
+    "gcp": {
+        "gateway_extra_env": {"B": _LATE_ID},
+        "gateway_extra_secrets": {"A": _LATE_ID},
+        "backend_extra_secrets": {"A": _LATER_ID},
+        "proxy_config": {"a": _LATE_ID},
+        "create_network": False,
+        "network": _LATE_ID,
+    },
+}
+
+
+@BOTH
 def test_values_known_only_after_apply_do_not_stop_the_plan(
-    session: planner.Session, stack: str, inputs: dict[str, Any]
+    session: planner.Session, stack: str
 ) -> None:
-    assert called(session, stack, _LATE, **inputs).resources
+    assert called(session, stack, _LATE, **_LATE_INPUTS[stack]).resources
 
 
 @BOTH
@@ -1061,37 +1082,45 @@ def test_the_outputs_of_what_is_not_made_are_null(session: planner.Session, stac
     assert {name for name, value in outputs.items() if value is None} == absent
 
 
+_PARITY = (
+    "tenant env litellm_master_key litellm_license ui_password gateway_num_workers proxy_config "
+    "gateway_extra_env backend_extra_env gateway_extra_secrets backend_extra_secrets "
+    "otel_endpoint otel_exporter otel_environment_name otel_capture_message_content "
+)
+_OWN_PARITY = {
+    "aws": "tags acm_certificate_arn allow_plaintext_alb skip_final_snapshot s3_force_destroy "
+    "otel_headers_secret_arn",
+    "gcp": "labels lb_domains allow_plaintext_lb cloudsql_deletion_protection gcs_force_destroy "
+    "otel_headers_secret",
+}
+
+
 @BOTH
-def test_the_default_example_takes_every_input_that_both_stacks_have_in_common(stack: str) -> None:
-    one, other = (set(hcl.variables(STACKS[name].folder)) for name in ("aws", "gcp"))
-    # The parity table's: those of one name, and those that each cloud has its own name for.
-    sizing = {
-        name
-        for name in one & other
-        if re.match("gateway_(?!extra)|backend_(?!extra)|ui_(?!p)", name)
+def test_the_default_example_hands_the_inputs_of_the_parity_table_on(
+    session: planner.Session, stack: str
+) -> None:
+    plan = planned(session, stack, "example-default")
+    calls = plan.document["configuration"]["root_module"]["module_calls"]
+    passed = {
+        name: argument.get("references")
+        for name, argument in calls["litellm"]["expressions"].items()
     }
-    own = {
-        "aws": "acm_certificate_arn allow_plaintext_alb skip_final_snapshot s3_force_destroy "
-        "otel_headers_secret_arn tags",
-        "gcp": "lb_domains allow_plaintext_lb cloudsql_deletion_protection gcs_force_destroy "
-        "otel_headers_secret labels project",
-    }[stack]
-    wanted = (one & other) - sizing | set(own.split())
-    example = set(hcl.variables(STACKS[stack].folder / "examples" / "default"))
-    assert wanted - example == set()
+    declared = set(hcl.variables(STACKS[stack].folder / "examples" / "default"))
+    assert {*_PARITY.split(), *_OWN_PARITY[stack].split()} - declared == set()
+    # None is declared and forgotten in the call, or crossed with another.
+    assert {name for name in declared if passed.get(name) != [f"var.{name}"]} == set()
 
 
 # ---- Place, scale and the rest ----
 
 
 def test_the_number_of_tasks_is_the_plans_without_autoscaling(
-    session: planner.Session, aws: Applied
+    session: planner.Session, aws_changed: Plan
 ) -> None:
-    plan = aws.change(ui_desired_count=2, gateway_desired_count=4)
-    ui, gateway = (plan.resources[services(plan)[name]] for name in ("ui", "gateway"))
-    assert (ui.actions, ui.values["desired_count"]) == (("update",), 2)
+    ui, gateway = (aws_changed.resources[services(aws_changed)[name]] for name in ("ui", "gateway"))
+    assert (ui.before["desired_count"], ui.values["desired_count"]) == (1, 2)
     # Under autoscaling it is not the plan's.
-    assert gateway.actions == ("no-op",)
+    assert (gateway.before["desired_count"], gateway.values["desired_count"]) == (2, 2)
     plan = planned(session, "gcp", "autoscaling-off")
     (scaling,) = plan.resources[services(plan)["gateway"]].values["scaling"]
     assert (scaling["scaling_mode"], scaling["manual_instance_count"]) == ("MANUAL", 5)
@@ -1134,17 +1163,17 @@ def test_names_in_sql_are_quoted(session: planner.Session) -> None:
     plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
     sql = plan.outputs["db_bootstrap_sql"]
     for name in ("select", "table"):
-        assert re.findall(rf".\b{name}\b.", sql)
-        assert {found for found in re.findall(rf".\b{name}\b.", sql)} == {f'"{name}"'}
+        assert set(re.findall(rf".\b{name}\b.", sql)) == {f'"{name}"'}
 
 
 @BOTH
-@pytest.mark.parametrize("name", ["db_name", "db_username"])
+@pytest.mark.parametrize("value", ['a";drop', "A-b"])
 def test_a_name_that_would_need_care_in_sql_is_refused(
-    session: planner.Session, stack: str, name: str
+    session: planner.Session, stack: str, value: str
 ) -> None:
-    for value in ('a";drop', "a'b", "A", "a-b", ""):
-        assert f"{name} must" in refusal(session, stack, "smallest", **{name: value})
+    said = refusal(session, stack, "smallest", db_name=value, db_username=value)
+    assert "db_name must" in said
+    assert "db_username must" in said
 
 
 def test_a_stream_may_last_an_hour(session: planner.Session) -> None:

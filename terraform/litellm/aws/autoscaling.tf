@@ -1,11 +1,13 @@
+# The number of tasks follows CPU and memory. Cloud Run does this by itself.
+
 locals {
   _scaling_policies = merge([
-    for c, component in local.components : {
+    for component, settings in local.components : {
       for metric, policy in {
-        cpu    = { metric = "ECSServiceAverageCPUUtilization", target = component.cpu_target }
-        memory = { metric = "ECSServiceAverageMemoryUtilization", target = component.memory_target }
-      } : "${c}-${metric}" => merge(policy, { component = c })
-      if component.autoscaling_enabled && policy.target > 0
+        cpu    = { metric = "ECSServiceAverageCPUUtilization", target = settings.cpu_target }
+        memory = { metric = "ECSServiceAverageMemoryUtilization", target = settings.memory_target }
+      } : "${component}-${metric}" => merge(policy, { component = component })
+      if settings.autoscaling_enabled && policy.target > 0
     }
   ]...)
 }

@@ -1,3 +1,5 @@
+# Aurora PostgreSQL: a writer, a reader, and authentication by IAM.
+
 locals {
   # The minor version AWS may raise by itself only when none is asked for:
   # otherwise the next plan would want to go back.
@@ -39,7 +41,7 @@ resource "aws_rds_cluster_parameter_group" "this" {
 resource "random_id" "final_snapshot" {
   count = var.create_database ? 1 : 0
 
-  prefix      = local.names.database_snapshot
+  prefix      = "${local.names.database_snapshot}-"
   byte_length = 4
   keepers = {
     cluster         = local.names.database
@@ -96,7 +98,7 @@ resource "aws_rds_cluster_instance" "writer" {
 
 # Aurora makes the first instance the writer, so this one waits.
 resource "aws_rds_cluster_instance" "reader" {
-  count = var.create_database && var.create_read_replica ? 1 : 0
+  count = local.has_reader ? 1 : 0
 
   identifier                   = local.names.database_reader
   cluster_identifier           = aws_rds_cluster.this[0].id

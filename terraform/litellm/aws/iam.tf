@@ -6,38 +6,26 @@ locals {
   _database_users = concat(["gateway", "backend"], local.has_database ? ["migrations"] : [])
   _bucket_users   = ["gateway", "backend"]
 
-  # Which roles get a policy. It never depends on a value known late, and can()
-  # leaves the mark of sensitive inputs behind.
+  # Which roles get a policy. It never hangs on a value known late.
   _task_policies = {
-    for c in distinct(concat(
+    for component in distinct(concat(
       local._bucket_users,
       var.create_database ? local._database_users : [],
-    )) : c => c
+    )) : component => component
   }
   _secret_policies = {
-    for c, sources in local._sources : c => c
-    if can([for source in values(sources) : source if source != "plain"][0])
+    for component, secrets in local.secret_environment :
+    component => component if length(secrets) > 0
   }
-  _own_readers = [
-    for c, sources in local._sources : c
-    if can([for source in values(sources) : source if source == "secret"][0])
-  ]
 
-  # The secrets in a container's environment, those of the stack and those the
-  # caller names, each cut to the ARN proper: :json-key:stage:version after it
-  # is ECS's, not IAM's. A parameter's ARN is shorter.
-  _own_arns   = { for c, env in local._arns : c => [for e in env : e.arn if e.source == "secret"] }
-  _given_arns = { for c, env in local._arns : c => [for e in env : e.arn if e.source == "given"] }
-  _arns = {
-    for c, env in local._environment : c => [
-      for entry in values(env) : {
-        source = entry.source
-        arn    = join(":", [for i, part in split(":", entry.value) : part if i < 7])
-      } if entry.source != "plain"
-    ]
+  # By component, the secrets of the stack and those that the caller names.
+  _own_arns = {
+    for component, secrets in local.secret_environment :
+    component => [for secret in values(secrets) : secret.arn if secret.own]
   }
-  _sources = {
-    for c, env in local._environment : c => { for name, entry in env : name => entry.source }
+  _given_arns = {
+    for component, secrets in local.secret_environment :
+    component => [for secret in values(secrets) : secret.arn if !secret.own]
   }
 
   # The cluster's ARN tells the account, so nobody need be asked for it.
@@ -83,7 +71,7 @@ data "aws_iam_policy_document" "secrets" {
   for_each = local._secret_policies
 
   dynamic "statement" {
-    for_each = contains(local._own_readers, each.key) ? [1] : []
+    for_each = length(local._own_arns[each.key]) > 0 ? [1] : []
 
     content {
       sid       = "Secrets"

@@ -1,3 +1,8 @@
+# The public load balancer: UI paths to the UI, the gateway's to the gateway, the
+# rest to the backend.
+
+# ---- Rules ----
+
 locals {
   # An ALB takes the first rule that fits, by priority, where a URL map takes
   # the longest path. The two agree if the pages' files that a prefix of the
@@ -5,9 +10,12 @@ locals {
   # of the UI's comes last: each rule looked at is work that is billed, and most
   # requests are the gateway's. There one wildcard stands for every page's file,
   # also for those of a page that a later dashboard brings.
-  _page_words     = { for path in local.ui_page_paths : split("/", path)[1] => path... }
-  _gateway_words  = toset([for path in local.gateway_paths : split("/", path)[1]])
-  _ui_paths_below = flatten([for word in setintersection(keys(local._page_words), local._gateway_words) : local._page_words[word]])
+  _page_words    = { for path in local.ui_page_paths : split("/", path)[1] => path... }
+  _gateway_words = toset([for path in local.gateway_paths : split("/", path)[1]])
+  _ui_paths_below = flatten([
+    for word in setintersection(keys(local._page_words), local._gateway_words) :
+    local._page_words[word]
+  ])
 
   # Priorities are fixed by kind, so that a longer list never moves another's:
   # a priority in use can not be taken, even for a moment.
@@ -41,6 +49,8 @@ locals {
   _rules_limit    = 99
 }
 
+# ---- Load balancer ----
+
 resource "aws_lb" "this" {
   name               = local.names.alb
   load_balancer_type = "application"
@@ -60,7 +70,7 @@ resource "aws_lb" "this" {
   lifecycle {
     precondition {
       condition     = length(local._rules) <= local._rules_limit
-      error_message = "The load balancer takes at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; the paths make ${length(local._rules)}. Shorten extra_gateway_paths: one /a/* covers all below /a."
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; got ${length(local._rules)} with all paths. Cover several by one prefix."
     }
   }
 }
@@ -77,10 +87,10 @@ resource "aws_lb_target_group" "this" {
   tags                 = local.tags
 
   health_check {
-    path                = each.value.health_path
+    path                = each.value.health.path
     matcher             = "200-299"
     interval            = 30
-    timeout             = each.value.health_timeout
+    timeout             = each.value.health.timeout
     healthy_threshold   = 2
     unhealthy_threshold = 3
   }
@@ -89,6 +99,8 @@ resource "aws_lb_target_group" "this" {
     create_before_destroy = true
   }
 }
+
+# ---- Port 80 ----
 
 resource "aws_lb_listener" "http" {
   load_balancer_arn = aws_lb.this.arn
@@ -114,15 +126,17 @@ resource "aws_lb_listener" "http" {
   lifecycle {
     precondition {
       condition     = local.tls || var.allow_plaintext_alb
-      error_message = "The load balancer must have a certificate: acm_certificate_arn is \"${var.acm_certificate_arn}\" and allow_plaintext_alb is false. Give the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
+      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got acm_certificate_arn = \"${var.acm_certificate_arn}\", enable_tls = ${jsonencode(var.enable_tls)} and allow_plaintext_alb = false. Give the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
     }
 
     precondition {
       condition     = !local.tls || var.acm_certificate_arn != ""
-      error_message = "enable_tls = true needs a certificate; acm_certificate_arn is empty. Give the ARN of a certificate, or leave enable_tls unset."
+      error_message = "acm_certificate_arn must be given with enable_tls = true; got \"\". Give the ARN of a certificate, or leave enable_tls unset."
     }
   }
 }
+
+# ---- Port 443 ----
 
 resource "aws_lb_listener" "https" {
   count = local.tls ? 1 : 0
@@ -139,6 +153,8 @@ resource "aws_lb_listener" "https" {
     target_group_arn = aws_lb_target_group.this["backend"].arn
   }
 }
+
+# ---- Whichever port serves ----
 
 resource "aws_lb_listener_rule" "this" {
   for_each = local._rule_targets

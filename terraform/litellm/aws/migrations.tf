@@ -1,3 +1,6 @@
+# The schema is changed by one job, run once a task definition or a database
+# before the services start; before it another makes the database user.
+
 locals {
   # Names are quoted, and safe in a literal too: their validations admit
   # a-z, 0-9 and _ only. It may run any number of times.
@@ -14,16 +17,6 @@ locals {
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO "${var.db_username}";
   SQL
 
-  task_security_group_ids = {
-    for role in ["gateway", "backend", "ui", "jobs"] :
-    role => aws_security_group.this[role].id if contains(keys(local._security_groups), role)
-  }
-  # The UI must not ride on a group that opens a store.
-  _task_groups = {
-    for role, id in local.task_security_group_ids :
-    role => concat([id], role == "ui" ? [] : var.additional_task_security_group_ids)
-  }
-
   # Printed and run alike.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
@@ -35,7 +28,7 @@ locals {
       "--propagate-tags TASK_DEFINITION",
       "--network-configuration 'awsvpcConfiguration={${join(",", [
         "subnets=[${join(",", local.private_subnet_ids)}]",
-        "securityGroups=[${join(",", local._task_groups.jobs)}]",
+        "securityGroups=[${join(",", local.task_security_groups.jobs)}]",
         "assignPublicIp=DISABLED",
       ])}}'",
     ])
@@ -60,14 +53,14 @@ resource "aws_ecs_task_definition" "job" {
 resource "terraform_data" "bootstrap" {
   count = var.create_database && var.run_migrations ? 1 : 0
 
-  triggers_replace = [
-    aws_rds_cluster.this[0].cluster_resource_id,
-    aws_ecs_task_definition.job["bootstrap"].arn,
-  ]
+  triggers_replace = {
+    job      = aws_ecs_task_definition.job["bootstrap"].arn
+    database = aws_rds_cluster.this[0].cluster_resource_id
+  }
 
   provisioner "local-exec" {
     interpreter = ["bash"]
-    command     = "${path.module}/scripts/run-task.sh"
+    command     = "${path.module}/scripts/run-job.sh"
     environment = {
       RUN_COMMAND = local.run_commands.bootstrap
       CLUSTER     = aws_ecs_cluster.this.name
@@ -92,16 +85,18 @@ resource "terraform_data" "bootstrap" {
 resource "terraform_data" "migrations" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
-  # A database of your own is known by its URL alone, which is never read back.
-  triggers_replace = [
-    aws_ecs_task_definition.job["migrations"].arn,
-    one(terraform_data.bootstrap[*].id),
-    local.own_database ? var.secrets_version : null,
-  ]
+  # A tag that was pushed again is not seen: run the printed command, or replace
+  # this resource. A database of your own is known by its URL alone, which is
+  # never read back.
+  triggers_replace = {
+    job       = aws_ecs_task_definition.job["migrations"].arn
+    bootstrap = one(terraform_data.bootstrap[*].id)
+    url       = local.own_database ? var.secrets_version : null
+  }
 
   provisioner "local-exec" {
     interpreter = ["bash"]
-    command     = "${path.module}/scripts/run-task.sh"
+    command     = "${path.module}/scripts/run-job.sh"
     environment = {
       RUN_COMMAND = local.run_commands.migrations
       CLUSTER     = aws_ecs_cluster.this.name

@@ -1,3 +1,5 @@
+# The stack's own network, or the caller's; the security groups.
+
 locals {
   vpc_id = local.create_network ? one(aws_vpc.this[*].id) : var.vpc_id
   public_subnet_ids = (
@@ -121,8 +123,9 @@ resource "aws_route_table_association" "private" {
   subnet_id      = aws_subnet.private[each.key].id
 }
 
-# Security groups, one a role. What is listed here is all that is open.
+# ---- Security groups ----
 
+# One a role. What is listed here is all that is open.
 locals {
   _security_groups = {
     for role, there in {
@@ -181,6 +184,19 @@ locals {
       key => { from = "jobs", protocol = "-1", port = null, to = null } if local.has_database
     },
   )
+}
+
+locals {
+  task_security_group_ids = {
+    for role in ["gateway", "backend", "ui", "jobs"] :
+    role => aws_security_group.this[role].id if contains(keys(local._security_groups), role)
+  }
+
+  # The UI must not ride on a group that opens a store.
+  task_security_groups = {
+    for role, id in local.task_security_group_ids :
+    role => concat([id], role == "ui" ? [] : var.additional_task_security_group_ids)
+  }
 }
 
 resource "aws_security_group" "this" {

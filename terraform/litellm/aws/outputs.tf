@@ -13,7 +13,7 @@ output "alb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, and /robots.txt in any case."
   value = {
     for component in ["gateway", "ui"] :
     component => flatten([for rule in local._rules : rule.paths if rule.target == component])
@@ -45,7 +45,12 @@ output "ecs_cluster" {
 
 output "log_group_names" {
   description = "CloudWatch log group of each container."
-  value       = { for c, group in aws_cloudwatch_log_group.this : c => group.name }
+  value       = { for component, group in aws_cloudwatch_log_group.this : component => group.name }
+}
+
+output "task_role_arns" {
+  description = "Task role of each container, to grant further permissions to, such as a model provider of the cloud's."
+  value       = { for component, role in aws_iam_role.task : component => role.arn }
 }
 
 output "containers" {
@@ -65,7 +70,7 @@ output "aurora_writer_endpoint" {
 
 output "aurora_reader_endpoint" {
   description = "Host of the Aurora readers; null without a read replica."
-  value       = var.create_read_replica ? one(aws_rds_cluster.this[*].reader_endpoint) : null
+  value       = local.has_reader ? one(aws_rds_cluster.this[*].reader_endpoint) : null
 }
 
 output "db_master_password_secret_arn" {
@@ -108,10 +113,10 @@ output "s3_bucket" {
 
 output "master_key_secret_arn" {
   description = "Secret with the proxy's master key."
-  value       = aws_secretsmanager_secret.this["master-key"].arn
+  value       = aws_secretsmanager_secret.this["master_key"].arn
 }
 
 output "ui_password_secret_arn" {
   description = "Secret with the dashboard's password; null without one."
-  value       = one([for name, secret in aws_secretsmanager_secret.this : secret.arn if name == "ui-password"])
+  value       = try(aws_secretsmanager_secret.this["ui_password"].arn, null)
 }

@@ -1,35 +1,36 @@
-# No value below is ever in a plan or a state: what is given comes in ephemeral,
-# what is made is made anew in every run, and either goes only into a write-only
-# argument, which is sent when its version number changes.
+# The stack's own secrets. No value is ever in a plan or a state: what is given
+# comes in ephemeral, what is made is made anew in every run, and either goes only
+# into a write-only argument, which is sent when its version number changes.
 
 locals {
   secrets = {
-    for name, there in {
-      "master-key"   = true
-      "license"      = local.license_given
-      "ui-password"  = local.ui_password_set
-      "database-url" = local.own_database
-      "redis-url"    = local.own_redis
-    } : name => name if there
+    for key, there in {
+      master_key   = true
+      license      = local.given.license
+      ui_password  = local.given.ui_password
+      database_url = local.own_database
+      redis_url    = local.own_redis
+    } : key => key if there
   }
 
+  # A given value follows secrets_version. A master key that was made stays, for
+  # LiteLLM encrypts what it stores in the database with it; one given later, or
+  # no more, is another number in any case.
+  _secret_versions = merge(
+    { for key in keys(local.secrets) : key => var.secrets_version },
+    { master_key = local.given.master_key ? var.secrets_version + 1 : 1 },
+  )
+
   _secret_values = {
-    "master-key" = (
-      local.master_key_given
+    master_key = (
+      local.given.master_key
       ? var.litellm_master_key
       : "sk-${ephemeral.random_password.master_key.result}"
     )
-    "license"      = var.litellm_license
-    "ui-password"  = var.ui_password
-    "database-url" = var.database_url
-    "redis-url"    = var.redis_url
-  }
-
-  # A key that was made stays: LiteLLM encrypts what it stores in the database
-  # with it, so a raised secrets_version must not replace it.
-  _secret_versions = {
-    for name in keys(local.secrets) :
-    name => name == "master-key" && !local.master_key_given ? 0 : var.secrets_version
+    license      = var.litellm_license
+    ui_password  = var.ui_password
+    database_url = var.database_url
+    redis_url    = var.redis_url
   }
 }
 

@@ -1,3 +1,5 @@
+# The three ECS services. They are reached through the load balancer only.
+
 resource "aws_ecs_cluster" "this" {
   name = local.names.cluster
   tags = local.tags
@@ -10,7 +12,7 @@ resource "aws_ecs_cluster" "this" {
   lifecycle {
     precondition {
       condition     = data.aws_region.current.id == var.region
-      error_message = "The aws provider must be set to the stack's region: it is set to ${data.aws_region.current.id}, region is \"${var.region}\". Mend one of the two."
+      error_message = "The aws provider must be set to the stack's region; got \"${data.aws_region.current.id}\" with region = \"${var.region}\". Mend one of the two."
     }
   }
 }
@@ -37,9 +39,7 @@ resource "aws_ecs_task_definition" "service" {
   tags                     = local.tags
 }
 
-# Two resources, for ignore_changes takes no condition: under autoscaling the
-# number of tasks is not the plan's, without it it is. A service that changes
-# sides is made under its other name, as the old one drains.
+# ---- Services ----
 
 locals {
   # Where migrations are run by hand the first tasks fail until then; ECS must
@@ -47,8 +47,18 @@ locals {
   _circuit_breaker = var.run_migrations || !local.has_database
 }
 
+# Two resources, for ignore_changes takes no condition: under autoscaling the
+# number of tasks is not the plan's, without it it is. A service that changes
+# sides is made under its other name, as the old one drains.
+#
+# A reference to a secret or a bucket says nothing of the version, the object or
+# the permission that the first task needs to start: hence the long depends_on.
+
 resource "aws_ecs_service" "autoscaled" {
-  for_each = { for c, component in local.components : c => component if component.autoscaling_enabled }
+  for_each = {
+    for component, settings in local.components :
+    component => settings if settings.autoscaling_enabled
+  }
 
   name            = local.names["service_${each.key}"]
   cluster         = aws_ecs_cluster.this.id
@@ -70,7 +80,7 @@ resource "aws_ecs_service" "autoscaled" {
 
   network_configuration {
     subnets          = local.private_subnet_ids
-    security_groups  = local._task_groups[each.key]
+    security_groups  = local.task_security_groups[each.key]
     assign_public_ip = false
   }
 
@@ -105,7 +115,10 @@ resource "aws_ecs_service" "autoscaled" {
 }
 
 resource "aws_ecs_service" "fixed" {
-  for_each = { for c, component in local.components : c => component if !component.autoscaling_enabled }
+  for_each = {
+    for component, settings in local.components :
+    component => settings if !settings.autoscaling_enabled
+  }
 
   name            = local.names["service_fixed_${each.key}"]
   cluster         = aws_ecs_cluster.this.id
@@ -127,7 +140,7 @@ resource "aws_ecs_service" "fixed" {
 
   network_configuration {
     subnets          = local.private_subnet_ids
-    security_groups  = local._task_groups[each.key]
+    security_groups  = local.task_security_groups[each.key]
     assign_public_ip = false
   }
 

@@ -1,6 +1,11 @@
+# The data bucket, and one of its own for the proxy's configuration.
+
 locals {
-  config_key  = "config/litellm-config.yaml"
-  config_yaml = local.has_config ? yamlencode(var.proxy_config) : ""
+  config_key = "config/litellm-config.yaml"
+
+  # proxy_config is any: both sides of a conditional would have to be of one
+  # type, so it is put into text where it is used and nowhere compared.
+  config_yaml = yamlencode(var.proxy_config)
 
   # The data bucket holds what the user made and is guarded. The one with the
   # configuration holds nothing but the module's own file, whose old versions
@@ -22,7 +27,7 @@ locals {
 resource "random_id" "bucket" {
   for_each = local._buckets
 
-  prefix      = local.names["bucket_${each.key}"]
+  prefix      = "${local.names["bucket_${each.key}"]}-"
   byte_length = 4
 }
 

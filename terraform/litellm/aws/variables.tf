@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "region" {
-  description = "AWS region of the stack. The caller's aws provider must be set to the same one."
+  description = "Region of the stack. The caller's aws provider must be set to the same one."
   type        = string
   nullable    = false
 
@@ -64,7 +64,7 @@ variable "env" {
 }
 
 variable "tags" {
-  description = "Tags for every resource, on top of litellm:stack and managed-by. At most 45."
+  description = "Tags for every resource that takes them, on top of litellm:stack and managed-by. At most 45."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -80,7 +80,7 @@ variable "tags" {
       can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) &&
       !startswith(lower(key), "aws:")
     ])
-    error_message = "a key of tags must have 1 to 128 letters, digits, spaces or _.:/=+-@ and must not begin with aws:; got ${jsonencode(keys(var.tags))}. Rename the key."
+    error_message = "tags must have keys of 1 to 128 letters, digits, spaces or _.:/=+-@ that do not begin with aws:; got ${jsonencode(keys(var.tags))}. Rename the odd one."
   }
 
   validation {
@@ -88,7 +88,7 @@ variable "tags" {
       for value in values(var.tags) :
       value != null && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
     ])
-    error_message = "a value of tags must have at most 256 letters, digits, spaces or _.:/=+-@; got ${jsonencode(values(var.tags))}. Shorten it or replace the other characters."
+    error_message = "tags must have values of at most 256 letters, digits, spaces or _.:/=+-@; got ${jsonencode(var.tags)}. Shorten the odd one or replace the other characters."
   }
 }
 
@@ -97,7 +97,7 @@ variable "tags" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secrets Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -129,7 +129,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays."
   type        = number
   default     = 1
   nullable    = false
@@ -205,7 +205,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations task, run with its own entrypoint. Empty: the backend's image running the Prisma migration script."
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -221,13 +221,13 @@ variable "migrations_image" {
 ################################################################################
 
 variable "create_network" {
-  description = "Whether the module makes the VPC. Null: it does when vpc_id is empty. Set it to false when vpc_id is known only after apply."
+  description = "Whether the module makes the network. Null: it does when vpc_id is empty. Set it to false when vpc_id is known only after apply."
   type        = bool
   default     = null
 
   validation {
     condition     = var.create_network == null ? true : var.create_network == (var.vpc_id == "")
-    error_message = "create_network must be true without a vpc_id and false with one; got create_network = ${var.create_network == null ? "null" : var.create_network} and vpc_id = \"${var.vpc_id}\". Leave create_network unset, or mend vpc_id."
+    error_message = "create_network must be true without vpc_id and false with it; got create_network = ${var.create_network == null ? "null" : var.create_network} and vpc_id = \"${var.vpc_id}\". Leave create_network unset, or mend vpc_id."
   }
 }
 
@@ -440,7 +440,7 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "How long a request may stay silent before it is cut: the load balancer's idle timeout. Long streams need it long."
+  description = "Seconds that a request may stay silent before the load balancer cuts it. Long streams need it long."
   type        = number
   default     = 3600
   nullable    = false
@@ -484,7 +484,7 @@ variable "gateway_memory" {
 }
 
 variable "gateway_desired_count" {
-  description = "Number of gateway tasks; with autoscaling only the first number."
+  description = "Number of gateway containers without autoscaling; with it, the number to begin with."
   type        = number
   default     = 2
   nullable    = false
@@ -494,12 +494,12 @@ variable "gateway_desired_count" {
       var.gateway_desired_count >= 0 &&
       floor(var.gateway_desired_count) == var.gateway_desired_count
     )
-    error_message = "gateway_desired_count must be a whole number from 0; got ${var.gateway_desired_count}. Write the number of tasks."
+    error_message = "gateway_desired_count must be a whole number from 0; got ${var.gateway_desired_count}. Write the number of containers."
   }
 }
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of a gateway task."
+  description = "Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
@@ -514,7 +514,7 @@ variable "gateway_num_workers" {
 }
 
 variable "gateway_autoscaling_enabled" {
-  description = "Whether the number of gateway tasks follows the load. When not, gateway_desired_count holds."
+  description = "Whether the number of gateway containers follows the load. When not, gateway_desired_count holds."
   type        = bool
   default     = true
   nullable    = false
@@ -605,7 +605,7 @@ variable "backend_memory" {
 }
 
 variable "backend_desired_count" {
-  description = "Number of backend tasks; with autoscaling only the first number."
+  description = "Number of backend containers without autoscaling; with it, the number to begin with."
   type        = number
   default     = 1
   nullable    = false
@@ -615,12 +615,12 @@ variable "backend_desired_count" {
       var.backend_desired_count >= 0 &&
       floor(var.backend_desired_count) == var.backend_desired_count
     )
-    error_message = "backend_desired_count must be a whole number from 0; got ${var.backend_desired_count}. Write the number of tasks."
+    error_message = "backend_desired_count must be a whole number from 0; got ${var.backend_desired_count}. Write the number of containers."
   }
 }
 
 variable "backend_autoscaling_enabled" {
-  description = "Whether the number of backend tasks follows the load. When not, backend_desired_count holds."
+  description = "Whether the number of backend containers follows the load. When not, backend_desired_count holds."
   type        = bool
   default     = true
   nullable    = false
@@ -711,19 +711,22 @@ variable "ui_memory" {
 }
 
 variable "ui_desired_count" {
-  description = "Number of UI tasks; with autoscaling only the first number."
+  description = "Number of UI containers without autoscaling; with it, the number to begin with."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.ui_desired_count >= 0 && floor(var.ui_desired_count) == var.ui_desired_count
-    error_message = "ui_desired_count must be a whole number from 0; got ${var.ui_desired_count}. Write the number of tasks."
+    condition = (
+      var.ui_desired_count >= 0 &&
+      floor(var.ui_desired_count) == var.ui_desired_count
+    )
+    error_message = "ui_desired_count must be a whole number from 0; got ${var.ui_desired_count}. Write the number of containers."
   }
 }
 
 variable "ui_autoscaling_enabled" {
-  description = "Whether the number of UI tasks follows the load. When not, ui_desired_count holds."
+  description = "Whether the number of UI containers follows the load. When not, ui_desired_count holds."
   type        = bool
   default     = false
   nullable    = false
@@ -736,7 +739,10 @@ variable "ui_min_capacity" {
   nullable    = false
 
   validation {
-    condition     = var.ui_min_capacity >= 1 && floor(var.ui_min_capacity) == var.ui_min_capacity
+    condition = (
+      var.ui_min_capacity >= 1 &&
+      floor(var.ui_min_capacity) == var.ui_min_capacity
+    )
     error_message = "ui_min_capacity must be a whole number from 1, for nothing scales out from none; got ${var.ui_min_capacity}. Use 1 or more."
   }
 }
@@ -763,7 +769,10 @@ variable "ui_cpu_target" {
   nullable    = false
 
   validation {
-    condition     = var.ui_cpu_target == 0 || (var.ui_cpu_target >= 10 && var.ui_cpu_target <= 90)
+    condition = (
+      var.ui_cpu_target == 0 ||
+      (var.ui_cpu_target >= 10 && var.ui_cpu_target <= 90)
+    )
     error_message = "ui_cpu_target must be 0 or from 10 to 90; got ${var.ui_cpu_target}. Use 0 for no CPU policy."
   }
 }
@@ -788,7 +797,7 @@ variable "ui_memory_target" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes an Aurora PostgreSQL cluster. When not, database_url brings your own, and without that the proxy has no database."
+  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
   type        = bool
   default     = true
   nullable    = false
@@ -814,7 +823,7 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the Aurora cluster has a reader, which the proxy then reads from."
+  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
   type        = bool
   default     = true
   nullable    = false
@@ -845,7 +854,7 @@ variable "db_engine_version" {
 }
 
 variable "db_name" {
-  description = "Name of the database in the cluster."
+  description = "Name of the proxy's database in what the module makes."
   type        = string
   default     = "litellm"
   nullable    = false
@@ -883,22 +892,15 @@ variable "db_username" {
   validation {
     condition = (
       can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_username)) &&
-      !can(regex("^(postgres$|pg_|rds)", var.db_username))
+      !can(regex("^(postgres$|pg_|rds|cloudsql)", var.db_username))
     )
-    error_message = "db_username must be 1 to 63 characters of a-z, 0-9 and _, beginning with a letter or _, not postgres and not beginning with pg_ or rds, which the engine reserves; got \"${var.db_username}\". Choose another name."
+    error_message = "db_username must be 1 to 63 characters of a-z, 0-9 and _, beginning with a letter or _, not postgres and not beginning with pg_, rds or cloudsql, which the engines reserve; got \"${var.db_username}\". Choose another name."
   }
 
   validation {
     condition     = var.db_username != var.db_master_username
     error_message = "db_username must differ from db_master_username, for the proxy has no business with the master user; got \"${var.db_username}\" for both. Choose another name."
   }
-}
-
-variable "skip_final_snapshot" {
-  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
-  type        = bool
-  default     = false
-  nullable    = false
 }
 
 variable "db_backup_retention_days" {
@@ -917,12 +919,19 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "skip_final_snapshot" {
+  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Cache
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes an ElastiCache Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
   type        = bool
   default     = true
   nullable    = false
@@ -1049,9 +1058,9 @@ variable "gateway_extra_secrets" {
   validation {
     condition = alltrue([
       for arn in values(var.gateway_extra_secrets) :
-      can(regex(local.secret_arn_pattern, arn))
+      can(regex(local.secret_pattern, arn))
     ])
-    error_message = "gateway_extra_secrets must hold ARNs of secrets (optionally ending in :json-key:stage:version, each part may be empty) or of parameters; got another form for ${jsonencode([for name, arn in var.gateway_extra_secrets : name if !can(regex(local.secret_arn_pattern, arn))])} (not shown). Give the full ARN, never the value."
+    error_message = "gateway_extra_secrets must hold ARNs of secrets (optionally ending in :json-key:stage:version, each part may be empty) or of parameters; got another form for ${jsonencode([for name, arn in var.gateway_extra_secrets : name if !can(regex(local.secret_pattern, arn))])} (not shown). Give the full ARN, never the value."
   }
 }
 
@@ -1072,9 +1081,9 @@ variable "backend_extra_secrets" {
   validation {
     condition = alltrue([
       for arn in values(var.backend_extra_secrets) :
-      can(regex(local.secret_arn_pattern, arn))
+      can(regex(local.secret_pattern, arn))
     ])
-    error_message = "backend_extra_secrets must hold ARNs of secrets (optionally ending in :json-key:stage:version, each part may be empty) or of parameters; got another form for ${jsonencode([for name, arn in var.backend_extra_secrets : name if !can(regex(local.secret_arn_pattern, arn))])} (not shown). Give the full ARN, never the value."
+    error_message = "backend_extra_secrets must hold ARNs of secrets (optionally ending in :json-key:stage:version, each part may be empty) or of parameters; got another form for ${jsonencode([for name, arn in var.backend_extra_secrets : name if !can(regex(local.secret_pattern, arn))])} (not shown). Give the full ARN, never the value."
   }
 }
 
@@ -1083,7 +1092,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the database bootstrap and the migrations; needs bash and the AWS CLI where Terraform runs. When not, run the commands of the outputs by hand."
+  description = "Whether apply runs the database bootstrap and the migrations; needs bash and the AWS CLI where Terraform runs. When not, run by hand what the outputs database_bootstrap_command and migration_run_command print."
   type        = bool
   default     = true
   nullable    = false
@@ -1145,9 +1154,9 @@ variable "otel_headers_secret_arn" {
   validation {
     condition = (
       var.otel_headers_secret_arn == "" ||
-      can(regex(local.secret_arn_pattern, var.otel_headers_secret_arn))
+      can(regex(local.secret_pattern, var.otel_headers_secret_arn))
     )
-    error_message = "otel_headers_secret_arn must be empty or the ARN of a secret (optionally ending in :json-key:stage:version) or of a parameter; got \"${var.otel_headers_secret_arn}\". Give the full ARN, never the value."
+    error_message = "otel_headers_secret_arn must be empty or the ARN of a secret (optionally ending in :json-key:stage:version) or of a parameter; got another form (not shown). Give the full ARN, never the value."
   }
 }
 

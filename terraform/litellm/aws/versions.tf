@@ -1,6 +1,6 @@
-# Write-only arguments and ephemeral values need Terraform or OpenTofu 1.11;
-# the ephemeral random_password needs random 3.7, secret_string_wo a late
-# aws 5.x.
+# Write-only arguments and ephemeral values need Terraform or OpenTofu 1.11, the
+# ephemeral random_password random 3.7. The oldest aws is the one that this
+# module is planned with.
 terraform {
   required_version = ">= 1.11"
 

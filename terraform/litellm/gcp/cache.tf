@@ -1,4 +1,4 @@
-# Memorystore for Redis, TLS with the instance's own certificate authority. No
+# Memorystore for Redis, with TLS of the instance's own certificate authority. No
 # AUTH string: the provider would keep it in the state.
 
 resource "google_redis_instance" "this" {

@@ -1,10 +1,7 @@
-# Cloud SQL for PostgreSQL: a writer with a standby, a reader, and password
-# authentication over the private address.
+# Cloud SQL for PostgreSQL: a writer with a standby, a reader, and authentication
+# by password over the private address.
 
 locals {
-  has_database = var.create_database || local.given.database_url
-  has_reader   = var.create_database && var.create_read_replica
-
   # An ENTERPRISE instance keeps transaction logs for 7 days at most, and no
   # longer than its backups.
   _log_retention_days = min(

@@ -1,11 +1,12 @@
 # Environment and command of every container. A container's environment is one
 # map: defaults, then OpenTelemetry, then *_extra_env, then *_extra_secrets. A
 # later layer replaces a name, so that none is there twice, nor both plain and
-# secret. It is split in two only at the end.
+# secret, which Cloud Run refuses. It is split in two only at the end.
 
 # ---- Defaults ----
 
 locals {
+  # The images put DATABASE_URL together from these and DATABASE_PASSWORD.
   _database_env = var.create_database ? {
     DATABASE_HOST = one(google_sql_database_instance.writer[*].private_ip_address)
     DATABASE_PORT = "5432"
@@ -27,23 +28,23 @@ locals {
     REDIS_CA_PEM_B64   = base64encode(local.redis_ca_pem)
   } : {}
 
-  # The hash makes a changed configuration a new revision: the file is read at
-  # start only.
+  # The bucket is mounted. The hash rolls the services in the apply that changes
+  # the file: it is read at start only.
   _config_env = local.has_config ? {
-    CONFIG_FILE_PATH  = "/etc/litellm/config.yaml"
-    PROXY_CONFIG_HASH = sha256(local.proxy_config_yaml)
+    CONFIG_FILE_PATH  = "/etc/litellm/${local.config_key}"
+    PROXY_CONFIG_HASH = sha256(local.config_yaml)
   } : {}
 
   _server_env = merge(
     {
-      # The migrations job changes the schema, and nothing else does.
+      # The migrations change the schema, and nothing else does.
       DISABLE_SCHEMA_UPDATE = "true"
       # uvicorn believes X-Forwarded-Proto of 127.0.0.1 only; behind the load
-      # balancer it would redirect https to http.
+      # balancer it would redirect https to http. Nothing else reaches the port.
       FORWARDED_ALLOW_IPS = "*"
-      # Rolls the services when the secrets were written again.
+      # Rolls the services when the secrets were written anew.
       SECRETS_VERSION = tostring(var.secrets_version)
-      GCS_BUCKET_NAME = google_storage_bucket.data.name
+      GCS_BUCKET_NAME = google_storage_bucket.this["data"].name
     },
     local._database_env,
     local._reader_env,
@@ -58,8 +59,16 @@ locals {
     migrations = local._database_env
   }
 
-  # Environment name to the key of the module's own secret. Those that do not
-  # exist drop out below.
+  # The stack's own secrets are pinned by number: a new version is a new revision,
+  # and an old revision still finds the old one.
+  _own_secrets = {
+    for key in keys(local.secrets) : key => {
+      id      = google_secret_manager_secret.this[key].secret_id
+      version = google_secret_manager_secret_version.this[key].version
+    }
+  }
+
+  # Name to the key above. Those that are not there drop out below.
   _database_secrets = {
     DATABASE_PASSWORD = "db_password"
     DATABASE_URL      = "database_url"
@@ -80,21 +89,22 @@ locals {
 # ---- OpenTelemetry and extras ----
 
 locals {
-  _otel_environment = coalesce(var.otel_environment_name, var.env)
-
   _otel_env = {
     for component in ["gateway", "backend"] : component => var.otel_endpoint != "" ? {
       LITELLM_OTEL_V2                                    = "true"
       OTEL_EXPORTER                                      = var.otel_exporter
       OTEL_ENDPOINT                                      = var.otel_endpoint
-      OTEL_ENVIRONMENT_NAME                              = local._otel_environment
+      OTEL_ENVIRONMENT_NAME                              = coalesce(var.otel_environment_name, var.env)
       OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT = var.otel_capture_message_content
       OTEL_SERVICE_NAME                                  = "${local.name}-${component}"
     } : {}
   }
-  _otel_secrets = var.otel_endpoint != "" && var.otel_headers_secret != "" ? {
-    OTEL_HEADERS = var.otel_headers_secret
-  } : {}
+  _otel_secrets = {
+    for component in ["gateway", "backend"] : component => (
+      var.otel_endpoint != "" && var.otel_headers_secret != ""
+      ? { OTEL_HEADERS = var.otel_headers_secret } : {}
+    )
+  }
 
   # Names of variables and ids of secrets are no secrets, even in a map that is
   # marked as one; for_each would refuse them.
@@ -112,31 +122,26 @@ locals {
 # ---- The one map, and its two halves ----
 
 locals {
+  # Of an entry either the value or the secret is null. A secret is an object of
+  # its own, for a value known only after apply can not be tested for null.
   _environment = {
-    for component in ["gateway", "backend", "ui", "migrations"] : component => merge(
+    for component in local.identities : component => merge(
       {
         for name, value in local._default_env[component] :
         name => { value = value, secret = null }
       },
       {
-        # The module's own secrets are pinned by number: a new version is a new
-        # revision, and an old revision still finds the old one.
-        for name, key in local._default_secrets[component] : name => {
-          value = null
-          secret = {
-            id      = google_secret_manager_secret.this[key].secret_id
-            version = google_secret_manager_secret_version.this[key].version
-          }
-        } if contains(keys(local._secret_versions), key)
+        for name, key in local._default_secrets[component] :
+        name => { value = null, secret = local._own_secrets[key] }
+        if contains(keys(local._own_secrets), key)
       },
       {
         for name, value in lookup(local._otel_env, component, {}) :
         name => { value = value, secret = null }
       },
       {
-        for name, id in local._otel_secrets :
+        for name, id in lookup(local._otel_secrets, component, {}) :
         name => { value = null, secret = { id = id, version = "latest" } }
-        if contains(keys(local._otel_env), component)
       },
       {
         for name, value in lookup(local._extra_env, component, {}) :
@@ -172,25 +177,22 @@ locals {
 # ---- Commands ----
 
 locals {
-  _redis_shim = (
+  # The authority's certificate is wanted as a file.
+  _before_start = (
     var.create_redis
-    ? "printf %s \"$REDIS_CA_PEM_B64\" | base64 -d > /tmp/redis-ca.pem"
-    : ""
+    ? ["printf %s \"$REDIS_CA_PEM_B64\" | base64 -d > /tmp/redis-ca.pem"]
+    : []
   )
 
-  # null is the image's own. The images put DATABASE_URL together from the
-  # DATABASE_* parts themselves. Cloud Run sets PORT, the commands do not read it.
+  # null is the image's own. Cloud Run takes a command in place of the image's
+  # entrypoint. It sets PORT, which the commands do not read.
   commands = {
-    gateway = ["sh", "-c", join(" && ", compact([
-      local._redis_shim,
-      join(" ", [
-        "exec uvicorn gateway.main:app --host 0.0.0.0 --port 4000",
-        "--workers ${var.gateway_num_workers}",
-      ]),
-    ]))]
-    backend = ["sh", "-c", join(" && ", compact([
-      local._redis_shim,
-      "exec uvicorn backend.main:app --host 0.0.0.0 --port 4001",
+    gateway = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
+      "exec uvicorn gateway.main:app --host 0.0.0.0 --port ${local.components.gateway.port}",
+      "--workers ${var.gateway_num_workers}",
+    ])]))]
+    backend = ["sh", "-c", join(" && ", concat(local._before_start, [
+      "exec uvicorn backend.main:app --host 0.0.0.0 --port ${local.components.backend.port}",
     ]))]
     ui = null
     migrations = (
@@ -202,11 +204,10 @@ locals {
 # ---- Containers ----
 
 locals {
-  # What runs, and nothing else: the services and the job are made from the same
-  # locals.
+  # What runs, and nothing else: the services, the job and the output are made of
+  # the same locals.
   containers = {
-    for component in concat(keys(local.components), local.has_database ? ["migrations"] : []) :
-    component => {
+    for component in local.identities : component => {
       image       = local.images[component]
       port        = try(local.components[component].port, null)
       command     = local.commands[component]

@@ -1,6 +1,8 @@
-# One service account a component. The UI's has no role at all.
+# A service account for each component and job. The UI's has no role at all.
 
 locals {
+  _bucket_users = ["gateway", "backend"]
+
   # One member a component and environment name: keys are known at plan, even
   # where a secret's id is not. Two components may use one name for two secrets.
   _secret_access = merge([
@@ -15,11 +17,11 @@ locals {
 }
 
 resource "google_service_account" "this" {
-  for_each = toset(concat(keys(local.components), local.has_database ? ["migrations"] : []))
+  for_each = toset(local.identities)
 
   project      = var.project
-  account_id   = local.names["${each.key}_account"]
-  display_name = "LiteLLM ${each.key} of ${local.name}"
+  account_id   = local.names["account_${each.key}"]
+  display_name = "LiteLLM stack ${local.name}: ${each.key}"
 }
 
 resource "google_secret_manager_secret_iam_member" "this" {
@@ -32,17 +34,17 @@ resource "google_secret_manager_secret_iam_member" "this" {
 }
 
 resource "google_storage_bucket_iam_member" "data" {
-  for_each = toset(["gateway", "backend"])
+  for_each = toset(local._bucket_users)
 
-  bucket = google_storage_bucket.data.name
+  bucket = google_storage_bucket.this["data"].name
   role   = "roles/storage.objectUser"
   member = google_service_account.this[each.key].member
 }
 
 resource "google_storage_bucket_iam_member" "config" {
-  for_each = toset(local.has_config ? ["gateway", "backend"] : [])
+  for_each = toset(local.has_config ? local._bucket_users : [])
 
-  bucket = google_storage_bucket.config[0].name
+  bucket = google_storage_bucket.this["config"].name
   role   = "roles/storage.objectViewer"
   member = google_service_account.this[each.key].member
 }

@@ -1,15 +1,28 @@
-# The global external load balancer: UI paths to the UI, the gateway's to the
-# gateway, the rest to the backend. A URL map takes the longest match.
+# The public load balancer: UI paths to the UI, the gateway's to the gateway, the
+# rest to the backend.
+
+# ---- Rules ----
 
 locals {
-  tls = length(var.lb_domains) > 0
-
-  # At most 10 paths a rule and 50 rules a matcher.
-  _path_rules = concat(
-    [for paths in chunklist(local.ui_paths, 10) : { component = "ui", paths = paths }],
-    [for paths in chunklist(local.gateway_paths, 10) : { component = "gateway", paths = paths }],
+  # A URL map takes the longest path that fits, wherever it is in the list. It can
+  # not match a suffix, so each page's file is named.
+  _rules = concat(
+    [
+      for paths in chunklist(local.ui_paths, local._paths_per_rule) :
+      { target = "ui", paths = paths }
+    ],
+    [
+      for paths in chunklist(local.gateway_paths, local._paths_per_rule) :
+      { target = "gateway", paths = paths }
+    ],
   )
+
+  # What a path matcher is known to take.
+  _paths_per_rule = 10
+  _rules_limit    = 50
 }
+
+# ---- Load balancer ----
 
 resource "google_compute_global_address" "lb" {
   project = var.project
@@ -22,7 +35,7 @@ resource "google_compute_region_network_endpoint_group" "this" {
 
   project               = var.project
   region                = var.region
-  name                  = local.names["${each.key}_neg"]
+  name                  = local.names["endpoint_group_${each.key}"]
   network_endpoint_type = "SERVERLESS"
 
   cloud_run {
@@ -35,7 +48,7 @@ resource "google_compute_backend_service" "this" {
   for_each = local.components
 
   project               = var.project
-  name                  = local.names[each.key]
+  name                  = local.names["backend_service_${each.key}"]
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTP"
 
@@ -59,21 +72,18 @@ resource "google_compute_url_map" "routes" {
     default_service = google_compute_backend_service.this["backend"].id
 
     dynamic "path_rule" {
-      for_each = local._path_rules
+      for_each = local._rules
       content {
         paths   = path_rule.value.paths
-        service = google_compute_backend_service.this[path_rule.value.component].id
+        service = google_compute_backend_service.this[path_rule.value.target].id
       }
     }
   }
 
   lifecycle {
     precondition {
-      condition = length(local._path_rules) <= 50
-      error_message = join(" ", [
-        "A URL map takes 50 path rules of 10 paths, and ${length(local._path_rules)} are needed.",
-        "Shorten extra_gateway_paths.",
-      ])
+      condition     = length(local._rules) <= local._rules_limit
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; got ${length(local._rules)} with all paths. Cover several by one prefix."
     }
   }
 }
@@ -104,11 +114,8 @@ resource "google_compute_target_http_proxy" "this" {
 
   lifecycle {
     precondition {
-      condition = local.tls || var.allow_plaintext_lb
-      error_message = join(" ", [
-        "lb_domains is empty, so keys and prompts would cross the internet in plain text.",
-        "Set lb_domains to the host names of the deployment, or allow_plaintext_lb = true.",
-      ])
+      condition     = local.tls || var.allow_plaintext_lb
+      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got lb_domains = ${jsonencode(var.lb_domains)} and allow_plaintext_lb = false. Give the host names, or set allow_plaintext_lb = true to serve plain HTTP."
     }
   }
 }

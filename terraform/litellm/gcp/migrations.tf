@@ -2,14 +2,15 @@
 # services start.
 
 locals {
-  migration_run_command = (
-    local.has_database
-    ? join(" ", [
-      "gcloud run jobs execute ${local.names.migrations}",
-      "--project ${var.project} --region ${var.region} --wait",
+  # Printed and run alike.
+  run_commands = {
+    for job in keys(local.jobs) : job => join(" ", [
+      "gcloud run jobs execute ${local.names["job_${job}"]}",
+      "--project ${var.project}",
+      "--region ${var.region}",
+      "--wait",
     ])
-    : null
-  )
+  }
 }
 
 resource "google_cloud_run_v2_job" "migrations" {
@@ -17,7 +18,7 @@ resource "google_cloud_run_v2_job" "migrations" {
 
   project             = var.project
   location            = var.region
-  name                = local.names.migrations
+  name                = local.names.job_migrations
   deletion_protection = false
   labels              = local.labels
 
@@ -31,12 +32,8 @@ resource "google_cloud_run_v2_job" "migrations" {
         image   = local.images.migrations
         command = local.commands.migrations
 
-        # Prisma's engine runs out of memory with 1 GiB.
         resources {
-          limits = {
-            cpu    = "1000m"
-            memory = "4Gi"
-          }
+          limits = local.jobs.migrations
         }
 
         dynamic "env" {
@@ -74,31 +71,33 @@ resource "google_cloud_run_v2_job" "migrations" {
     google_secret_manager_secret_version.this,
     google_sql_database.this,
     google_sql_user.app,
+    terraform_data.images,
   ]
 }
 
-resource "terraform_data" "migration" {
+resource "terraform_data" "migrations" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
   # A tag that was pushed again is not seen: run the printed command, or replace
-  # this resource.
+  # this resource. A database of your own is known by its URL alone, which is
+  # never read back.
   triggers_replace = {
     job      = google_cloud_run_v2_job.migrations[0].id
     image    = local.images.migrations
     command  = local.commands.migrations
     database = one(google_sql_database_instance.writer[*].name)
     name     = one(google_sql_database.this[*].name)
-    url      = local.given.database_url ? var.secrets_version : null
+    url      = local.own_database ? var.secrets_version : null
   }
 
   provisioner "local-exec" {
     interpreter = ["bash"]
-    command     = "${path.module}/scripts/run-migrations.sh"
+    command     = "${path.module}/scripts/run-job.sh"
     environment = {
-      JOB     = google_cloud_run_v2_job.migrations[0].name
-      PROJECT = var.project
-      REGION  = var.region
-      COMMAND = local.migration_run_command
+      RUN_COMMAND = local.run_commands.migrations
+      JOB         = google_cloud_run_v2_job.migrations[0].name
+      PROJECT     = var.project
+      REGION      = var.region
     }
   }
 }

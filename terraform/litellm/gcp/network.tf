@@ -2,9 +2,6 @@
 # and Memorystore; the connector through which Cloud Run reaches them.
 
 locals {
-  # create_network decides where network is known only after apply.
-  create_network = coalesce(var.create_network, var.network == "")
-
   # Only Cloud SQL and Memorystore sit behind private services access.
   create_psa = (var.create_database || var.create_redis) && var.create_psa_connection
 

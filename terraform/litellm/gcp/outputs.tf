@@ -17,10 +17,10 @@ output "lb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, and /robots.txt in any case."
   value = {
     for component in ["gateway", "ui"] :
-    component => flatten([for rule in local._path_rules : rule.paths if rule.component == component])
+    component => flatten([for rule in local._rules : rule.paths if rule.target == component])
   }
 }
 
@@ -53,10 +53,8 @@ output "ui_service_url" {
 }
 
 output "service_account_emails" {
-  description = "Service account of each component, to grant further roles to."
-  value = {
-    for component, account in google_service_account.this : component => account.email
-  }
+  description = "Service account of each container, to grant further roles to, such as a model provider of the cloud's."
+  value       = { for component, account in google_service_account.this : component => account.email }
 }
 
 output "image_registry" {
@@ -84,18 +82,18 @@ output "cloudsql_writer_ip" {
 }
 
 output "cloudsql_reader_ip" {
-  description = "Private address of the Cloud SQL read replica; null without one."
+  description = "Private address of the Cloud SQL reader; null without a read replica."
   value       = one(google_sql_database_instance.reader[*].private_ip_address)
 }
 
 output "db_password_secret_id" {
-  description = "Secret with the password of db_username; null without a Cloud SQL database."
+  description = "Secret with the password of db_username; null without Cloud SQL."
   value       = try(google_secret_manager_secret.this["db_password"].id, null)
 }
 
 output "migration_run_command" {
   description = "Command that runs the migrations; null without a database."
-  value       = local.migration_run_command
+  value       = lookup(local.run_commands, "migrations", null)
 }
 
 ################################################################################
@@ -116,7 +114,7 @@ output "redis_server_ca_pem" {
 
 output "gcs_bucket" {
   description = "Name of the data bucket."
-  value       = google_storage_bucket.data.name
+  value       = google_storage_bucket.this["data"].name
 }
 
 ################################################################################

@@ -1,31 +1,26 @@
-# Secrets. No value enters the plan or the state: generated ones are ephemeral,
-# given ones are ephemeral inputs, and both reach write-only arguments only.
+# The stack's own secrets. No value is ever in a plan or a state: what is given
+# comes in ephemeral, what is made is made anew in every run, and either goes only
+# into a write-only argument, which is sent when its version number changes.
 
 locals {
-  # Whether a secret was given. can() returns a plain bool: it drops the marks
-  # sensitive and ephemeral, which count and for_each do not take.
-  given = {
-    master_key   = can(regex(".", var.litellm_master_key))
-    license      = can(regex(".", var.litellm_license))
-    ui_password  = can(regex(".", var.ui_password))
-    database_url = can(regex(".", var.database_url))
-    redis_url    = can(regex(".", var.redis_url))
+  secrets = {
+    for key, there in {
+      master_key   = true
+      license      = local.given.license
+      ui_password  = local.given.ui_password
+      database_url = local.own_database
+      redis_url    = local.own_redis
+      db_password  = var.create_database
+    } : key => key if there
   }
 
-  # Which of the module's own secrets exist, and the number that has a value
-  # written again. A given value follows secrets_version. The generated master
-  # key never changes by itself: LiteLLM encrypts what it stores with it. The
-  # generated database password is written again with the given ones.
-  _secret_versions = {
-    for key, version in {
-      master_key   = local.given.master_key ? var.secrets_version + 1 : 1
-      license      = local.given.license ? var.secrets_version : 0
-      ui_password  = local.given.ui_password ? var.secrets_version : 0
-      db_password  = var.create_database ? var.secrets_version : 0
-      database_url = local.given.database_url ? var.secrets_version : 0
-      redis_url    = local.given.redis_url ? var.secrets_version : 0
-    } : key => version if version > 0
-  }
+  # A given value follows secrets_version. A master key that was made stays, for
+  # LiteLLM encrypts what it stores in the database with it; one given later, or
+  # no more, is another number in any case.
+  _secret_versions = merge(
+    { for key in keys(local.secrets) : key => var.secrets_version },
+    { master_key = local.given.master_key ? var.secrets_version + 1 : 1 },
+  )
 
   _secret_values = {
     master_key = (
@@ -35,9 +30,9 @@ locals {
     )
     license      = var.litellm_license
     ui_password  = var.ui_password
-    db_password  = ephemeral.random_password.db_password.result
     database_url = var.database_url
     redis_url    = var.redis_url
+    db_password  = ephemeral.random_password.db_password.result
   }
 }
 
@@ -53,10 +48,10 @@ ephemeral "random_password" "db_password" {
 }
 
 resource "google_secret_manager_secret" "this" {
-  for_each = local._secret_versions
+  for_each = local.secrets
 
   project             = var.project
-  secret_id           = local.names[each.key]
+  secret_id           = local.names["secret_${each.key}"]
   labels              = local.labels
   deletion_protection = false
 
@@ -66,12 +61,12 @@ resource "google_secret_manager_secret" "this" {
 }
 
 resource "google_secret_manager_secret_version" "this" {
-  for_each = local._secret_versions
+  for_each = local.secrets
 
   project                = var.project
   secret                 = google_secret_manager_secret.this[each.key].id
   secret_data_wo         = local._secret_values[each.key]
-  secret_data_wo_version = each.value
+  secret_data_wo_version = local._secret_versions[each.key]
 
   # The services pin the version's number: the new one must be there before they
   # leave the old one.

@@ -5,7 +5,7 @@ resource "google_cloud_run_v2_service" "this" {
 
   project             = var.project
   location            = var.region
-  name                = local.names[each.key]
+  name                = local.names["service_${each.key}"]
   ingress             = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
   deletion_protection = false
   labels              = local.labels
@@ -13,8 +13,8 @@ resource "google_cloud_run_v2_service" "this" {
   # The mode is always written: left out, a service that was once MANUAL would
   # stay so.
   scaling {
-    scaling_mode          = each.value.autoscaling ? "AUTOMATIC" : "MANUAL"
-    manual_instance_count = each.value.autoscaling ? null : each.value.desired_count
+    scaling_mode          = each.value.autoscaling_enabled ? "AUTOMATIC" : "MANUAL"
+    manual_instance_count = each.value.autoscaling_enabled ? null : each.value.desired_count
   }
 
   template {
@@ -28,7 +28,7 @@ resource "google_cloud_run_v2_service" "this" {
     )
 
     dynamic "scaling" {
-      for_each = each.value.autoscaling ? ["on"] : []
+      for_each = each.value.autoscaling_enabled ? ["on"] : []
       content {
         min_instance_count = each.value.min_instances
         max_instance_count = each.value.max_instances
@@ -115,7 +115,7 @@ resource "google_cloud_run_v2_service" "this" {
       content {
         name = volumes.value
         gcs {
-          bucket    = google_storage_bucket.config[0].name
+          bucket    = google_storage_bucket.this["config"].name
           read_only = true
         }
       }
@@ -132,17 +132,13 @@ resource "google_cloud_run_v2_service" "this" {
 
   lifecycle {
     precondition {
-      condition = !(each.value.private && local.has_config && local._cpu[each.key] < 1000)
-      error_message = join(" ", [
-        "With proxy_config the ${each.key} needs a whole CPU, but ${each.key}_cpu is",
-        "${each.value.cpu}: Cloud Run mounts a bucket in the second generation only, which begins",
-        "at 1000m. Raise it, or leave proxy_config empty.",
-      ])
+      condition     = !(each.value.private && local.has_config && local._cpu[each.key] < 1000)
+      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, for Cloud Run mounts a bucket in its second generation only, which begins there; got \"${each.value.cpu}\". Raise it, or leave proxy_config empty."
     }
   }
 
-  # A reference to a secret or a bucket says nothing of the version, the object
-  # or the permission that the first revision needs to start.
+  # A reference to a secret or a bucket says nothing of the version, the object or
+  # the permission that the first revision needs to start.
   depends_on = [
     google_artifact_registry_repository.image_proxy,
     google_cloud_run_v2_job.migrations,
@@ -153,6 +149,7 @@ resource "google_cloud_run_v2_service" "this" {
     google_storage_bucket_iam_member.config,
     google_storage_bucket_iam_member.data,
     google_storage_bucket_object.proxy_config,
-    terraform_data.migration,
+    terraform_data.images,
+    terraform_data.migrations,
   ]
 }

@@ -1,54 +1,39 @@
-# The stack's bucket, and one of its own for the proxy's configuration, so that
-# the module's object never stands in the way of the user's bucket.
-
-resource "random_id" "bucket" {
-  prefix      = "${local.names.data_bucket}-"
-  byte_length = 4
-}
-
-resource "google_storage_bucket" "data" {
-  project                     = var.project
-  location                    = var.region
-  name                        = random_id.bucket.hex
-  force_destroy               = var.gcs_force_destroy
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  labels                      = local.labels
-
-  versioning {
-    enabled = true
-  }
-}
-
-# ---- The proxy's configuration ----
+# The data bucket, and one of its own for the proxy's configuration.
 
 locals {
-  has_config = nonsensitive(try(length(keys(var.proxy_config)), 0) > 0)
+  config_key = "config.yaml"
 
   # proxy_config is any: both sides of a conditional would have to be of one
   # type, so it is put into text where it is used and nowhere compared.
-  proxy_config_yaml = yamlencode(var.proxy_config)
+  config_yaml = yamlencode(var.proxy_config)
+
+  # The data bucket holds what the user made and is guarded. The one with the
+  # configuration holds nothing but the module's own file, whose old versions
+  # must not keep the bucket.
+  _buckets = merge(
+    { data = { force_destroy = var.gcs_force_destroy } },
+    { for key in ["config"] : key => { force_destroy = true } if local.has_config },
+  )
 }
 
-resource "random_id" "config_bucket" {
-  count = local.has_config ? 1 : 0
+# Bucket names are the world's, and not free at once after destroy.
+resource "random_id" "bucket" {
+  for_each = local._buckets
 
-  prefix      = "${local.names.config_bucket}-"
+  prefix      = "${local.names["bucket_${each.key}"]}-"
   byte_length = 4
 }
 
-resource "google_storage_bucket" "config" {
-  count = local.has_config ? 1 : 0
+resource "google_storage_bucket" "this" {
+  for_each = local._buckets
 
   project                     = var.project
   location                    = var.region
-  name                        = random_id.config_bucket[0].hex
+  name                        = random_id.bucket[each.key].hex
+  force_destroy               = each.value.force_destroy
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   labels                      = local.labels
-
-  # Old versions of the module's own object must not hold the bucket back.
-  force_destroy = true
 
   versioning {
     enabled = true
@@ -58,8 +43,8 @@ resource "google_storage_bucket" "config" {
 resource "google_storage_bucket_object" "proxy_config" {
   count = local.has_config ? 1 : 0
 
-  bucket       = google_storage_bucket.config[0].name
-  name         = "config.yaml"
-  content      = local.proxy_config_yaml
+  bucket       = google_storage_bucket.this["config"].name
+  name         = local.config_key
+  content      = local.config_yaml
   content_type = "application/yaml"
 }

@@ -14,14 +14,14 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of every regional resource."
+  description = "Region of the stack."
   type        = string
   default     = "us-central1"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region must look like us-central1; got \"${var.region}\". Give one of `gcloud compute regions list`."
+    error_message = "region must be the name of a Google Cloud region, such as us-central1; got \"${var.region}\". Write the region, not a zone."
   }
 }
 
@@ -88,10 +88,18 @@ variable "labels" {
 
   validation {
     condition = alltrue([
-      for key, value in var.labels :
-      can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))
+      for key in keys(var.labels) :
+      can(regex("^[a-z][a-z0-9_-]{0,62}$", key))
     ])
-    error_message = "labels must have keys that match ^[a-z][a-z0-9_-]{0,62}$ and values that match ^[a-z0-9_-]{0,63}$; got ${jsonencode(var.labels)}. Use lower case, digits, _ and -."
+    error_message = "labels must have keys of 1 to 63 characters of a-z, 0-9, _ and -, beginning with a letter; got ${jsonencode(keys(var.labels))}. Rename the odd one."
+  }
+
+  validation {
+    condition = alltrue([
+      for value in values(var.labels) :
+      can(regex("^[a-z0-9_-]{0,63}$", value))
+    ])
+    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Shorten the odd one or replace the other characters."
   }
 }
 
@@ -100,7 +108,7 @@ variable "labels" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secret Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -132,7 +140,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. The database's generated password changes along, a generated master key does not."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
   type        = number
   default     = 1
   nullable    = false
@@ -155,7 +163,7 @@ variable "image_registry" {
 
   validation {
     condition     = can(regex("^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", var.image_registry))
-    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as us-central1-docker.pkg.dev/my-project/litellm/berriai."
+    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as ghcr.io/berriai."
   }
 }
 
@@ -208,7 +216,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, run with its own entrypoint. Empty: the backend's image running the Prisma migration script."
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -293,7 +301,7 @@ variable "subnet_cidr" {
       && tonumber(split("/", var.subnet_cidr)[1]) <= 28,
       false
     )
-    error_message = "subnet_cidr must be an IPv4 range from /8 to /28 that begins at its first address; got \"${var.subnet_cidr}\". Give one such as 10.40.0.0/16."
+    error_message = "subnet_cidr must be an IPv4 range from /8 to /28, written by its first address; got \"${var.subnet_cidr}\". Write it as 10.40.0.0/16."
   }
 }
 
@@ -309,17 +317,18 @@ variable "vpc_connector_cidr" {
       && endswith(var.vpc_connector_cidr, "/28"),
       false
     )
-    error_message = "vpc_connector_cidr must be an IPv4 /28 that begins at its first address; got \"${var.vpc_connector_cidr}\". Give one such as 10.41.0.0/28."
+    error_message = "vpc_connector_cidr must be an IPv4 /28, written by its first address; got \"${var.vpc_connector_cidr}\". Write it as 10.41.0.0/28."
   }
 
+  # subnet_cidr is of no account in a given network.
   validation {
-    condition = try(
+    condition = !coalesce(var.create_network, var.network == "") || try(
       cidrhost(
         "${split("/", var.vpc_connector_cidr)[0]}/${split("/", var.subnet_cidr)[1]}", 0
       ) != cidrhost(var.subnet_cidr, 0),
       true
     )
-    error_message = "vpc_connector_cidr must lie outside of subnet_cidr, but ${var.vpc_connector_cidr} is in ${var.subnet_cidr}. Choose a range of its own."
+    error_message = "vpc_connector_cidr must lie outside of subnet_cidr = ${var.subnet_cidr}; got \"${var.vpc_connector_cidr}\". Choose a range of its own."
   }
 }
 
@@ -328,16 +337,17 @@ variable "vpc_connector_cidr" {
 ################################################################################
 
 variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point at the output lb_ip."
+  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition = length(var.lb_domains) <= 100 && (
+    condition = (
+      length(var.lb_domains) <= 100 &&
       length(distinct(var.lb_domains)) == length(var.lb_domains)
     )
-    error_message = "lb_domains must be 100 different names at most; got ${length(var.lb_domains)} of which ${length(distinct(var.lb_domains))} differ: a managed certificate takes no more. Drop some."
+    error_message = "lb_domains must have at most 100 entries, each once, for a managed certificate takes no more; got ${length(var.lb_domains)}: ${jsonencode(var.lb_domains)}. Drop some."
   }
 
   validation {
@@ -347,7 +357,7 @@ variable "lb_domains" {
         "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])$", domain
       ))
     ])
-    error_message = "lb_domains must be whole host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host."
+    error_message = "lb_domains must hold full host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host, without scheme or path."
   }
 }
 
@@ -365,7 +375,10 @@ variable "extra_gateway_paths" {
   nullable    = false
 
   validation {
-    condition     = length(var.extra_gateway_paths) <= 60 && length(distinct(var.extra_gateway_paths)) == length(var.extra_gateway_paths)
+    condition = (
+      length(var.extra_gateway_paths) <= 60 &&
+      length(distinct(var.extra_gateway_paths)) == length(var.extra_gateway_paths)
+    )
     error_message = "extra_gateway_paths must have at most 60 entries, each once, for a load balancer's rules are limited; got ${length(var.extra_gateway_paths)}: ${jsonencode(var.extra_gateway_paths)}. Cover several by one prefix."
   }
 
@@ -395,13 +408,17 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "How long a request to gateway or backend may last, streams included, before Cloud Run cuts it."
+  description = "Seconds that a request to gateway or backend may last before Cloud Run cuts it. Long streams need it long."
   type        = number
   default     = 3600
   nullable    = false
 
   validation {
-    condition     = var.request_timeout_seconds >= 1 && var.request_timeout_seconds <= 3600 && floor(var.request_timeout_seconds) == var.request_timeout_seconds
+    condition = (
+      var.request_timeout_seconds >= 1 &&
+      var.request_timeout_seconds <= 3600 &&
+      floor(var.request_timeout_seconds) == var.request_timeout_seconds
+    )
     error_message = "request_timeout_seconds must be a whole number from 1 to 3600; got ${var.request_timeout_seconds}. Choose one in that range."
   }
 }
@@ -443,31 +460,37 @@ variable "gateway_memory" {
 }
 
 variable "gateway_desired_count" {
-  description = "Number of gateway instances without autoscaling."
+  description = "Number of gateway containers without autoscaling."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.gateway_desired_count >= 0 && floor(var.gateway_desired_count) == var.gateway_desired_count
-    error_message = "gateway_desired_count must be a whole number from 0; got ${var.gateway_desired_count}. Write the number of instances."
+    condition = (
+      var.gateway_desired_count >= 0 &&
+      floor(var.gateway_desired_count) == var.gateway_desired_count
+    )
+    error_message = "gateway_desired_count must be a whole number from 0; got ${var.gateway_desired_count}. Write the number of containers."
   }
 }
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of a gateway task."
+  description = "Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.gateway_num_workers >= 1 && floor(var.gateway_num_workers) == var.gateway_num_workers
+    condition = (
+      var.gateway_num_workers >= 1 &&
+      floor(var.gateway_num_workers) == var.gateway_num_workers
+    )
     error_message = "gateway_num_workers must be a whole number from 1; got ${var.gateway_num_workers}. Use about one for each vCPU of gateway_cpu."
   }
 }
 
 variable "gateway_autoscaling_enabled" {
-  description = "Whether the number of gateway instances follows the load. When not, gateway_desired_count holds."
+  description = "Whether the number of gateway containers follows the load. When not, gateway_desired_count holds."
   type        = bool
   default     = true
   nullable    = false
@@ -480,7 +503,10 @@ variable "gateway_min_instances" {
   nullable    = false
 
   validation {
-    condition     = var.gateway_min_instances >= 0 && floor(var.gateway_min_instances) == var.gateway_min_instances
+    condition = (
+      var.gateway_min_instances >= 0 &&
+      floor(var.gateway_min_instances) == var.gateway_min_instances
+    )
     error_message = "gateway_min_instances must be a whole number from 0; got ${var.gateway_min_instances}. Use 0 to scale to none when idle, or more."
   }
 }
@@ -492,7 +518,10 @@ variable "gateway_max_instances" {
   nullable    = false
 
   validation {
-    condition     = var.gateway_max_instances >= max(1, var.gateway_min_instances) && floor(var.gateway_max_instances) == var.gateway_max_instances
+    condition = (
+      var.gateway_max_instances >= max(1, var.gateway_min_instances) &&
+      floor(var.gateway_max_instances) == var.gateway_max_instances
+    )
     error_message = "gateway_max_instances must be a whole number from 1, not below gateway_min_instances = ${var.gateway_min_instances}; got ${var.gateway_max_instances}. Raise it or lower the minimum."
   }
 }
@@ -504,12 +533,19 @@ variable "gateway_max_instance_request_concurrency" {
   nullable    = false
 
   validation {
-    condition     = var.gateway_max_instance_request_concurrency >= 1 && var.gateway_max_instance_request_concurrency <= 1000 && floor(var.gateway_max_instance_request_concurrency) == var.gateway_max_instance_request_concurrency
+    condition = (
+      var.gateway_max_instance_request_concurrency >= 1 &&
+      var.gateway_max_instance_request_concurrency <= 1000 &&
+      floor(var.gateway_max_instance_request_concurrency) == var.gateway_max_instance_request_concurrency
+    )
     error_message = "gateway_max_instance_request_concurrency must be a whole number from 1 to 1000; got ${var.gateway_max_instance_request_concurrency}. Choose one in that range."
   }
 
   validation {
-    condition     = !can(regex("^[0-9]{1,3}m$", var.gateway_cpu)) || var.gateway_max_instance_request_concurrency == 1
+    condition = (
+      !can(regex("^[0-9]{1,3}m$", var.gateway_cpu)) ||
+      var.gateway_max_instance_request_concurrency == 1
+    )
     error_message = "gateway_max_instance_request_concurrency must be 1 with less than one CPU; got ${var.gateway_max_instance_request_concurrency} with gateway_cpu = ${var.gateway_cpu}. Lower it to 1, or raise gateway_cpu to 1000m."
   }
 }
@@ -547,19 +583,22 @@ variable "backend_memory" {
 }
 
 variable "backend_desired_count" {
-  description = "Number of backend instances without autoscaling."
+  description = "Number of backend containers without autoscaling."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.backend_desired_count >= 0 && floor(var.backend_desired_count) == var.backend_desired_count
-    error_message = "backend_desired_count must be a whole number from 0; got ${var.backend_desired_count}. Write the number of instances."
+    condition = (
+      var.backend_desired_count >= 0 &&
+      floor(var.backend_desired_count) == var.backend_desired_count
+    )
+    error_message = "backend_desired_count must be a whole number from 0; got ${var.backend_desired_count}. Write the number of containers."
   }
 }
 
 variable "backend_autoscaling_enabled" {
-  description = "Whether the number of backend instances follows the load. When not, backend_desired_count holds."
+  description = "Whether the number of backend containers follows the load. When not, backend_desired_count holds."
   type        = bool
   default     = true
   nullable    = false
@@ -572,7 +611,10 @@ variable "backend_min_instances" {
   nullable    = false
 
   validation {
-    condition     = var.backend_min_instances >= 0 && floor(var.backend_min_instances) == var.backend_min_instances
+    condition = (
+      var.backend_min_instances >= 0 &&
+      floor(var.backend_min_instances) == var.backend_min_instances
+    )
     error_message = "backend_min_instances must be a whole number from 0; got ${var.backend_min_instances}. Use 0 to scale to none when idle, or more."
   }
 }
@@ -584,7 +626,10 @@ variable "backend_max_instances" {
   nullable    = false
 
   validation {
-    condition     = var.backend_max_instances >= max(1, var.backend_min_instances) && floor(var.backend_max_instances) == var.backend_max_instances
+    condition = (
+      var.backend_max_instances >= max(1, var.backend_min_instances) &&
+      floor(var.backend_max_instances) == var.backend_max_instances
+    )
     error_message = "backend_max_instances must be a whole number from 1, not below backend_min_instances = ${var.backend_min_instances}; got ${var.backend_max_instances}. Raise it or lower the minimum."
   }
 }
@@ -596,12 +641,19 @@ variable "backend_max_instance_request_concurrency" {
   nullable    = false
 
   validation {
-    condition     = var.backend_max_instance_request_concurrency >= 1 && var.backend_max_instance_request_concurrency <= 1000 && floor(var.backend_max_instance_request_concurrency) == var.backend_max_instance_request_concurrency
+    condition = (
+      var.backend_max_instance_request_concurrency >= 1 &&
+      var.backend_max_instance_request_concurrency <= 1000 &&
+      floor(var.backend_max_instance_request_concurrency) == var.backend_max_instance_request_concurrency
+    )
     error_message = "backend_max_instance_request_concurrency must be a whole number from 1 to 1000; got ${var.backend_max_instance_request_concurrency}. Choose one in that range."
   }
 
   validation {
-    condition     = !can(regex("^[0-9]{1,3}m$", var.backend_cpu)) || var.backend_max_instance_request_concurrency == 1
+    condition = (
+      !can(regex("^[0-9]{1,3}m$", var.backend_cpu)) ||
+      var.backend_max_instance_request_concurrency == 1
+    )
     error_message = "backend_max_instance_request_concurrency must be 1 with less than one CPU; got ${var.backend_max_instance_request_concurrency} with backend_cpu = ${var.backend_cpu}. Lower it to 1, or raise backend_cpu to 1000m."
   }
 }
@@ -639,19 +691,22 @@ variable "ui_memory" {
 }
 
 variable "ui_desired_count" {
-  description = "Number of UI instances without autoscaling."
+  description = "Number of UI containers without autoscaling."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.ui_desired_count >= 0 && floor(var.ui_desired_count) == var.ui_desired_count
-    error_message = "ui_desired_count must be a whole number from 0; got ${var.ui_desired_count}. Write the number of instances."
+    condition = (
+      var.ui_desired_count >= 0 &&
+      floor(var.ui_desired_count) == var.ui_desired_count
+    )
+    error_message = "ui_desired_count must be a whole number from 0; got ${var.ui_desired_count}. Write the number of containers."
   }
 }
 
 variable "ui_autoscaling_enabled" {
-  description = "Whether the number of UI instances follows the load. When not, ui_desired_count holds."
+  description = "Whether the number of UI containers follows the load. When not, ui_desired_count holds."
   type        = bool
   default     = true
   nullable    = false
@@ -664,7 +719,10 @@ variable "ui_min_instances" {
   nullable    = false
 
   validation {
-    condition     = var.ui_min_instances >= 0 && floor(var.ui_min_instances) == var.ui_min_instances
+    condition = (
+      var.ui_min_instances >= 0 &&
+      floor(var.ui_min_instances) == var.ui_min_instances
+    )
     error_message = "ui_min_instances must be a whole number from 0; got ${var.ui_min_instances}. Use 0 to scale to none when idle, or more."
   }
 }
@@ -676,7 +734,10 @@ variable "ui_max_instances" {
   nullable    = false
 
   validation {
-    condition     = var.ui_max_instances >= max(1, var.ui_min_instances) && floor(var.ui_max_instances) == var.ui_max_instances
+    condition = (
+      var.ui_max_instances >= max(1, var.ui_min_instances) &&
+      floor(var.ui_max_instances) == var.ui_max_instances
+    )
     error_message = "ui_max_instances must be a whole number from 1, not below ui_min_instances = ${var.ui_min_instances}; got ${var.ui_max_instances}. Raise it or lower the minimum."
   }
 }
@@ -688,12 +749,19 @@ variable "ui_max_instance_request_concurrency" {
   nullable    = false
 
   validation {
-    condition     = var.ui_max_instance_request_concurrency >= 1 && var.ui_max_instance_request_concurrency <= 1000 && floor(var.ui_max_instance_request_concurrency) == var.ui_max_instance_request_concurrency
+    condition = (
+      var.ui_max_instance_request_concurrency >= 1 &&
+      var.ui_max_instance_request_concurrency <= 1000 &&
+      floor(var.ui_max_instance_request_concurrency) == var.ui_max_instance_request_concurrency
+    )
     error_message = "ui_max_instance_request_concurrency must be a whole number from 1 to 1000; got ${var.ui_max_instance_request_concurrency}. Choose one in that range."
   }
 
   validation {
-    condition     = !can(regex("^[0-9]{1,3}m$", var.ui_cpu)) || var.ui_max_instance_request_concurrency == 1
+    condition = (
+      !can(regex("^[0-9]{1,3}m$", var.ui_cpu)) ||
+      var.ui_max_instance_request_concurrency == 1
+    )
     error_message = "ui_max_instance_request_concurrency must be 1 with less than one CPU; got ${var.ui_max_instance_request_concurrency} with ui_cpu = ${var.ui_cpu}. Lower it to 1, or raise ui_cpu to 1000m."
   }
 }
@@ -703,7 +771,7 @@ variable "ui_max_instance_request_concurrency" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes a Cloud SQL database. When not, database_url brings your own, and without that the proxy has no database."
+  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
   type        = bool
   default     = true
   nullable    = false
@@ -729,7 +797,7 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the Cloud SQL database has a reader, which the proxy then reads from."
+  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
   type        = bool
   default     = true
   nullable    = false
@@ -777,13 +845,16 @@ variable "db_version" {
 }
 
 variable "db_name" {
-  description = "Name of the database in the instance."
+  description = "Name of the proxy's database in what the module makes."
   type        = string
   default     = "litellm"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_name)) && !contains(["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin"], var.db_name)
+    condition = (
+      can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_name)) &&
+      !contains(["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin"], var.db_name)
+    )
     error_message = "db_name must be 1 to 63 characters of a-z, 0-9 and _, beginning with a letter or _, and not postgres, template0, template1, rdsadmin or cloudsqladmin; got \"${var.db_name}\". Choose another name."
   }
 }
@@ -795,8 +866,27 @@ variable "db_username" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_username)) && !can(regex("^(postgres$|pg_|rds|cloudsql)", var.db_username))
-    error_message = "db_username must be 1 to 63 characters of a-z, 0-9 and _, beginning with a letter or _, not postgres and not beginning with pg_, rds or cloudsql, which the engine reserves; got \"${var.db_username}\". Choose another name."
+    condition = (
+      can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_username)) &&
+      !can(regex("^(postgres$|pg_|rds|cloudsql)", var.db_username))
+    )
+    error_message = "db_username must be 1 to 63 characters of a-z, 0-9 and _, beginning with a letter or _, not postgres and not beginning with pg_, rds or cloudsql, which the engines reserve; got \"${var.db_username}\". Choose another name."
+  }
+}
+
+variable "db_backup_retention_days" {
+  description = "Days that automatic backups of the database are kept: 1 to 35."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition = (
+      var.db_backup_retention_days >= 1 &&
+      var.db_backup_retention_days <= 35 &&
+      floor(var.db_backup_retention_days) == var.db_backup_retention_days
+    )
+    error_message = "db_backup_retention_days must be a whole number from 1 to 35; got ${var.db_backup_retention_days}. Choose one in that range."
   }
 }
 
@@ -807,24 +897,12 @@ variable "cloudsql_deletion_protection" {
   nullable    = false
 }
 
-variable "db_backup_retention_days" {
-  description = "Days that automatic backups of the database are kept: 1 to 35."
-  type        = number
-  default     = 7
-  nullable    = false
-
-  validation {
-    condition     = var.db_backup_retention_days >= 1 && var.db_backup_retention_days <= 35 && floor(var.db_backup_retention_days) == var.db_backup_retention_days
-    error_message = "db_backup_retention_days must be a whole number from 1 to 35; got ${var.db_backup_retention_days}. Choose one in that range."
-  }
-}
-
 ################################################################################
 # Cache
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes a Memorystore Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
   type        = bool
   default     = true
   nullable    = false
@@ -868,7 +946,11 @@ variable "redis_memory_size_gb" {
   nullable    = false
 
   validation {
-    condition     = var.redis_memory_size_gb >= 1 && var.redis_memory_size_gb <= 300 && floor(var.redis_memory_size_gb) == var.redis_memory_size_gb
+    condition = (
+      var.redis_memory_size_gb >= 1 &&
+      var.redis_memory_size_gb <= 300 &&
+      floor(var.redis_memory_size_gb) == var.redis_memory_size_gb
+    )
     error_message = "redis_memory_size_gb must be a whole number from 1 to 300; got ${var.redis_memory_size_gb}. Choose one in that range."
   }
 }
@@ -907,7 +989,10 @@ variable "gateway_extra_env" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name, value in var.gateway_extra_env : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name)) && value != null])
+    condition = alltrue([
+      for name, value in var.gateway_extra_env :
+      can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name)) && value != null
+    ])
     error_message = "gateway_extra_env must map environment names (letters, digits and _, not beginning with a digit, and neither PORT nor K_*, which Cloud Run sets) to strings; got the names ${jsonencode(keys(var.gateway_extra_env))}. Rename the odd one, or drop the null."
   }
 }
@@ -919,7 +1004,10 @@ variable "backend_extra_env" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name, value in var.backend_extra_env : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name)) && value != null])
+    condition = alltrue([
+      for name, value in var.backend_extra_env :
+      can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name)) && value != null
+    ])
     error_message = "backend_extra_env must map environment names (letters, digits and _, not beginning with a digit, and neither PORT nor K_*, which Cloud Run sets) to strings; got the names ${jsonencode(keys(var.backend_extra_env))}. Rename the odd one, or drop the null."
   }
 }
@@ -931,13 +1019,19 @@ variable "gateway_extra_secrets" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.gateway_extra_secrets) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name))])
+    condition = alltrue([
+      for name in keys(var.gateway_extra_secrets) :
+      can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name))
+    ])
     error_message = "gateway_extra_secrets must map environment names (letters, digits and _, not beginning with a digit, and neither PORT nor K_*, which Cloud Run sets) to secrets; got the names ${jsonencode(keys(var.gateway_extra_secrets))}. Rename the odd one."
   }
 
   validation {
-    condition     = alltrue([for secret in values(var.gateway_extra_secrets) : can(regex("^(projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255}$", secret))])
-    error_message = "gateway_extra_secrets must hold projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form for ${jsonencode([for name, secret in var.gateway_extra_secrets : name if !can(regex("^(projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255}$", secret))])} (not shown). Give the secret's id, never the value."
+    condition = alltrue([
+      for id in values(var.gateway_extra_secrets) :
+      can(regex(local.secret_pattern, id))
+    ])
+    error_message = "gateway_extra_secrets must hold ids of secrets, as projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form for ${jsonencode([for name, id in var.gateway_extra_secrets : name if !can(regex(local.secret_pattern, id))])} (not shown). Give the secret's id, never the value."
   }
 }
 
@@ -948,13 +1042,19 @@ variable "backend_extra_secrets" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.backend_extra_secrets) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name))])
+    condition = alltrue([
+      for name in keys(var.backend_extra_secrets) :
+      can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex("^(PORT$|K_)", name))
+    ])
     error_message = "backend_extra_secrets must map environment names (letters, digits and _, not beginning with a digit, and neither PORT nor K_*, which Cloud Run sets) to secrets; got the names ${jsonencode(keys(var.backend_extra_secrets))}. Rename the odd one."
   }
 
   validation {
-    condition     = alltrue([for secret in values(var.backend_extra_secrets) : can(regex("^(projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255}$", secret))])
-    error_message = "backend_extra_secrets must hold projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form for ${jsonencode([for name, secret in var.backend_extra_secrets : name if !can(regex("^(projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255}$", secret))])} (not shown). Give the secret's id, never the value."
+    condition = alltrue([
+      for id in values(var.backend_extra_secrets) :
+      can(regex(local.secret_pattern, id))
+    ])
+    error_message = "backend_extra_secrets must hold ids of secrets, as projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form for ${jsonencode([for name, id in var.backend_extra_secrets : name if !can(regex(local.secret_pattern, id))])} (not shown). Give the secret's id, never the value."
   }
 }
 
@@ -963,7 +1063,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the migrations; needs bash and the gcloud CLI where Terraform runs. When not, run the command of the output migration_run_command by hand."
+  description = "Whether apply runs the migrations; needs bash and the gcloud CLI where Terraform runs. When not, run by hand what the output migration_run_command prints."
   type        = bool
   default     = true
   nullable    = false
@@ -1023,9 +1123,10 @@ variable "otel_headers_secret" {
   nullable    = false
 
   validation {
-    condition = can(regex(
-      "^((projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255})?$", var.otel_headers_secret
-    ))
-    error_message = "otel_headers_secret must be projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got \"${var.otel_headers_secret}\". Cut what follows the name."
+    condition = (
+      var.otel_headers_secret == "" ||
+      can(regex(local.secret_pattern, var.otel_headers_secret))
+    )
+    error_message = "otel_headers_secret must be empty or the id of a secret, as projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form (not shown). Give the secret's id, never the value."
   }
 }

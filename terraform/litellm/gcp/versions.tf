@@ -1,16 +1,17 @@
+# Write-only arguments and ephemeral values need Terraform or OpenTofu 1.11, the
+# ephemeral random_password random 3.7. The oldest google is the one that this
+# module is planned with.
 terraform {
-  # 1.11 is the first version with write-only arguments; ephemeral values are
-  # older. OpenTofu has both from its own 1.11 on.
-  required_version = ">= 1.11.0"
+  required_version = ">= 1.11"
 
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = ">= 7.46.0, < 9.0.0"
+      version = ">= 7.46, < 9"
     }
     random = {
       source  = "hashicorp/random"
-      version = ">= 3.7.0, < 4.0.0"
+      version = ">= 3.7, < 4"
     }
   }
 }

@@ -1,3 +1,5 @@
+# One stack with the provider wired. What is not set here keeps the module's default.
+
 provider "aws" {
   region = var.region
 }
@@ -39,10 +41,13 @@ module "litellm" {
 
   gateway_num_workers = var.gateway_num_workers
 
-  create_database     = var.create_database
-  database_url        = var.database_url
-  create_read_replica = var.create_read_replica
-  skip_final_snapshot = var.skip_final_snapshot
+  create_database          = var.create_database
+  database_url             = var.database_url
+  create_read_replica      = var.create_read_replica
+  db_name                  = var.db_name
+  db_username              = var.db_username
+  db_backup_retention_days = var.db_backup_retention_days
+  skip_final_snapshot      = var.skip_final_snapshot
 
   create_redis = var.create_redis
   redis_url    = var.redis_url
@@ -62,4 +67,5 @@ module "litellm" {
   otel_environment_name        = var.otel_environment_name
   otel_capture_message_content = var.otel_capture_message_content
   otel_headers_secret_arn      = var.otel_headers_secret_arn
+  log_retention_days           = var.log_retention_days
 }

@@ -1,3 +1,7 @@
+################################################################################
+# Entry
+################################################################################
+
 output "alb_dns_name" {
   description = "DNS name of the load balancer; point the certificate's host name to it."
   value       = module.litellm.alb_dns_name
@@ -9,9 +13,13 @@ output "alb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, and /robots.txt in any case."
   value       = module.litellm.routes
 }
+
+################################################################################
+# Network
+################################################################################
 
 output "vpc_id" {
   description = "VPC of the stack, made or given."
@@ -23,6 +31,10 @@ output "task_security_group_ids" {
   value       = module.litellm.task_security_group_ids
 }
 
+################################################################################
+# Compute
+################################################################################
+
 output "ecs_cluster" {
   description = "Name of the ECS cluster."
   value       = module.litellm.ecs_cluster
@@ -33,11 +45,20 @@ output "log_group_names" {
   value       = module.litellm.log_group_names
 }
 
+output "task_role_arns" {
+  description = "Task role of each container, to grant further permissions to, such as a model provider of the cloud's."
+  value       = module.litellm.task_role_arns
+}
+
 output "containers" {
   description = "Each container as it runs: image, port, command (null: the image's own), plain environment, and secrets by ARN."
   value       = module.litellm.containers
   sensitive   = true
 }
+
+################################################################################
+# Database
+################################################################################
 
 output "aurora_writer_endpoint" {
   description = "Host of the Aurora writer; null without one."
@@ -69,6 +90,10 @@ output "migration_run_command" {
   value       = module.litellm.migration_run_command
 }
 
+################################################################################
+# Cache and object store
+################################################################################
+
 output "redis_endpoint" {
   description = "Redis as host:port (TLS); null without ElastiCache."
   value       = module.litellm.redis_endpoint
@@ -78,6 +103,10 @@ output "s3_bucket" {
   description = "Name of the data bucket."
   value       = module.litellm.s3_bucket
 }
+
+################################################################################
+# Secrets
+################################################################################
 
 output "master_key_secret_arn" {
   description = "Secret with the proxy's master key."

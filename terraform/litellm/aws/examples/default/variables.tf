@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "region" {
-  description = "AWS region of the stack. The caller's aws provider must be set to the same one."
+  description = "Region of the stack. The caller's aws provider must be set to the same one."
   type        = string
   nullable    = false
 }
@@ -21,7 +21,7 @@ variable "env" {
 }
 
 variable "tags" {
-  description = "Tags for every resource, on top of litellm:stack and managed-by. At most 45."
+  description = "Tags for every resource that takes them, on top of litellm:stack and managed-by. At most 45."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -32,7 +32,7 @@ variable "tags" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secrets Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -59,7 +59,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays."
   type        = number
   default     = 1
   nullable    = false
@@ -105,7 +105,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations task, run with its own entrypoint. Empty: the backend's image running the Prisma migration script."
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -116,7 +116,7 @@ variable "migrations_image" {
 ################################################################################
 
 variable "create_network" {
-  description = "Whether the module makes the VPC. Null: it does when vpc_id is empty. Set it to false when vpc_id is known only after apply."
+  description = "Whether the module makes the network. Null: it does when vpc_id is empty. Set it to false when vpc_id is known only after apply."
   type        = bool
   default     = null
 }
@@ -202,7 +202,7 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "How long a request may stay silent before it is cut: the load balancer's idle timeout. Long streams need it long."
+  description = "Seconds that a request may stay silent before the load balancer cuts it. Long streams need it long."
   type        = number
   default     = 3600
   nullable    = false
@@ -213,7 +213,7 @@ variable "request_timeout_seconds" {
 ################################################################################
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of a gateway task."
+  description = "Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
@@ -224,7 +224,7 @@ variable "gateway_num_workers" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes an Aurora PostgreSQL cluster. When not, database_url brings your own, and without that the proxy has no database."
+  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
   type        = bool
   default     = true
   nullable    = false
@@ -240,9 +240,30 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the Aurora cluster has a reader, which the proxy then reads from."
+  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "db_name" {
+  description = "Name of the proxy's database in what the module makes."
+  type        = string
+  default     = "litellm"
+  nullable    = false
+}
+
+variable "db_username" {
+  description = "User the proxy and the migrations sign in as, by IAM."
+  type        = string
+  default     = "litellm_app"
+  nullable    = false
+}
+
+variable "db_backup_retention_days" {
+  description = "Days that automatic backups of the database are kept: 1 to 35."
+  type        = number
+  default     = 7
   nullable    = false
 }
 
@@ -258,7 +279,7 @@ variable "skip_final_snapshot" {
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes an ElastiCache Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
   type        = bool
   default     = true
   nullable    = false
@@ -328,7 +349,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the database bootstrap and the migrations; needs bash and the AWS CLI where Terraform runs. When not, run the commands of the outputs by hand."
+  description = "Whether apply runs the database bootstrap and the migrations; needs bash and the AWS CLI where Terraform runs. When not, run by hand what the outputs database_bootstrap_command and migration_run_command print."
   type        = bool
   default     = true
   nullable    = false
@@ -370,5 +391,12 @@ variable "otel_headers_secret_arn" {
   description = "Secret or parameter with the exporter's headers, by ARN (a secret optionally with :json-key:stage:version). Only with otel_endpoint."
   type        = string
   default     = ""
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "Days that container logs are kept; 0 keeps them for ever."
+  type        = number
+  default     = 30
   nullable    = false
 }

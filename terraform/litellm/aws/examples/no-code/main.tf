@@ -1,3 +1,5 @@
+# The root that HCP Terraform launches: a few inputs, one stack.
+
 provider "aws" {
   region = var.region
 }
@@ -5,23 +7,36 @@ provider "aws" {
 module "litellm" {
   source = "../../"
 
-  region              = var.region
-  azs                 = var.azs
-  tenant              = var.tenant
-  env                 = var.env
+  region = var.region
+  tenant = var.tenant
+  env    = var.env
+  tags   = var.tags
+
+  litellm_master_key = var.litellm_master_key
+  litellm_license    = var.litellm_license
+  ui_password        = var.ui_password
+  secrets_version    = var.secrets_version
+
+  image_registry   = var.image_registry
+  image_tag        = var.image_tag
+  gateway_image    = var.gateway_image
+  backend_image    = var.backend_image
+  ui_image         = var.ui_image
+  migrations_image = var.migrations_image
+
+  azs = var.azs
+
   acm_certificate_arn = var.acm_certificate_arn
   alb_domain_name     = var.alb_domain_name
   allow_plaintext_alb = var.allow_plaintext_alb
-  litellm_master_key  = var.litellm_master_key
-  litellm_license     = var.litellm_license
-  ui_password         = var.ui_password
-  secrets_version     = var.secrets_version
-  image_tag           = var.image_tag
-  skip_final_snapshot = var.skip_final_snapshot
-  s3_force_destroy    = var.s3_force_destroy
-  tags                = var.tags
-  proxy_config        = yamldecode(var.proxy_config_yaml == "" ? "{}" : var.proxy_config_yaml)
 
-  # HCP's runners have no AWS CLI: the commands are in the outputs.
+  skip_final_snapshot = var.skip_final_snapshot
+
+  s3_force_destroy = var.s3_force_destroy
+
+  proxy_config = yamldecode(var.proxy_config_yaml == "" ? "{}" : var.proxy_config_yaml)
+
+  # The hosted runners have no AWS CLI: what the outputs database_bootstrap_command
+  # and migration_run_command print is run by hand after the first apply.
   run_migrations = false
 }

@@ -1,3 +1,7 @@
+################################################################################
+# Identity
+################################################################################
+
 variable "region" {
   description = "AWS region to deploy to, such as us-west-2."
   type        = string
@@ -9,32 +13,8 @@ variable "region" {
   }
 }
 
-variable "azs" {
-  description = "Two or more availability zones of the region, such as [\"us-west-2a\", \"us-west-2b\"]."
-  type        = list(string)
-  nullable    = false
-
-  validation {
-    condition     = length(var.azs) >= 2
-    error_message = "azs must name at least two zones, for the load balancer and the database span two; got ${jsonencode(var.azs)}. Add a second zone of the region."
-  }
-
-  validation {
-    condition     = length(var.azs) <= 10 && length(distinct(var.azs)) == length(var.azs)
-    error_message = "azs must name at most 10 zones, each once; got ${jsonencode(var.azs)}. Remove what is too much."
-  }
-
-  validation {
-    condition = alltrue([
-      for az in var.azs :
-      startswith(az, var.region) && can(regex("^[a-z0-9-]+[a-z]$", az))
-    ])
-    error_message = "azs must hold zones of ${var.region}, such as ${var.region}a; got ${jsonencode(var.azs)}. Mend region or azs."
-  }
-}
-
 variable "tenant" {
-  description = "Who the stack is for; part of every resource's name."
+  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
   type        = string
   nullable    = false
 
@@ -63,7 +43,7 @@ variable "tenant" {
 }
 
 variable "env" {
-  description = "Environment, such as dev, stage or prod; part of every resource's name."
+  description = "Environment of the stack, such as dev, stage or prod."
   type        = string
   nullable    = false
 
@@ -83,42 +63,41 @@ variable "env" {
   }
 }
 
-variable "acm_certificate_arn" {
-  description = "ARN of a certificate in this region. Without one, allow_plaintext_alb must be on."
-  type        = string
-  default     = ""
+variable "tags" {
+  description = "Tags for every resource that takes them, on top of litellm:stack and managed-by. At most 45."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition = (
-      can(regex("^(arn:[^:]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+|arn:[^:]+:iam::[0-9]{12}:server-certificate/.+)?$", var.acm_certificate_arn)) &&
-      (!strcontains(var.acm_certificate_arn, ":acm:") || strcontains(var.acm_certificate_arn, ":acm:${var.region}:"))
-    )
-    error_message = "acm_certificate_arn must be empty or the ARN of an ACM certificate in ${var.region} or of an IAM server certificate; got \"${var.acm_certificate_arn}\". Give a certificate of this region."
+    condition     = length(var.tags) <= 45
+    error_message = "tags must have at most 45 entries, for AWS takes 50 on a resource and the stack adds its own; got ${length(var.tags)}. Remove some."
   }
-}
-
-variable "alb_domain_name" {
-  description = "Host name the certificate is for; used in the alb_url output only. Point it to alb_dns_name yourself."
-  type        = string
-  default     = ""
-  nullable    = false
 
   validation {
-    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+)?$", var.alb_domain_name))
-    error_message = "alb_domain_name must be empty or a full host name in lower case; got \"${var.alb_domain_name}\". Write it as llm.example.com, without scheme or path."
+    condition = alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) &&
+      !startswith(lower(key), "aws:")
+    ])
+    error_message = "tags must have keys of 1 to 128 letters, digits, spaces or _.:/=+-@ that do not begin with aws:; got ${jsonencode(keys(var.tags))}. Rename the odd one."
+  }
+
+  validation {
+    condition = alltrue([
+      for value in values(var.tags) :
+      value != null && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
+    ])
+    error_message = "tags must have values of at most 256 letters, digits, spaces or _.:/=+-@; got ${jsonencode(var.tags)}. Shorten the odd one or replace the other characters."
   }
 }
 
-variable "allow_plaintext_alb" {
-  description = "Serve plain HTTP without a certificate. For a trial only: keys and prompts cross the internet unencrypted."
-  type        = bool
-  default     = false
-  nullable    = false
-}
+################################################################################
+# Credentials
+################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secrets Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -150,7 +129,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays."
   type        = number
   default     = 1
   nullable    = false
@@ -158,6 +137,22 @@ variable "secrets_version" {
   validation {
     condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
     error_message = "secrets_version must be a whole number from 1; got ${var.secrets_version}. Raise the last number by one."
+  }
+}
+
+################################################################################
+# Images
+################################################################################
+
+variable "image_registry" {
+  description = "Registry and namespace of the component images, without the last slash."
+  type        = string
+  default     = "ghcr.io/berriai"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", var.image_registry))
+    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as ghcr.io/berriai."
   }
 }
 
@@ -173,6 +168,146 @@ variable "image_tag" {
   }
 }
 
+variable "gateway_image" {
+  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.gateway_image))
+    error_message = "gateway_image must be empty or an image reference such as ghcr.io/berriai/litellm-gateway:main-stable; got \"${var.gateway_image}\". Remove the scheme or the spaces."
+  }
+}
+
+variable "backend_image" {
+  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.backend_image))
+    error_message = "backend_image must be empty or an image reference such as ghcr.io/berriai/litellm-backend:main-stable; got \"${var.backend_image}\". Remove the scheme or the spaces."
+  }
+}
+
+variable "ui_image" {
+  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.ui_image))
+    error_message = "ui_image must be empty or an image reference such as ghcr.io/berriai/litellm-ui:main-stable; got \"${var.ui_image}\". Remove the scheme or the spaces."
+  }
+}
+
+variable "migrations_image" {
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.migrations_image))
+    error_message = "migrations_image must be empty or an image reference such as ghcr.io/berriai/litellm-migrations:main-stable; got \"${var.migrations_image}\". Remove the scheme or the spaces."
+  }
+}
+
+################################################################################
+# Network
+################################################################################
+
+variable "azs" {
+  description = "Two or more availability zones of the region, such as [\"us-west-2a\", \"us-west-2b\"]."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.azs) >= 2
+    error_message = "azs must name at least two zones, for the load balancer and the database span two; got ${jsonencode(var.azs)}. Add a second zone of the region."
+  }
+
+  validation {
+    condition     = length(var.azs) <= 10 && length(distinct(var.azs)) == length(var.azs)
+    error_message = "azs must name at most 10 zones, each once; got ${jsonencode(var.azs)}. Remove what is too much."
+  }
+
+  validation {
+    condition = alltrue([
+      for az in var.azs :
+      startswith(az, var.region) && can(regex("^[a-z0-9-]+[a-z]$", az))
+    ])
+    error_message = "azs must hold zones of ${var.region}, such as ${var.region}a; got ${jsonencode(var.azs)}. Mend region or azs."
+  }
+}
+
+################################################################################
+# Load balancer
+################################################################################
+
+variable "acm_certificate_arn" {
+  description = "ARN of the load balancer's certificate, in the stack's region. Without one, allow_plaintext_alb must be true."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = (
+      can(regex("^(arn:[^:]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+|arn:[^:]+:iam::[0-9]{12}:server-certificate/.+)?$", var.acm_certificate_arn)) &&
+      (!strcontains(var.acm_certificate_arn, ":acm:") || strcontains(var.acm_certificate_arn, ":acm:${var.region}:"))
+    )
+    error_message = "acm_certificate_arn must be empty or the ARN of an ACM certificate in ${var.region} or of an IAM server certificate; got \"${var.acm_certificate_arn}\". Give a certificate of this region."
+  }
+}
+
+variable "alb_domain_name" {
+  description = "Host name the certificate is for; used in the alb_url output only. Point it to alb_dns_name yourself."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+)?$", var.alb_domain_name))
+    error_message = "alb_domain_name must be empty or a full host name in lower case; got \"${var.alb_domain_name}\". Write it as llm.example.com, without scheme or path."
+  }
+}
+
+variable "allow_plaintext_alb" {
+  description = "Whether the stack may serve plain HTTP without a certificate. For a trial only: keys and prompts cross the internet unencrypted."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+################################################################################
+# Database
+################################################################################
+
+variable "skip_final_snapshot" {
+  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+################################################################################
+# Object store
+################################################################################
+
+variable "s3_force_destroy" {
+  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+################################################################################
+# Configuration
+################################################################################
+
 variable "proxy_config_yaml" {
   description = "LiteLLM's config.yaml as text. Empty: no file; models are then added in the dashboard."
   type        = string
@@ -182,48 +317,5 @@ variable "proxy_config_yaml" {
   validation {
     condition     = var.proxy_config_yaml == "" || can(keys(yamldecode(var.proxy_config_yaml)))
     error_message = "proxy_config_yaml must be empty or a YAML mapping; what was given is not one. Paste the whole config.yaml."
-  }
-}
-
-variable "skip_final_snapshot" {
-  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
-variable "s3_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
-variable "tags" {
-  description = "Tags for every resource, on top of litellm:stack and managed-by. At most 45."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-
-  validation {
-    condition     = length(var.tags) <= 45
-    error_message = "tags must have at most 45 entries, for AWS takes 50 on a resource and the stack adds its own; got ${length(var.tags)}. Remove some."
-  }
-
-  validation {
-    condition = alltrue([
-      for key, value in var.tags :
-      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) &&
-      !startswith(lower(key), "aws:")
-    ])
-    error_message = "a key of tags must have 1 to 128 letters, digits, spaces or _.:/=+-@ and must not begin with aws:; got ${jsonencode(keys(var.tags))}. Rename the key."
-  }
-
-  validation {
-    condition = alltrue([
-      for value in values(var.tags) :
-      value != null && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
-    ])
-    error_message = "a value of tags must have at most 256 letters, digits, spaces or _.:/=+-@; got ${jsonencode(values(var.tags))}. Shorten it or replace the other characters."
   }
 }

@@ -33,15 +33,19 @@ module "litellm" {
   subnet_cidr           = var.subnet_cidr
   vpc_connector_cidr    = var.vpc_connector_cidr
 
-  lb_domains          = var.lb_domains
-  allow_plaintext_lb  = var.allow_plaintext_lb
-  extra_gateway_paths = var.extra_gateway_paths
+  lb_domains              = var.lb_domains
+  allow_plaintext_lb      = var.allow_plaintext_lb
+  extra_gateway_paths     = var.extra_gateway_paths
+  request_timeout_seconds = var.request_timeout_seconds
 
   gateway_num_workers = var.gateway_num_workers
 
   create_database              = var.create_database
   database_url                 = var.database_url
   create_read_replica          = var.create_read_replica
+  db_name                      = var.db_name
+  db_username                  = var.db_username
+  db_backup_retention_days     = var.db_backup_retention_days
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
 
   create_redis = var.create_redis

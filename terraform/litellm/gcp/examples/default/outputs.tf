@@ -13,7 +13,7 @@ output "lb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend."
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, and /robots.txt in any case."
   value       = module.litellm.routes
 }
 
@@ -46,7 +46,7 @@ output "ui_service_url" {
 }
 
 output "service_account_emails" {
-  description = "Service account of each component, to grant further roles to."
+  description = "Service account of each container, to grant further roles to, such as a model provider of the cloud's."
   value       = module.litellm.service_account_emails
 }
 
@@ -71,12 +71,12 @@ output "cloudsql_writer_ip" {
 }
 
 output "cloudsql_reader_ip" {
-  description = "Private address of the Cloud SQL read replica; null without one."
+  description = "Private address of the Cloud SQL reader; null without a read replica."
   value       = module.litellm.cloudsql_reader_ip
 }
 
 output "db_password_secret_id" {
-  description = "Secret with the password of db_username; null without a Cloud SQL database."
+  description = "Secret with the password of db_username; null without Cloud SQL."
   value       = module.litellm.db_password_secret_id
 }
 

@@ -9,7 +9,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of every regional resource."
+  description = "Region of the stack."
   type        = string
   default     = "us-central1"
   nullable    = false
@@ -39,7 +39,7 @@ variable "labels" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secret Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -66,7 +66,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. The database's generated password changes along, a generated master key does not."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
   type        = number
   default     = 1
   nullable    = false
@@ -112,7 +112,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, run with its own entrypoint. Empty: the backend's image running the Prisma migration script."
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -168,7 +168,7 @@ variable "vpc_connector_cidr" {
 ################################################################################
 
 variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point at the output lb_ip."
+  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip."
   type        = list(string)
   default     = []
   nullable    = false
@@ -188,12 +188,19 @@ variable "extra_gateway_paths" {
   nullable    = false
 }
 
+variable "request_timeout_seconds" {
+  description = "Seconds that a request to gateway or backend may last before Cloud Run cuts it. Long streams need it long."
+  type        = number
+  default     = 3600
+  nullable    = false
+}
+
 ################################################################################
 # Compute
 ################################################################################
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of a gateway task."
+  description = "Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
@@ -204,7 +211,7 @@ variable "gateway_num_workers" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes a Cloud SQL database. When not, database_url brings your own, and without that the proxy has no database."
+  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
   type        = bool
   default     = true
   nullable    = false
@@ -220,9 +227,30 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the Cloud SQL database has a reader, which the proxy then reads from."
+  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "db_name" {
+  description = "Name of the proxy's database in what the module makes."
+  type        = string
+  default     = "litellm"
+  nullable    = false
+}
+
+variable "db_username" {
+  description = "User the proxy and the migrations sign in as, by password."
+  type        = string
+  default     = "litellm_app"
+  nullable    = false
+}
+
+variable "db_backup_retention_days" {
+  description = "Days that automatic backups of the database are kept: 1 to 35."
+  type        = number
+  default     = 7
   nullable    = false
 }
 
@@ -238,7 +266,7 @@ variable "cloudsql_deletion_protection" {
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes a Memorystore Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
   type        = bool
   default     = true
   nullable    = false
@@ -308,7 +336,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the migrations; needs bash and the gcloud CLI where Terraform runs. When not, run the command of the output migration_run_command by hand."
+  description = "Whether apply runs the migrations; needs bash and the gcloud CLI where Terraform runs. When not, run by hand what the output migration_run_command prints."
   type        = bool
   default     = true
   nullable    = false

@@ -9,30 +9,34 @@ module "litellm" {
   source = "../../"
 
   project = var.project
+  region  = var.region
   tenant  = var.tenant
   env     = var.env
-  region  = var.region
-
-  lb_domains         = var.lb_domains
-  allow_plaintext_lb = var.allow_plaintext_lb
+  labels  = var.labels
 
   litellm_master_key = var.litellm_master_key
   litellm_license    = var.litellm_license
   ui_password        = var.ui_password
   secrets_version    = var.secrets_version
 
-  create_image_proxy = var.create_image_proxy
   image_registry     = var.image_registry
   image_tag          = var.image_tag
   gateway_image      = var.gateway_image
   backend_image      = var.backend_image
   ui_image           = var.ui_image
   migrations_image   = var.migrations_image
+  create_image_proxy = var.create_image_proxy
+
+  lb_domains         = var.lb_domains
+  allow_plaintext_lb = var.allow_plaintext_lb
 
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
-  gcs_force_destroy            = var.gcs_force_destroy
 
-  # The hosted runners have no gcloud: the command of the output
-  # migration_run_command is run by hand after the first apply.
+  gcs_force_destroy = var.gcs_force_destroy
+
+  proxy_config = yamldecode(var.proxy_config_yaml == "" ? "{}" : var.proxy_config_yaml)
+
+  # The hosted runners have no gcloud CLI: what the output migration_run_command
+  # prints is run by hand after the first apply.
   run_migrations = false
 }

@@ -13,6 +13,18 @@ variable "project" {
   }
 }
 
+variable "region" {
+  description = "Google Cloud region to deploy to, such as us-central1."
+  type        = string
+  default     = "us-central1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region must be the name of a Google Cloud region, such as us-central1; got \"${var.region}\". Write the region, not a zone."
+  }
+}
+
 variable "tenant" {
   description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
   type        = string
@@ -63,51 +75,32 @@ variable "env" {
   }
 }
 
-variable "region" {
-  description = "Region of every regional resource."
-  type        = string
-  default     = "us-central1"
+variable "labels" {
+  description = "Labels for every resource that takes them, on top of litellm-stack and managed-by. At most 60."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region must look like us-central1; got \"${var.region}\". Give one of `gcloud compute regions list`."
-  }
-}
-
-################################################################################
-# Load balancer
-################################################################################
-
-variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point at the output lb_ip."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = length(var.lb_domains) <= 100 && (
-      length(distinct(var.lb_domains)) == length(var.lb_domains)
-    )
-    error_message = "lb_domains must be 100 different names at most; got ${length(var.lb_domains)} of which ${length(distinct(var.lb_domains))} differ: a managed certificate takes no more. Drop some."
+    condition     = length(var.labels) <= 60
+    error_message = "labels must have at most 60 entries, for Google Cloud takes 64 on a resource and the stack and the provider add their own; got ${length(var.labels)}. Remove some."
   }
 
   validation {
     condition = alltrue([
-      for domain in var.lb_domains :
-      length(domain) <= 253 && can(regex(
-        "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])$", domain
-      ))
+      for key in keys(var.labels) :
+      can(regex("^[a-z][a-z0-9_-]{0,62}$", key))
     ])
-    error_message = "lb_domains must be whole host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host."
+    error_message = "labels must have keys of 1 to 63 characters of a-z, 0-9, _ and -, beginning with a letter; got ${jsonencode(keys(var.labels))}. Rename the odd one."
   }
-}
 
-variable "allow_plaintext_lb" {
-  description = "Whether the stack may serve plain HTTP when there are no lb_domains. Keys and prompts then cross the internet unencrypted."
-  type        = bool
-  default     = false
-  nullable    = false
+  validation {
+    condition = alltrue([
+      for value in values(var.labels) :
+      can(regex("^[a-z0-9_-]{0,63}$", value))
+    ])
+    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Shorten the odd one or replace the other characters."
+  }
 }
 
 ################################################################################
@@ -115,7 +108,7 @@ variable "allow_plaintext_lb" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made and kept in Secret Manager only."
+  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -147,7 +140,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential given here changes: the new values are written and the services restarted. The database's generated password changes along, a generated master key does not."
+  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
   type        = number
   default     = 1
   nullable    = false
@@ -162,13 +155,6 @@ variable "secrets_version" {
 # Images
 ################################################################################
 
-variable "create_image_proxy" {
-  description = "Whether the module makes an Artifact Registry remote repository of ghcr.io and pulls the images of ghcr.io through it."
-  type        = bool
-  default     = true
-  nullable    = false
-}
-
 variable "image_registry" {
   description = "Registry and namespace of the component images, without the last slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
   type        = string
@@ -177,7 +163,7 @@ variable "image_registry" {
 
   validation {
     condition     = can(regex("^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", var.image_registry))
-    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as us-central1-docker.pkg.dev/my-project/litellm/berriai."
+    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as ghcr.io/berriai."
   }
 }
 
@@ -198,6 +184,11 @@ variable "gateway_image" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.gateway_image))
+    error_message = "gateway_image must be empty or an image reference such as ghcr.io/berriai/litellm-gateway:main-stable; got \"${var.gateway_image}\". Remove the scheme or the spaces."
+  }
 }
 
 variable "backend_image" {
@@ -205,6 +196,11 @@ variable "backend_image" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.backend_image))
+    error_message = "backend_image must be empty or an image reference such as ghcr.io/berriai/litellm-backend:main-stable; got \"${var.backend_image}\". Remove the scheme or the spaces."
+  }
 }
 
 variable "ui_image" {
@@ -212,17 +208,70 @@ variable "ui_image" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.ui_image))
+    error_message = "ui_image must be empty or an image reference such as ghcr.io/berriai/litellm-ui:main-stable; got \"${var.ui_image}\". Remove the scheme or the spaces."
+  }
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, run with its own entrypoint. Empty: the backend's image running the Prisma migration script."
+  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
   type        = string
   default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.migrations_image))
+    error_message = "migrations_image must be empty or an image reference such as ghcr.io/berriai/litellm-migrations:main-stable; got \"${var.migrations_image}\". Remove the scheme or the spaces."
+  }
+}
+
+variable "create_image_proxy" {
+  description = "Whether the module makes an Artifact Registry remote repository of ghcr.io and pulls the images of ghcr.io through it."
+  type        = bool
+  default     = true
   nullable    = false
 }
 
 ################################################################################
-# Guards
+# Load balancer
+################################################################################
+
+variable "lb_domains" {
+  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip. Without any, allow_plaintext_lb must be true."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = (
+      length(var.lb_domains) <= 100 &&
+      length(distinct(var.lb_domains)) == length(var.lb_domains)
+    )
+    error_message = "lb_domains must have at most 100 entries, each once, for a managed certificate takes no more; got ${length(var.lb_domains)}: ${jsonencode(var.lb_domains)}. Drop some."
+  }
+
+  validation {
+    condition = alltrue([
+      for domain in var.lb_domains :
+      length(domain) <= 253 && can(regex(
+        "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])$", domain
+      ))
+    ])
+    error_message = "lb_domains must hold full host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host, without scheme or path."
+  }
+}
+
+variable "allow_plaintext_lb" {
+  description = "Whether the stack may serve plain HTTP without lb_domains. For a trial only: keys and prompts cross the internet unencrypted."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+################################################################################
+# Database
 ################################################################################
 
 variable "cloudsql_deletion_protection" {
@@ -232,9 +281,29 @@ variable "cloudsql_deletion_protection" {
   nullable    = false
 }
 
+################################################################################
+# Object store
+################################################################################
+
 variable "gcs_force_destroy" {
   description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
   type        = bool
   default     = false
   nullable    = false
+}
+
+################################################################################
+# Configuration
+################################################################################
+
+variable "proxy_config_yaml" {
+  description = "LiteLLM's config.yaml as text. Empty: no file; models are then added in the dashboard."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.proxy_config_yaml == "" || can(keys(yamldecode(var.proxy_config_yaml)))
+    error_message = "proxy_config_yaml must be empty or a YAML mapping; what was given is not one. Paste the whole config.yaml."
+  }
 }

@@ -1,14 +1,14 @@
 terraform {
-  required_version = ">= 1.11.0"
+  required_version = ">= 1.11"
 
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = ">= 7.46.0, < 9.0.0"
+      version = ">= 7.46, < 9"
     }
     random = {
       source  = "hashicorp/random"
-      version = ">= 3.7.0, < 4.0.0"
+      version = ">= 3.7, < 4"
     }
   }
 }

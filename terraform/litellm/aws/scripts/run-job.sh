@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one ECS task to its end and fails unless its container exits with 0.
+# Runs one job, an ECS task, to its end and fails unless its container exits with 0.
 #
 #   RUN_COMMAND  the aws ecs run-task command line, as the outputs print it
 #   CLUSTER, REGION, CONTAINER, LOG_GROUP
