@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,8 +47,10 @@ def prune(folder: Path = FOLDER) -> None:
         return
     oldest = time.time() - KEPT_SECONDS
     for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        # Another process may be renaming or removing it at this moment.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def cached(name: str, make: Callable[[], Any], folder: Path = FOLDER) -> Any:

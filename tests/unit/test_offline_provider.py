@@ -358,3 +358,13 @@ def test_destroy_plans_to_delete_everything(applied: Terraform) -> None:
     result = applied.planned({}, "-destroy")
     assert result.plan is not None, str(result)
     assert {r.actions for r in result.plan.resources.values()} == {("delete",)}
+
+
+def test_changed_keepers_draw_a_random_id_anew(offline_session: planner.Session) -> None:
+    text = 'resource "random_id" "a" {{\n  byte_length = 4\n  keepers     = {{ a = "{}" }}\n}}\n'
+    with planner.root_of(offline_session, {"main.tf": text.format("1")}) as root:
+        root.apply()
+        (Path(root.tfdir) / "main.tf").write_text(text.format("2"))
+        replaced = resource(root.planned(), "random_id.a")
+    assert replaced.actions == ("delete", "create")
+    assert replaced.values["hex"] is UNKNOWN

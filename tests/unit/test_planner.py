@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -103,6 +104,18 @@ def test_a_torn_cache_entry_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "entry.json").write_text('{"a":')
     assert cache.cached("entry", lambda: {"a": 2}, tmp_path) == {"a": 2}
     assert json.loads((tmp_path / "entry.json").read_text()) == {"a": 2}
+
+
+def test_old_entries_go_and_a_vanishing_one_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter([tmp_path / "gone.json", old, new]))
+    cache.prune(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_six_plans_at_once_do_not_disturb_each_other(session: Session) -> None:

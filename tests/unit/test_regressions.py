@@ -258,7 +258,14 @@ _BATCH: Mapping[str, Mapping[str, Any]] = {
     "hyphens": {"tenant": "abcdefghi-klmnopqr-tu", "env": "a-b-c-d-e", "proxy_config": {"a": 1}},
     "null": {"proxy_config": None},
     "empty": {"proxy_config": {}},
-    "mixed": {"proxy_config": {"a": [{"b": 1}, {"c": "x", "d": [1, "a", True, None]}], "e": None}},
+    "mixed": {
+        "proxy_config": {
+            "model_list": [{"a": 1}, {"b": "x", "c": [1, "x", True, None]}],
+            "general_settings": {"d": 1},
+            "e": "x",
+            "f": None,
+        }
+    },
 }
 
 
