@@ -125,6 +125,21 @@ def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: plann
             assert all(path.endswith("/*") and path.count("*") == 1 for path in wildcards)
 
 
+def test_a_server_on_aws_keeps_idle_connections_longer_than_the_load_balancer(
+    session: planner.Session,
+) -> None:
+    # On Google Cloud the front end of Cloud Run holds the connections to a container.
+    inputs = {**STACKS["aws"].smallest, "request_timeout_seconds": 90}
+    result = planner.plan(session, planner.Case("idle", "aws", inputs))
+    plan = whole(result, result.plan)
+    assert plan.resources["aws_lb.this"].values["idle_timeout"] == 90
+    for component in ("gateway", "backend"):
+        command = " ".join(plan.outputs["containers"][component]["command"])
+        match = re.search(r"--timeout-keep-alive (\d+)", command)
+        assert match, command
+        assert int(match[1]) > 90
+
+
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_the_example_variables_plan_once_the_choice_about_tls_is_made(
     session: planner.Session, name: str

@@ -207,17 +207,22 @@ locals {
     "env['LITELLM_PROXY_CONFIG_S3_BUCKET'], env['LITELLM_PROXY_CONFIG_S3_KEY'], env['CONFIG_FILE_PATH'])\"",
   ])] : []
 
+  # A server must keep an idle connection longer than the load balancer, which
+  # would otherwise send a request into one that just closed and answer 502.
+  _keep_alive = "--timeout-keep-alive ${var.request_timeout_seconds + 10}"
+
   # null is the image's own. The images have entrypoints of their own, which would
   # take a command for their arguments; so a command's first word is set as the
   # entrypoint.
   commands = {
     gateway = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
       "exec uvicorn gateway.main:app --host 0.0.0.0 --port ${local.components.gateway.port}",
-      "--workers ${var.gateway_num_workers}",
+      "--workers ${var.gateway_num_workers} ${local._keep_alive}",
     ])]))]
-    backend = ["sh", "-c", join(" && ", concat(local._before_start, [
+    backend = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
       "exec uvicorn backend.main:app --host 0.0.0.0 --port ${local.components.backend.port}",
-    ]))]
+      local._keep_alive,
+    ])]))]
     ui = null
     migrations = (
       var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
