@@ -20,7 +20,6 @@ class Variable:
     type: str
     description: str
     default: str | None
-    validations: int
     sensitive: bool
     ephemeral: bool
     nullable: bool
@@ -106,7 +105,6 @@ def variables(module: Path) -> Mapping[str, Variable]:
             type=_expression(body.get("type", "any")),
             description=_text(body.get("description", "")),
             default=_literal(body["default"]) if "default" in body else None,
-            validations=len(body.get("validation", [])),
             sensitive=body.get("sensitive") is True,
             ephemeral=body.get("ephemeral") is True,
             nullable=body.get("nullable") is not False,

@@ -56,11 +56,6 @@ class Resource:
     sensitive: Any
     replace_paths: tuple[tuple[str | int, ...], ...]
 
-    @property
-    def local_address(self) -> str:
-        """The address inside the resource's own module."""
-        return self.address.removeprefix(f"{self.module}.") if self.module else self.address
-
 
 def with_unknown(value: Any, unknown: Any) -> Any:
     """``value`` with :data:`UNKNOWN` where ``unknown``, of Terraform's layout, holds true."""
