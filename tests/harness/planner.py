@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shlex
@@ -118,13 +119,19 @@ def _plan(
     return {"document": document, "messages": messages}
 
 
+@functools.cache
+def _offline_digest() -> str:
+    # Hundreds of KiB that do not change while a suite runs, unlike a module under test.
+    return cache.digest([_OFFLINE_FOLDER])
+
+
 def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]:
     if not held.cached:
         made: dict[str, Any] = make()
         return made
     name = cache.key(
         cache.digest([held.source.get(stack.name, stack.folder)]),
-        cache.digest([_OFFLINE_FOLDER]),
+        _offline_digest(),
         [str(held.core), str(held.choice), stack.offline_arguments],
         parts,
     )

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.harness import cases, planner
+from tests.harness.containers import containers
 from tests.harness.plan import Plan
+from tests.harness.routing import path_rules, targets
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import Terraform
 
@@ -77,79 +79,31 @@ def test_a_generated_key_is_in_neither_state_nor_plan(
         assert MADE_KEY.search(json.dumps(planned(held, inputs).document)) is None
 
 
-def given_on_aws(plan: Plan) -> dict[str, dict[str, Any]]:
-    definitions = plan.of_type("aws_ecs_task_definition").values()
-    containers = [json.loads(r.values["container_definitions"])[0] for r in definitions]
-    return {
-        c["name"]: {
-            "environment": {e["name"]: e["value"] for e in c.get("environment", [])},
-            "secrets": {e["name"]: e["valueFrom"] for e in c.get("secrets", [])},
-            "names": [e["name"] for e in [*c.get("environment", []), *c.get("secrets", [])]],
-            "image": c["image"],
-            "command": [*c.get("entryPoint", []), *c.get("command", [])],
-        }
-        for c in containers
-    }
-
-
-def given_on_gcp(plan: Plan) -> dict[str, dict[str, Any]]:
-    found = {}
-    for address, r in plan.resources.items():
-        if r.type not in ("google_cloud_run_v2_service", "google_cloud_run_v2_job"):
-            continue
-        template = r.values["template"][0]
-        container = template.get("containers") or template["template"][0]["containers"]
-        env = container[0]["env"]
-        found[r.index or address.rsplit(".", 1)[1]] = {
-            "environment": {e["name"]: e["value"] for e in env if not e["value_source"]},
-            "secrets": {
-                e["name"]: e["value_source"][0]["secret_key_ref"][0]["secret"]
-                for e in env
-                if e["value_source"]
-            },
-            "names": [e["name"] for e in env],
-            "image": container[0]["image"],
-            "command": [*(container[0]["command"] or []), *(container[0]["args"] or [])],
-        }
-    return found
-
-
-def test_the_containers_are_given_what_the_output_says(after: Plan, name: str) -> None:
-    given = given_on_aws(after) if name == "aws" else given_on_gcp(after)
+def test_the_containers_are_given_what_the_output_says(after: Plan) -> None:
+    given = containers(after)
     said = after.outputs["containers"]
     for component in SERVICES:
-        assert given[component]["environment"] == said[component]["environment"]
-        assert sorted(given[component]["secrets"]) == sorted(said[component]["secrets"])
-        assert given[component]["image"] == said[component]["image"]
-        assert given[component]["command"] == (said[component]["command"] or [])
+        entries = given[component].entries
+        plain = {name: value for name, value, secret in entries if secret is None}
+        assert plain == said[component]["environment"]
+        secrets = sorted(name for name, _, secret in entries if secret is not None)
+        assert secrets == sorted(said[component]["secrets"])
+        assert given[component].image == said[component]["image"]
+        assert list(given[component].command) == (said[component]["command"] or [])
 
 
-def test_no_container_is_given_a_name_twice(after: Plan, name: str) -> None:
-    given = given_on_aws(after) if name == "aws" else given_on_gcp(after)
+def test_no_container_is_given_a_name_twice(after: Plan) -> None:
+    given = containers(after)
     assert len(given) >= 4
     for container in given.values():
-        assert len(container["names"]) == len(set(container["names"]))
+        names = [name for name, _, _ in container.entries]
+        assert len(names) == len(set(names))
 
 
 def test_each_route_leads_to_its_component(after: Plan, name: str) -> None:
-    targets = after.of_type(
-        "aws_lb_target_group" if name == "aws" else "google_compute_backend_service"
-    )
-    key = "arn" if name == "aws" else "id"
-    component = {r.values[key]: str(r.index) for r in targets.values()}
+    component = targets(after)
     assert len(component) == 3
-    found: dict[str, str] = {}
-    if name == "aws":
-        for rule in after.of_type("aws_lb_listener_rule").values():
-            for condition in rule.values["condition"]:
-                for pattern in condition["path_pattern"]:
-                    target = component[rule.values["action"][0]["target_group_arn"]]
-                    found |= dict.fromkeys(pattern["values"], target)
-    else:
-        for rule in after.resources["google_compute_url_map.routes"].values["path_matcher"][0][
-            "path_rule"
-        ]:
-            found |= dict.fromkeys(rule["paths"], component[rule["service"]])
+    found = {path: component[rule.target] for rule in path_rules(after) for path in rule.paths}
     for wanted in ("gateway", "ui"):
         paths = [
             p.replace("!", "?") if name == "aws" else p for p in after.outputs["routes"][wanted]

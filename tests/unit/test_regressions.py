@@ -20,8 +20,10 @@ from typing import Any
 import pytest
 
 from tests.harness import cases, hcl, planner
+from tests.harness.containers import Entry, addresses, containers
 from tests.harness.plan import UNKNOWN, Plan, PlanResult
 from tests.harness.planner import Case
+from tests.harness.routing import path_rules, targets
 from tests.harness.stacks import ROOT, STACKS
 from tests.harness.terraform import Terraform
 
@@ -379,36 +381,15 @@ def applied(request: pytest.FixtureRequest) -> Applied:
     return held
 
 
-def tasks(plan: Plan) -> Mapping[str, str]:
-    """The address of what holds each container's definition."""
-    found = {}
-    for address, resource in plan.resources.items():
-        if resource.type in ("aws_ecs_task_definition", "google_cloud_run_v2_service"):
-            found[str(resource.index)] = address
-        if resource.type == "google_cloud_run_v2_job":
-            found[resource.name] = address
-    return found
-
-
 def services(plan: Plan) -> Mapping[str, str]:
     """The address of each service."""
     kinds = ("aws_ecs_service", "google_cloud_run_v2_service")
     return {str(r.index): a for a, r in plan.resources.items() if r.type in kinds}
 
 
-def environment(plan: Plan, component: str) -> list[tuple[str, str | None, str | None]]:
+def environment(plan: Plan, component: str) -> list[Entry]:
     """The variables of a container as name, plain value and secret; a name may be there twice."""
-    values = plan.resources[tasks(plan)[component]].values
-    if "container_definitions" in values:
-        (container,) = json.loads(values["container_definitions"])
-        plain = [(e["name"], e["value"], None) for e in container["environment"]]
-        return plain + [(e["name"], None, e["valueFrom"]) for e in container["secrets"]]
-    template = values["template"][0]
-    (container,) = template.get("containers") or template["template"][0]["containers"]
-    return [
-        (e["name"], e["value"], (e["value_source"] or [{}])[0].get("secret_key_ref"))
-        for e in container["env"]
-    ]
+    return list(containers(plan)[component].entries)
 
 
 def variables(plan: Plan, component: str) -> dict[str, str | None]:
@@ -655,8 +636,8 @@ def test_the_configuration_is_in_its_file_and_nowhere_else(applied: Applied) -> 
 
 def test_no_container_has_a_variable_twice(applied: Applied) -> None:
     for plan in (applied.steady, applied.overridden):
-        assert {*SERVERS, "ui", "migrations"} <= set(tasks(plan))
-        for component in tasks(plan):
+        assert {*SERVERS, "ui", "migrations"} <= set(addresses(plan))
+        for component in addresses(plan):
             names = [name for name, _, _ in environment(plan, component)]
             assert sorted(names) == sorted(set(names)), component
 
@@ -704,7 +685,9 @@ def test_the_ui_may_do_nothing(applied: Applied) -> None:
             if "task_role_arn" in r.values
         }
         own = roles["task", "ui"]
-        assert [a for a, arn in task.items() if arn == own["arn"]] == [tasks(applied.steady)["ui"]]
+        assert [a for a, arn in task.items() if arn == own["arn"]] == [
+            addresses(applied.steady)["ui"]
+        ]
         granted = [
             (r.type, r.values["role"])
             for r in resources.values()
@@ -721,7 +704,7 @@ def test_the_ui_may_do_nothing(applied: Applied) -> None:
             for a, r in applied.steady.of_type("google_cloud_run_v2_service").items()
             if r.values["template"][0]["service_account"] == account["email"]
         ]
-        assert users == [tasks(applied.steady)["ui"]]
+        assert users == [addresses(applied.steady)["ui"]]
         members = {r.values["member"] for r in resources.values() if r.type.endswith("_member")}
         assert len(members) >= 3
         assert members & {account["member"], f"serviceAccount:{account['email']}"} == set()
@@ -772,7 +755,7 @@ def test_a_secret_hides_nothing_but_itself(session: planner.Session, stack: str)
         parts = mark.values() if isinstance(mark, dict) else mark if isinstance(mark, list) else []
         return mark is True or any(hidden(part) for part in parts)
 
-    held = {*tasks(plan).values(), *services(plan).values()}
+    held = {*addresses(plan).values(), *services(plan).values()}
     assert {address for address in held if hidden(plan.resources[address].sensitive)} == set()
 
 
@@ -849,31 +832,25 @@ def test_what_starts_waits_for_all_it_needs(
 
 def answers(stack: str, plan: Plan, path: str) -> str:
     """The component that the load balancer of an applied stack sends a GET of ``path`` to."""
+    component = targets(plan)
     if stack == "aws":
-        groups = plan.of_type("aws_lb_target_group").values()
-        component = {group.values["arn"]: str(group.index) for group in groups}
-        rules = plan.of_type("aws_lb_listener_rule").values()
         # An ALB takes the first rule that fits.
-        for rule in sorted(rules, key=lambda r: int(r.values["priority"])):
-            for condition in rule.values["condition"]:
-                for pattern in condition["path_pattern"]:
-                    for value in pattern["values"]:
-                        # "*" is any characters of an ALB's pattern, "/" among them.
-                        form = re.escape(value).replace(r"\*", ".*").replace(r"\?", ".")
-                        if re.fullmatch(form, path):
-                            return component[rule.values["action"][0]["target_group_arn"]]
+        for rule in path_rules(plan):
+            for value in rule.paths:
+                # "*" is any characters of an ALB's pattern, "/" among them.
+                form = re.escape(value).replace(r"\*", ".*").replace(r"\?", ".")
+                if re.fullmatch(form, path):
+                    return component[rule.target]
         default = plan.resources["aws_lb_listener.https[0]"].values["default_action"][0]
         return component[default["target_group_arn"]]
-    backends = plan.of_type("google_compute_backend_service").values()
-    component = {backend.values["id"]: str(backend.index) for backend in backends}
     (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
     # A URL map takes the longest path that fits.
     best, service = "", matcher["default_service"]
-    for rule in matcher["path_rule"]:
-        for value in rule["paths"]:
+    for rule in path_rules(plan):
+        for value in rule.paths:
             fits = value == path or (value.endswith("/*") and path.startswith(value[:-1]))
             if fits and len(value) > len(best):
-                best, service = value, rule["service"]
+                best, service = value, rule.target
     return component[service]
 
 
@@ -912,8 +889,7 @@ def test_the_gateways_paths_reach_the_gateway(applied: Applied) -> None:
 
 def test_a_path_rule_is_of_the_form_that_a_url_map_takes(session: planner.Session) -> None:
     plan = planned(session, "gcp", "everything")
-    (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
-    paths = [path for rule in matcher["path_rule"] for path in rule["paths"]]
+    paths = [path for rule in path_rules(plan) for path in rule.paths]
     assert [path for path in paths if not re.fullmatch(r"/[^*]*|(/[^*]*)?/\*", path)] == []
     assert sorted(paths) == sorted(set(paths))
 

@@ -10,6 +10,7 @@ import pytest
 from tests.harness import cases, hcl, planner
 from tests.harness.cases import Expected
 from tests.harness.plan import Plan
+from tests.harness.routing import path_rules
 from tests.harness.stacks import STACKS
 
 ALL = cases.load()
@@ -85,25 +86,12 @@ def test_the_routes_the_load_balancer_is_given_are_those_of_the_output(
     assert {"/", "/ui/*", "/chat/index.txt"} <= set(routes["ui"])
     files = {"/*.txt"} if name == "aws" else {"/index.txt", "/teams.txt", "/teams/index.txt"}
     assert files <= set(routes["ui"])
-    given = sorted(path for paths in planned_paths(plan) for path in paths)
+    given = sorted(path for rule in path_rules(plan) for path in rule.paths)
     wanted = [path for paths in routes.values() for path in paths]
     if name == "aws":
         # "!" is no character of an ALB's pattern; /robots.txt is kept from "/*.txt".
         wanted = [path.replace("!", "?") for path in wanted] + ["/robots.txt"]
     assert given == sorted(wanted)
-
-
-def planned_paths(plan: Plan) -> list[list[str]]:
-    rules = plan.of_type("aws_lb_listener_rule").values()
-    if rules:
-        return [
-            pattern["values"]
-            for r in rules
-            for condition in r.values["condition"]
-            for pattern in condition["path_pattern"]
-        ]
-    url_map = plan.resources["google_compute_url_map.routes"].values
-    return [rule["paths"] for rule in url_map["path_matcher"][0]["path_rule"]]
 
 
 def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None:
@@ -112,7 +100,7 @@ def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: plann
         case = planner.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
         result = planner.plan(session, case)
         assert result.diagnostics == (), str(result)
-        rules = planned_paths(whole(result, result.plan))
+        rules = [rule.paths for rule in path_rules(whole(result, result.plan))]
         if name == "aws":
             # Quotas of an Application Load Balancer: 100 rules, 5 values and 5 wildcards each.
             assert len(rules) < 100
