@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,13 +72,39 @@ def offline_session(
         yield held
 
 
+Sessions = Callable[[str, bool], planner.Session]
+
+
 @pytest.fixture(scope="session")
-def newest_session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
-    """Plan offline with the newest releases there is a schema of."""
+def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
+    """Offline sessions by release and by whether the plan holds what an apply makes known.
+
+    ``sessions("oldest", False)``, ``sessions("newest", True)``: started when first asked for.
+    """
     config = request.config
-    with planner.session(
-        providers.newest(),
-        wanted_core=config.getoption("core"),
-        use_cache=not config.getoption("no_plan_cache"),
-    ) as held:
-        yield held
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(release: str, foreseen: bool) -> planner.Session:
+            choice = {"oldest": providers.choose("offline"), "newest": providers.newest()}[release]
+            return stack.enter_context(
+                planner.session(
+                    providers.as_applied(choice) if foreseen else choice,
+                    wanted_core=config.getoption("core"),
+                    use_cache=not config.getoption("no_plan_cache"),
+                )
+            )
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def newest_session(sessions: Sessions) -> planner.Session:
+    """Plan offline with the newest releases there is a schema of."""
+    return sessions("newest", False)
+
+
+@pytest.fixture(scope="session")
+def foreseen_session(sessions: Sessions) -> planner.Session:
+    """Plan offline with the oldest releases, with what an apply would make known."""
+    return sessions("oldest", True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.harness.offline.catalogue import releases
@@ -32,18 +32,25 @@ class ProviderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``offline``, ``registry`` or ``mirror:DIR``, with the offline releases to serve."""
+    """``offline``, ``registry`` or ``mirror:DIR``, with the offline releases to serve.
+
+    ``foreseen``: the offline providers plan what an apply would make known. A plan then shows what
+    containers, policies and routes are given; whether one is possible at all where values are
+    unknown, it does not show.
+    """
 
     mode: str = "offline"
     mirror: Path | None = None
     offline: Mapping[str, str] = field(default_factory=dict)
+    foreseen: bool = False
 
     def __str__(self) -> str:
         served = ", ".join(f"{name} {version}" for name, version in self.offline.items())
         if self.mode == "registry":
             return "from the registry"
         plugins = f"plugins from the mirror {self.mirror}" if self.mirror else ""
-        return "; ".join(part for part in (plugins, f"offline {served}" if served else "") if part)
+        how = "offline, as applied," if self.foreseen else "offline"
+        return "; ".join(part for part in (plugins, f"{how} {served}" if served else "") if part)
 
 
 def mirrored(folder: Path) -> Mapping[str, str]:
@@ -87,6 +94,17 @@ def newest() -> Choice:
     return choose("offline", {name: releases(name)[-1] for name in PROVIDERS})
 
 
+def as_applied(choice: Choice) -> Choice:
+    """The same releases offline, planning what an apply would make known.
+
+    Raises:
+        ProviderError: a provider of the choice is not an offline one.
+    """
+    if choice.mode != "offline":
+        raise ProviderError(f"only the offline providers foresee an apply, not {choice}")
+    return replace(choice, foreseen=True)
+
+
 def _cli_configuration(choice: Choice) -> str:
     if choice.mode == "registry":
         return "disable_checkpoint = true\n"
@@ -120,5 +138,6 @@ def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
     if not choice.offline:
         yield held
         return
-    with serving(choice.offline, folder / "offline.log") as reattach:
+    log = folder / "offline.log"
+    with serving(choice.offline, log, foreseen=choice.foreseen) as reattach:
         yield {**held, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}

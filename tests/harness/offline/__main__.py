@@ -3,7 +3,7 @@
 ``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
 TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
 that was killed, too. With ``-- command ...`` it serves while that command runs and gives its
-status.
+status. With ``--foreseen`` a plan holds what an apply would make known.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import signal
 import sys
 
 from tests.harness.offline.catalogue import load
+from tests.harness.offline.owner import FORESEEN
 from tests.harness.offline.server import Provider, serve
 
 
-async def _start(releases: list[str]) -> tuple[list[object], str]:
+async def _start(arguments: list[str]) -> tuple[list[object], str]:
     servers: list[object] = []
     reattach = {}
-    for release in releases:
+    foreseen = FORESEEN in arguments
+    for release in arguments:
+        if release == FORESEEN:
+            continue
         name, version = release.split("=")
-        provider = Provider(*load(name, version))
+        provider = Provider(*load(name, version), foreseen=foreseen)
         server, port = await serve(provider)
         servers.append(server)
         reattach[provider.schema.source] = {

@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60
+# The argument that makes the server plan what an apply would make known.
+FORESEEN = "--foreseen"
 
 
 class OfflineError(RuntimeError):
@@ -19,7 +21,9 @@ class OfflineError(RuntimeError):
 
 
 @contextlib.contextmanager
-def serving(releases: Mapping[str, str], log: Path) -> Iterator[dict[str, object]]:
+def serving(
+    releases: Mapping[str, str], log: Path, *, foreseen: bool = False
+) -> Iterator[dict[str, object]]:
     """Serve ``releases`` (provider name to version); gives what TF_REATTACH_PROVIDERS holds.
 
     The server lives on this process's end of a pipe: it goes when the block ends and also when the
@@ -28,12 +32,14 @@ def serving(releases: Mapping[str, str], log: Path) -> Iterator[dict[str, object
     Args:
         releases: which provider at which version, from the schema files in ``data``.
         log: a file for the server's standard error.
+        foreseen: plan what an apply would make known, in place of unknown values.
 
     Raises:
         OfflineError: it did not start; the message ends with what it said.
     """
     command = [sys.executable, "-m", "tests.harness.offline"]
     command += [f"{name}={version}" for name, version in releases.items()]
+    command += [FORESEEN] if foreseen else []
     with log.open("w") as errors:
         process = subprocess.Popen(
             command,

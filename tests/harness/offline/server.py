@@ -24,11 +24,16 @@ _CONNECTIONS = 256
 
 @dataclass(slots=True)
 class Provider:
-    """One provider release as it is served."""
+    """One provider release as it is served.
+
+    ``foreseen``: a plan holds the values that an apply would make up in place of unknown ones, so
+    that what depends on them can be looked at without an apply.
+    """
 
     schema: ProviderSchema
     rules: Mapping[str, rules.Rules]
     behaviour: Behaviour
+    foreseen: bool = False
     settings: OrderedDict[str, Settings] = field(default_factory=OrderedDict)
 
     def settings_of(self, peer: str) -> Settings:
@@ -107,6 +112,8 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     prior = _read(request.prior_state)
     planned = planning.plan(block, config, prior, own)
     provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
+    if provider.foreseen:
+        planned = applying.make_known(name, block, planned, applying.fingerprint(name, planned))
     replaced = [] if prior is None else planning.replacing(block, planned, prior, own)
     return response(
         planned_state=_value(planned),

@@ -15,6 +15,8 @@ from tests.harness.offline.wire import UNKNOWN, is_known
 _ATTRIBUTION = {"goog-terraform-provisioned": "true"}
 # What write-only secret data an apply stored, by the secret's id, for the ephemeral read of it.
 _stored: dict[str, str] = {}
+# What stands for secret data that nobody stored. A plan that holds it has leaked a secret.
+MADE_UP_SECRET = "made-up-secret-data"  # noqa: S105
 
 
 def _derive_labels(
@@ -76,7 +78,7 @@ def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, An
         **config,
         "enabled": True,
         "name": f"{secret}/versions/{config.get('version') or 'latest'}",
-        "secret_data": _stored.get(_secret_id(secret), ""),
+        "secret_data": _stored.get(_secret_id(secret), MADE_UP_SECRET),
         "version": config.get("version") or "1",
     }
 

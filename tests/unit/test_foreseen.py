@@ -1,0 +1,48 @@
+"""What the offline providers foresee of an apply: everything is known, and nothing else differs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.harness import cases, planner, providers
+from tests.harness.containers import containers
+from tests.harness.offline.providers.google import MADE_UP_SECRET
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+
+BOTH = pytest.mark.parametrize("name", sorted(STACKS))
+
+
+def planned(held: planner.Session, name: str) -> Plan:
+    result = planner.plan(held, cases.find(name, "everything"))
+    assert result.plan is not None, str(result)
+    assert result.diagnostics == (), str(result)
+    return result.plan
+
+
+@BOTH
+def test_the_same_resources_are_planned_and_the_containers_are_known(
+    session: planner.Session, foreseen_session: planner.Session, name: str
+) -> None:
+    plan, foreseen = planned(session, name), planned(foreseen_session, name)
+    assert set(plan.resources) == set(foreseen.resources)
+    assert len(containers(foreseen)) >= 4
+    # What Terraform itself makes known late is no provider's.
+    unknown = {
+        resource.type
+        for resource in foreseen.resources.values()
+        if "UNKNOWN" in repr(dict(resource.values))
+    }
+    assert unknown <= {"terraform_data"}
+
+
+def test_secret_data_that_is_read_back_is_in_no_plan(foreseen_session: planner.Session) -> None:
+    document = planned(foreseen_session, "gcp").document
+    assert MADE_UP_SECRET not in json.dumps(document)
+
+
+def test_only_the_offline_providers_foresee_an_apply() -> None:
+    with pytest.raises(providers.ProviderError, match="offline"):
+        providers.as_applied(providers.choose("registry"))
