@@ -17,6 +17,11 @@ locals {
     local._page_words[word]
   ])
 
+  # An extra path of the gateway may be one of the backend's, which then has no use.
+  _backend_paths = [
+    for path in local._routes.backend.exact : path if !contains(local.gateway_paths, path)
+  ]
+
   # Priorities are fixed by kind, so that a longer list never moves another's:
   # a priority in use can not be taken, even for a moment.
   _rules = merge(
@@ -29,7 +34,7 @@ locals {
       format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths, methods = [] }
     },
     {
-      for i, paths in chunklist(local._routes.backend.exact, local._paths_per_rule) :
+      for i, paths in chunklist(local._backend_paths, local._paths_per_rule) :
       format("backend-%02d", i) => { target = "backend", priority = 3000 + i, paths = paths, methods = [] }
     },
     {

@@ -17,9 +17,10 @@ locals {
     ],
   )
 
-  # What a path matcher is known to take.
+  # Ten paths are what a rule is known to take. A path matcher takes 1000 predicates,
+  # of which each path is one (Cloud Load Balancing, quotas of URL maps).
   _paths_per_rule = 10
-  _rules_limit    = 50
+  _rules_limit    = 100
 }
 
 # ---- Load balancer ----

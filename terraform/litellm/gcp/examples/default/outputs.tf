@@ -13,7 +13,7 @@ output "lb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, and /robots.txt in any case."
+  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
   value       = module.litellm.routes
 }
 
