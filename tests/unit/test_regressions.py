@@ -23,7 +23,7 @@ from tests.harness import cases, hcl, planner
 from tests.harness.containers import Entry, addresses, containers
 from tests.harness.plan import UNKNOWN, Plan, PlanResult
 from tests.harness.planner import Case
-from tests.harness.routing import path_rules, targets
+from tests.harness.routing import balancer, path_rules
 from tests.harness.stacks import ROOT, STACKS
 from tests.harness.terraform import Terraform
 
@@ -830,33 +830,10 @@ def test_what_starts_waits_for_all_it_needs(
 # ---- Routes ----
 
 
-def answers(stack: str, plan: Plan, path: str) -> str:
-    """The component that the load balancer of an applied stack sends a GET of ``path`` to."""
-    component = targets(plan)
-    if stack == "aws":
-        # An ALB takes the first rule that fits.
-        for rule in path_rules(plan):
-            for value in rule.paths:
-                # "*" is any characters of an ALB's pattern, "/" among them.
-                form = re.escape(value).replace(r"\*", ".*").replace(r"\?", ".")
-                if re.fullmatch(form, path):
-                    return component[rule.target]
-        default = plan.resources["aws_lb_listener.https[0]"].values["default_action"][0]
-        return component[default["target_group_arn"]]
-    (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
-    # A URL map takes the longest path that fits.
-    best, service = "", matcher["default_service"]
-    for rule in path_rules(plan):
-        for value in rule.paths:
-            fits = value == path or (value.endswith("/*") and path.startswith(value[:-1]))
-            if fits and len(value) > len(best):
-                best, service = value, rule.target
-    return component[service]
-
-
 def misrouted(applied: Applied, component: str, paths: str) -> dict[str, str]:
     """Those of ``paths`` that lead to another component, with that one."""
-    found = {path: answers(applied.stack, applied.steady, path) for path in paths.split()}
+    model = balancer(applied.steady)
+    found = {path: str(model.answer("GET", path)) for path in paths.split()}
     return {path: other for path, other in found.items() if other != component}
 
 

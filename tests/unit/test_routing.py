@@ -1,0 +1,342 @@
+"""Every path to its component, the same on both clouds: allow-lists, LiteLLM's routes, dashboard.
+
+What is whose is in ``routes.yaml`` beside this file and in the released litellm package; what the
+load balancers do is asked of one plan a cloud in which all is known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.harness import litellm_routes, ownership, planner
+from tests.harness.contracts import subject
+from tests.harness.litellm_routes import Route
+from tests.harness.ownership import Ownership, Split
+from tests.harness.plan import UNKNOWN
+from tests.harness.routing import Balancer, balancer, glob
+from tests.harness.stacks import MODULES, STACKS
+from tests.unit.contracts.routing import CONTRACT
+
+Record = Callable[[str, object], None]
+# A method that reads and one that does not: no rule tells others apart.
+METHODS = ("GET", "POST")
+EXTRA = ("/acme", "/acme/*", "/v9/deep/er/*")
+# As many as `extra_gateway_paths` may have.
+MOST_EXTRA = 60
+# How many near-misses are made; each is asked of both clouds. They take about 3 s.
+NEAR_MISSES = 3000
+
+
+@pytest.fixture(scope="module")
+def balancers(foreseen_session: planner.Session) -> Mapping[str, Balancer]:
+    found = {}
+    for name, stack in STACKS.items():
+        inputs = {**stack.smallest, "extra_gateway_paths": list(EXTRA)}
+        result = planner.plan(foreseen_session, planner.Case("routing", name, inputs))
+        assert result.plan is not None, str(result)
+        assert result.diagnostics == (), str(result)
+        found[name] = balancer(result.plan)
+    return found
+
+
+@pytest.fixture(scope="module")
+def owned() -> Ownership:
+    return ownership.load()
+
+
+@pytest.fixture(scope="module")
+def served() -> tuple[Route, ...]:
+    return litellm_routes.served()
+
+
+@pytest.fixture(scope="module")
+def files() -> Mapping[str, tuple[str, ...]]:
+    return litellm_routes.dashboard()
+
+
+@pytest.fixture(scope="module")
+def split(files: Mapping[str, tuple[str, ...]]) -> Split:
+    return ownership.split(MODULES / "aws", (url for urls in files.values() for url in urls))
+
+
+@pytest.fixture(scope="module")
+def wanted(served: tuple[Route, ...], owned: Ownership) -> Mapping[Route, str]:
+    """Each route's component by the package's lists, else by the allow-lists, else the backend."""
+    classes = litellm_routes.classes()
+    return {
+        route: "ui"
+        if route.kind == "dashboard"
+        else ownership.classified(route, classes) or owned.listed(route.template) or "backend"
+        for route in served
+    }
+
+
+def misled(
+    balancers: Mapping[str, Balancer], component: str, method: str, path: str
+) -> Iterator[str]:
+    """Each cloud that answers a request with something else, in words."""
+    for name, model in balancers.items():
+        found = model.answer(method, path)
+        if found != component:
+            yield f"{method} {path} on {name}: {found}, not {component}"
+
+
+# ---- Allow-lists ----
+
+
+def test_every_path_of_the_allow_lists_reaches_its_component(
+    balancers: Mapping[str, Balancer], owned: Ownership, record_property: Record
+) -> None:
+    paths = sorted({path for allowed in owned.allowed.values() for path in allowed.paths})
+    record_property("allow_list_paths", len(paths))
+    assert len(paths) > 400
+    wrong = []
+    for path in paths:
+        exempt = owned.excepted(path)
+        component = exempt.answered if exempt else owned.listed(path) or "backend"
+        wrong += [said for m in METHODS for said in misled(balancers, component, m, path)]
+    assert wrong == []
+
+
+# ---- LiteLLM's own routes ----
+
+
+def test_every_route_of_the_released_package_reaches_its_component(
+    balancers: Mapping[str, Balancer],
+    owned: Ownership,
+    wanted: Mapping[Route, str],
+    record_property: Record,
+) -> None:
+    record_property("litellm_routes", len(wanted))
+    record_property("litellm_release", litellm_routes.version())
+    assert len(wanted) > 900
+    wrong = []
+    for route, component in wanted.items():
+        exempt = owned.excepted(route.template)
+        for path in route.paths:
+            for method in route.methods or METHODS:
+                to = exempt.answered if exempt else component
+                wrong += misled(balancers, to, method, path)
+    assert wrong == []
+
+
+def test_the_released_package_has_routes_for_each_component(
+    wanted: Mapping[Route, str], record_property: Record
+) -> None:
+    # Were a list of the package read as empty, all would be the backend's, and rightly there.
+    for component, least in (("gateway", 200), ("backend", 500), ("ui", 3)):
+        count = sum(found == component for found in wanted.values())
+        record_property(f"litellm_routes_{component}", count)
+        assert count >= least, component
+
+
+def test_every_exception_is_needed_and_has_a_reason(
+    balancers: Mapping[str, Balancer],
+    owned: Ownership,
+    served: tuple[Route, ...],
+    wanted: Mapping[Route, str],
+) -> None:
+    listed = {path for allowed in owned.allowed.values() for path in allowed.paths}
+    said = {path: owned.listed(path) or "backend" for path in listed}
+    said |= {route.template: wanted[route] for route in served}
+    for entry in owned.exceptions:
+        assert entry.reason, entry
+        for name in entry.routes:
+            one = ownership.Exempt((name,), entry.answered, entry.reason)
+            needing = [path for path, to in said.items() if one.has(path) and to != one.answered]
+            assert needing, f"{name} is no exception any more: take it out of routes.yaml"
+
+
+# ---- The dashboard ----
+
+
+def test_every_file_of_the_dashboard_is_fetched_from_the_ui(
+    balancers: Mapping[str, Balancer],
+    files: Mapping[str, tuple[str, ...]],
+    record_property: Record,
+) -> None:
+    record_property("dashboard_files", len(files))
+    assert len(files) > 700
+    wrong = [
+        said
+        for urls in files.values()
+        for url in urls
+        for method in ("GET", "HEAD")
+        for said in misled(balancers, "ui", method, url)
+    ]
+    assert wrong == []
+
+
+# ---- Near-misses ----
+
+_MUTATIONS: tuple[Callable[[str], str], ...] = (
+    lambda path: path,
+    lambda path: f"{path}x",
+    lambda path: f"{path}_x",
+    lambda path: f"{path}/",
+    lambda path: f"{path}/x",
+    lambda path: f"{path}/x/y.txt",
+    lambda path: f"{path}.txt",
+    lambda path: f"{path}*",
+    lambda path: path[:-1] or "/",
+    lambda path: path.rstrip("/") or "/",
+    lambda path: f"/x{path}",
+    lambda path: f"/{path}",
+    lambda path: path.upper(),
+    lambda path: path.swapcase(),
+    lambda path: path.replace("/", "/x/", 1),
+    lambda path: path.replace("_", "-"),
+    lambda path: path.replace("-", "_"),
+    lambda path: path.replace("!", "?"),
+    lambda path: path.replace("!", "x"),
+    lambda path: path.rpartition("/")[0] or "/",
+    lambda path: path.removesuffix(".txt"),
+    lambda path: f"{path}%2Fx",
+)
+_WORDS = st.text("abz019._~-@:+$&'!", min_size=1, max_size=8)
+
+
+def near_misses(split: Split) -> st.SearchStrategy[str]:
+    """Paths that nearly are, or just are, one that a load balancer tells apart."""
+    named = sorted({path for _, path in split.patterns} | {p.rstrip("*") for p in EXTRA})
+    mutated = st.builds(
+        lambda path, change, again: again(change(path)),
+        st.sampled_from(named),
+        st.sampled_from(_MUTATIONS),
+        st.sampled_from(_MUTATIONS),
+    )
+    free = st.lists(_WORDS, min_size=1, max_size=4).map(lambda words: "/" + "/".join(words))
+    return st.one_of(mutated, mutated, mutated, free)
+
+
+def test_both_clouds_answer_every_near_miss_alike_but_for_the_differences_that_have_a_reason(
+    balancers: Mapping[str, Balancer], split: Split, owned: Ownership, record_property: Record
+) -> None:
+    seen: set[tuple[str, str]] = set()
+    occurred: set[str] = set()
+
+    @settings(
+        max_examples=NEAR_MISSES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        near_misses(split),
+        st.sampled_from(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")),
+    )
+    @example("/nowhere.txt", "GET")
+    @example("/teams.txt", "POST")
+    @example("/chat/logs.txt", "POST")
+    @example("/guardrails/__next.xKGRhc2hib2FyZCk.guardrails.__PAGE__.txt", "POST")
+    @example("/acme/", "POST")
+    @example("/v9/deep/er", "POST")
+    @example("/robots.txt", "GET")
+    def asked(path: str, method: str) -> None:
+        seen.add((method, path))
+        meant = split.component(path, EXTRA)
+        assert balancers["gcp"].answer(method, path) == meant
+        page = path in split.files
+        apart = [d for d in owned.differences if d.has(method, path, page, meant)]
+        occurred.update(entry.reason for entry in apart)
+        assert balancers["aws"].answer(method, path) == (apart[0].aws if apart else meant)
+
+    asked()
+    record_property("near_misses", len(seen))
+    assert len(seen) > NEAR_MISSES // 2
+    assert occurred == {entry.reason for entry in owned.differences}
+
+
+# ---- Limits ----
+
+
+def test_the_limits_hold_with_the_extra_paths_that_need_most_rules(
+    foreseen_session: planner.Session, split: Split
+) -> None:
+    # On AWS a page's files come before a gateway's path of the same first word, in rules of their
+    # own; so the most rules are for the words with most files, as far as an extra path can be so.
+    words = Counter(file.split("/")[1] for file in split.files if "!" not in file.split("/")[1])
+    extra = [f"/{word}/*" for word, _ in words.most_common(MOST_EXTRA)]
+    assert len(extra) == MOST_EXTRA
+    for name, stack in STACKS.items():
+        inputs = {**stack.smallest, "extra_gateway_paths": extra}
+        result = planner.plan(foreseen_session, planner.Case("most-rules", name, inputs))
+        assert result.plan is not None, str(result)
+        outcomes = CONTRACT.outcomes(subject(foreseen_session, stack, inputs, result.plan))
+        assert [str(o) for o in outcomes if o.verdict != "held"] == []
+
+
+# ---- The model, and what it is told of the package ----
+
+
+def test_a_pattern_of_an_alb_is_a_glob_and_tells_the_case_of_letters() -> None:
+    for pattern, path, fits in (
+        ("/a/*", "/a/b/c", True),
+        ("/a/*", "/a/", True),
+        ("/a/*", "/a", False),
+        ("/*.txt", "/a/b.txt", True),
+        ("/a?c", "/abc", True),
+        ("/a?c", "/ac", False),
+        ("/a.c", "/abc", False),
+        ("/a", "/A", False),
+    ):
+        assert (glob(pattern).fullmatch(path) is not None) is fits, (pattern, path)
+
+
+def test_a_request_to_a_port_that_nothing_listens_on_has_no_answer(
+    balancers: Mapping[str, Balancer],
+) -> None:
+    for model in balancers.values():
+        assert model.serving == 80
+        assert model.answer("GET", "/", port=443) is None
+
+
+def test_no_answer_is_given_where_what_it_hangs_on_is_unknown(session: planner.Session) -> None:
+    for name, stack in STACKS.items():
+        result = planner.plan(session, planner.Case("unknown", name, stack.smallest))
+        assert result.plan is not None, str(result)
+        model = balancer(result.plan)
+        for path in ("/", "/v1/models", "/nowhere"):
+            assert model.answer("GET", path) is UNKNOWN
+
+
+def test_a_template_gives_paths_with_its_parameters_filled_in() -> None:
+    assert litellm_routes.examples("/a/{b}/c") == ("/a/a1/c",)
+    assert litellm_routes.examples("/a/{b:path}") == ("/a/a1", "/a/a1/b2/c3")
+    assert litellm_routes.examples("/a?{b}") == ("/a",)
+
+
+def test_routes_of_each_kind_of_registration_are_read(served: tuple[Route, ...]) -> None:
+    found = {route.template: route for route in served}
+    for template, kind in {
+        "/v1/chat/completions": "http",  # a decorator
+        "/key/generate": "http",  # a decorator of an included router
+        "/v1/mcp/server": "http",  # below the prefix of a router
+        "/management/v1/budgets": "http",  # a router in a router
+        "/scim/v2/Users": "http",  # a lazy feature
+        "/policy/info/{policy_name}": "http",  # by way of an import of all names
+        "/v1/unified_access_group": "http",  # add_api_route
+        "/end_user/daily/activity/export": "http",  # registered by a function, in a loop
+        "/v1/containers/{container_id}/files": "http",  # from a JSON file
+        "/azure_speech/{endpoint:path}": "http",  # a constant of another module
+        "/v1/realtime": "websocket",
+        "/swagger": "mount",
+        "/mcp": "mount",
+        "/litellm-asset-prefix/_next": "dashboard",
+    }.items():
+        kinds = {route.kind for route in served if route.template == template}
+        assert kind in kinds, f"{template}: {found.get(template)}"
+
+
+def test_the_error_says_what_to_install_where_the_package_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litellm_routes, "DISTRIBUTION", "litellm_that_is_not_there")
+    with pytest.raises(litellm_routes.LitellmMissingError, match="--no-deps --group released"):
+        litellm_routes.served()
