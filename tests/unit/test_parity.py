@@ -1,0 +1,254 @@
+"""The parity table is what the two modules declare and do; what a row does is in parity.yaml."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.harness import effects, meaning, parity, planner
+from tests.harness.contracts import Outcome
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+from tests.unit import parity_contract as contract
+
+STACK = pytest.mark.parametrize("stack", sorted(STACKS))
+# A cell without inputs (the project's own setting) has no effect.
+ROWS = [
+    pytest.param(
+        stack, row.capability, id=f"{stack}-{re.sub('[^a-z]+', '-', row.capability.lower())}"
+    )
+    for stack in STACKS
+    for row in parity.read().rows
+    if row.inputs[stack]
+]
+ROW = pytest.mark.parametrize(("stack", "capability"), ROWS)
+
+Looked = Callable[[str], list[Outcome]]
+
+
+@pytest.fixture(scope="module")
+def declared(foreseen_session: planner.Session) -> Looked:
+    """What the table says of the inputs of a stack."""
+
+    @functools.cache
+    def look(stack: str) -> list[Outcome]:
+        found = contract.outcomes(foreseen_session, STACKS[stack], clauses=contract.STATIC)
+        return list(found)
+
+    return look
+
+
+@pytest.fixture(scope="module")
+def behaved(foreseen_session: planner.Session) -> Looked:
+    """What the plans of a stack's rows and differences show, planned once."""
+
+    @functools.cache
+    def look(stack: str) -> list[Outcome]:
+        clauses = set(contract.CLAUSES) - contract.STATIC
+        return list(contract.outcomes(foreseen_session, STACKS[stack], clauses=clauses))
+
+    return look
+
+
+def broken(found: list[Outcome], clause: str, where: str = "") -> list[str]:
+    """What does not hold of a clause; there must be something that could."""
+    looked_at = [o for o in found if o.clause == clause and belongs(o, where)]
+    assert looked_at, f"nothing was looked at for {clause} {where}"
+    return [str(outcome) for outcome in looked_at if outcome.verdict != "held"]
+
+
+def belongs(outcome: Outcome, where: str) -> bool:
+    """Whether an outcome is of a capability, whichever of its effects."""
+    rest = outcome.where.removeprefix(where)
+    return not where or (rest != outcome.where and rest[:2] in ("", ": ", " ("))
+
+
+# ---- What is declared ----
+
+
+@STACK
+def test_every_input_that_the_table_names_exists(declared: Looked, stack: str) -> None:
+    assert broken(declared(stack), "declared") == []
+
+
+@STACK
+def test_an_input_has_the_type_that_its_row_implies(declared: Looked, stack: str) -> None:
+    assert broken(declared(stack), "type") == []
+
+
+@STACK
+def test_an_input_has_the_default_that_its_row_implies(declared: Looked, stack: str) -> None:
+    assert broken(declared(stack), "default") == []
+
+
+@STACK
+def test_what_a_row_calls_a_secret_is_sensitive_and_nothing_else_is(
+    declared: Looked, stack: str
+) -> None:
+    assert broken(declared(stack), "secret") == []
+
+
+@STACK
+def test_every_input_is_in_a_row_or_in_a_difference_with_a_reason(
+    declared: Looked, stack: str
+) -> None:
+    assert broken(declared(stack), "listed") == []
+
+
+@STACK
+def test_every_row_has_an_effect_and_every_input_is_set_by_one(
+    declared: Looked, stack: str
+) -> None:
+    assert broken(declared(stack), "exercised") == []
+
+
+# ---- What is planned ----
+
+
+@ROW
+def test_what_a_row_sets_changes_the_parts_that_it_names(
+    behaved: Looked, stack: str, capability: str
+) -> None:
+    assert broken(behaved(stack), "changes", capability) == []
+
+
+@ROW
+def test_what_a_row_sets_changes_nothing_else(behaved: Looked, stack: str, capability: str) -> None:
+    assert broken(behaved(stack), "nothing-else", capability) == []
+
+
+@STACK
+def test_of_opposite_switches_the_safe_value_is_the_default_and_guards_and_is_written_down(
+    behaved: Looked, stack: str
+) -> None:
+    assert broken(behaved(stack), "polarity") == []
+
+
+@STACK
+def test_what_the_clouds_are_said_to_force_apart_still_differs(behaved: Looked, stack: str) -> None:
+    assert broken(behaved(stack), "difference") == []
+
+
+# ---- Reading and comparing ----
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    """The README with one text in place of another."""
+    text = parity.FILE.read_text()
+    assert text.count(old) == 1
+    path = tmp_path / "README.md"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_a_cell_gives_inputs_with_values_and_notes() -> None:
+    rows = {row.capability: row.inputs["aws"] for row in parity.read().rows}
+    (tags,) = rows["Per-deployment tags / labels"]
+    assert (tags.pattern, tags.type) == ("tags", "map(string)")
+    switch, url = rows["Own database, or none"]
+    assert (switch.value, switch.secret, url.value, url.secret) == ("false", False, "", True)
+    assert rows["Extra secret-backed env"][-1].note == "ARNs"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("| Capability |", "| What |", "no table whose first heading is 'Capability'"),
+        ("| AWS input(s) | GCP input(s) |", "| GCP input(s) | AWS input(s) |", "columns"),
+        ("| `proxy_config` | `proxy_config` |", "| `proxy-config` | `proxy_config` |", "no input"),
+    ],
+)
+def test_a_table_that_does_not_read_is_refused_with_where_and_why(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(parity.ParityError, match=rf"README\.md.*{re.escape(said)}"):
+        parity.read(edited(tmp_path, old, new))
+
+
+def test_the_readme_no_longer_saying_which_switch_is_safe_is_seen(tmp_path: Path) -> None:
+    said = "safe when it is `false`"
+    assert parity.read().opposite["skip_final_snapshot"] == "false"
+    path = edited(tmp_path, said, "safe when it is `true`")
+    assert parity.read(path).opposite["skip_final_snapshot"] == "true"
+    path = edited(tmp_path, "point in opposite directions", "are of one kind")
+    assert parity.read(path).opposite == {}
+
+
+def test_an_effect_of_a_part_that_nobody_described_is_refused() -> None:
+    wanted = effects.Expected("memory of the world")
+    with pytest.raises(effects.EffectError, match="'memory of the world' fits 0 names"):
+        effects.load().matcher(STACKS["aws"], wanted)
+
+
+def plan_of(**resources: dict[str, object]) -> Plan:
+    """A plan of resources of a type each, by name, with these values."""
+    return Plan(
+        {
+            "resource_changes": [
+                {
+                    "address": f"{name}.this",
+                    "mode": "managed",
+                    "type": name,
+                    "name": "this",
+                    "change": {"actions": ["create"], "after": values},
+                }
+                for name, values in resources.items()
+            ]
+        }
+    )
+
+
+def test_a_made_up_id_is_the_address_of_its_resource_wherever_it_stands() -> None:
+    def planned(mark: str) -> meaning.Meaning:
+        network = {"id": f"id-{mark}", "arn": f"arn:aws:vpc:us-east-1:123456789012:arn/{mark}"}
+        policy = json.dumps({"Statement": [{"Sid": "A", "Resource": network["arn"]}]})
+        user = {"vpc_id": network["id"], "subnets": ["x", network["id"]], "policy": policy}
+        return meaning.meaning(plan_of(network=network, user=user))
+
+    assert meaning.changes(planned("01234567"), planned("fedcba98")) == ()
+
+
+def test_json_inside_a_string_is_compared_by_container_and_variable() -> None:
+    def planned(*names: str) -> meaning.Meaning:
+        entries = [{"name": name, "value": "1"} for name in names]
+        document = json.dumps([{"name": "gateway", "environment": entries}])
+        return meaning.meaning(plan_of(task={"container_definitions": document}))
+
+    (change,) = meaning.changes(planned("B", "C"), planned("A", "C", "B"))
+    assert change.path == "container_definitions.gateway.environment.A.value"
+    assert (change.kind, change.before, change.after) == ("changed", None, "1")
+
+
+def test_a_resource_that_comes_or_goes_is_one_change() -> None:
+    small, large = plan_of(a={"x": 1}), plan_of(a={"x": 1}, b={"y": 2, "z": 3})
+    forth = meaning.changes(meaning.meaning(small), meaning.meaning(large))
+    back = meaning.changes(meaning.meaning(large), meaning.meaning(small))
+    assert [(c.kind, c.address) for c in (*forth, *back)] == [
+        ("added", "b.this"),
+        ("removed", "b.this"),
+    ]
+
+
+def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> None:
+    text = effects.FILE.read_text()
+    entry = "create_psa_connection: {only: gcp}"
+    assert text.count(entry) == 1
+    path = tmp_path / "parity.yaml"
+    path.write_text(text.replace(entry, "create_psa_connection: {}"))
+    with pytest.raises(effects.EffectError, match="'create_psa_connection': no check"):
+        effects.load(path)
+
+
+def test_an_input_set_without_an_expected_change_is_refused(tmp_path: Path) -> None:
+    text = effects.FILE.read_text()
+    entry = "set: {gateway_num_workers: 3}"
+    assert text.count(entry) == 1
+    path = tmp_path / "parity.yaml"
+    path.write_text(text.replace(entry, "set: {gateway_num_workers: 3, db_name: a}"))
+    with pytest.raises(effects.EffectError, match="db_name is in one of `set` and `changes` alone"):
+        effects.load(path)
