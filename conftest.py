@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
-from tests.harness import core, planner, providers
+from tests.harness import core, planner, providers, report
+
+# The profile tells how many inputs are drawn: `--hypothesis-profile=nightly` draws ten times more,
+# `replay` none beside those that are kept.
+hypothesis.settings.register_profile(
+    "ci", deadline=None, max_examples=200, derandomize=True, database=None
+)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, database=None)
+hypothesis.settings.register_profile("replay", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +58,22 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"core: {found}", f"providers: {_choice(config)}"]
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the contracts looked at: cases, outcomes, what cannot be tagged, routes."""
+    recorded = [
+        (name, value)
+        for reports in terminalreporter.stats.values()
+        for one in reports
+        if getattr(one, "when", "") == "call"
+        for name, value in one.user_properties
+    ]
+    lines = report.render(recorded)
+    if lines:
+        terminalreporter.section("contracts")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
     """Plan with the providers of ``--providers``: offline, the lowest releases admitted."""
@@ -70,6 +98,16 @@ def offline_session(
         providers.choose("offline"), wanted_core=request.config.getoption("core")
     ) as held:
         yield held
+
+
+@pytest.fixture(scope="session")
+def contract_seed(request: pytest.FixtureRequest) -> int:
+    """What the generated inputs are drawn with: fixed in CI, by day in the nightly profile."""
+    given = request.config.getoption("hypothesis_seed")
+    if given not in (None, ""):
+        return int(given)
+    nightly = hypothesis.settings.get_current_profile_name() == "nightly"
+    return datetime.datetime.now(datetime.UTC).toordinal() if nightly else 0
 
 
 Sessions = Callable[[str, bool], planner.Session]

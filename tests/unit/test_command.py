@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.harness.__main__ import main
+from tests.harness.stacks import STACKS
 
 Printed = pytest.CaptureFixture[str]
 
@@ -42,6 +44,12 @@ def test_a_variable_file_is_planned(capsys: Printed, tmp_path: Path) -> None:
     assert "blue-litellm-qa-master-key" in capsys.readouterr().out
 
 
+def test_inputs_on_the_command_line_are_planned(capsys: Printed) -> None:
+    inputs = json.dumps({**STACKS["gcp"].smallest, "tenant": "green"})
+    assert main(["gcp", "--inputs", inputs]) == 0
+    assert "green-litellm-dev-master-key" in capsys.readouterr().out
+
+
 def test_what_was_refused_is_shown_and_the_status_tells(capsys: Printed) -> None:
     assert main(["aws", "--case", "no-tls"]) == 1
     shown = capsys.readouterr().out
@@ -54,6 +62,8 @@ def test_what_was_refused_is_shown_and_the_status_tells(capsys: Printed) -> None
     [
         (["aws", "--case", "none"], "there is autoscaling-off"),
         (["aws", "none.tfvars"], "no such variable file: none.tfvars"),
+        (["aws", "--inputs", "tenant"], "takes a JSON object"),
+        (["aws", "--inputs", "[1]"], "takes a JSON object, not [1]"),
         (["aws", "--providers", "mirror:none"], "none holds no"),
         (["aws", "--providers", "somewhere"], "takes offline, registry or mirror:DIR"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -200,3 +201,14 @@ def test_a_copy_has_no_state_and_no_links(session: Session, tmp_path: Path) -> N
         assert "main.tf" in names
         assert not names & {"terraform.tfstate", ".terraform"}
         assert not [p for p in copy.rglob("*") if p.is_symlink()]
+
+
+def test_a_case_of_a_test_is_replayed_by_its_inputs(session: Session) -> None:
+    inputs = {**STACKS["aws"].smallest, "tenant": "a'b"}
+    result = planner.plan(session, Case("odd", "aws", inputs))
+    command = shlex.split(result.replay)
+    assert command[:5] == ["tox", "-e", "plan", "--", "aws"]
+    assert command[5] == "--inputs"
+    assert json.loads(command[6]) == inputs
+    batched = planner.plan_batch(session, STACKS["aws"], {"one": STACKS["aws"].smallest})
+    assert json.loads(shlex.split(batched["one"].replay)[6]) == STACKS["aws"].smallest

@@ -241,7 +241,7 @@ def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) ->
     case = CASES[stack, name]
     if inputs:
         # The name is no part of what the cache goes by.
-        case = dataclasses.replace(case, inputs={**case.inputs, **inputs})
+        case = dataclasses.replace(case, inputs={**case.inputs, **inputs}, listed=False)
     return planner.plan(session, case)
 
 

@@ -28,6 +28,11 @@ locals {
     component => [for secret in values(secrets) : secret.arn if !secret.own]
   }
 
+  # Read through locals: a document that names a bucket itself is put off to the
+  # apply by any change of that bucket, were it of its tags.
+  _data_bucket_arn = aws_s3_bucket.this["data"].arn
+  _config_file_arn = local.has_config ? "${aws_s3_bucket.this["config"].arn}/${local.config_key}" : ""
+
   # The cluster's ARN tells the account, so nobody need be asked for it.
   _database_user_arn = var.create_database ? format(
     "arn:%s:rds-db:%s:%s:dbuser:%s/%s",
@@ -137,7 +142,7 @@ data "aws_iam_policy_document" "task" {
     content {
       sid       = "Bucket"
       actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-      resources = [aws_s3_bucket.this["data"].arn]
+      resources = [local._data_bucket_arn]
     }
   }
 
@@ -153,7 +158,7 @@ data "aws_iam_policy_document" "task" {
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
       ]
-      resources = ["${aws_s3_bucket.this["data"].arn}/*"]
+      resources = ["${local._data_bucket_arn}/*"]
     }
   }
 
@@ -163,7 +168,7 @@ data "aws_iam_policy_document" "task" {
     content {
       sid       = "ProxyConfig"
       actions   = ["s3:GetObject"]
-      resources = ["${aws_s3_bucket.this["config"].arn}/${local.config_key}"]
+      resources = [local._config_file_arn]
     }
   }
 }

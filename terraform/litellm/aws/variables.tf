@@ -61,6 +61,11 @@ variable "env" {
     condition     = !strcontains(var.env, "goog") && !strcontains(var.env, "g00g")
     error_message = "env must not contain \"goog\" or \"g00g\", which Cloud Storage refuses in a bucket's name; got \"${var.env}\". Choose another name."
   }
+
+  validation {
+    condition     = !startswith(var.env, "litellm-")
+    error_message = "env must not begin with \"litellm-\", or two stacks could share every name (a, litellm-b and a-litellm, b); got \"${var.env}\". Choose another name."
+  }
 }
 
 variable "tags" {

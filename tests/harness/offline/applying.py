@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.harness.offline.schema import Block
 from tests.harness.offline.values import map_block
-from tests.harness.offline.wire import UNKNOWN
+from tests.harness.offline.wire import UNKNOWN, is_known
 
 # AWS's own documentation uses this account number in its examples.
 ACCOUNT = "123456789012"
@@ -77,6 +77,22 @@ def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str)
         value = planned.get(name)
         inner = partial(_body, type_name, nested.block, mark)
         known[name] = map_block(nested, [] if value is UNKNOWN else value, inner)
+    return known
+
+
+def as_configured(known: Any, config: Any) -> Any:
+    """``known`` with all that the configuration does not know yet unknown again.
+
+    A provider can foresee what it computes, not what it is going to be asked for.
+    """
+    if config is UNKNOWN:
+        return UNKNOWN
+    if isinstance(known, dict) and isinstance(config, dict):
+        return {key: as_configured(value, config.get(key)) for key, value in known.items()}
+    if isinstance(known, list) and isinstance(config, list):
+        if len(known) != len(config):
+            return known if is_known(config) else UNKNOWN
+        return [as_configured(*pair) for pair in zip(known, config, strict=True)]
     return known
 
 

@@ -113,7 +113,9 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     planned = planning.plan(block, config, prior, own)
     provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
     if provider.foreseen:
-        planned = applying.make_known(name, block, planned, applying.fingerprint(name, planned))
+        mark = applying.fingerprint(name, planned)
+        known = applying.make_known(name, block, planned, mark)
+        planned = applying.as_configured(known, config)
     replaced = [] if prior is None else planning.replacing(block, planned, prior, own)
     return response(
         planned_state=_value(planned),

@@ -1,0 +1,281 @@
+"""Every contract holds for any legal inputs, and each one finds the defects seeded for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.harness import defects, generated, planner, spaces
+from tests.harness.contracts import Outcome, Subject, counted, subject
+from tests.harness.defects import Defect
+from tests.harness.generated import Block, Inputs
+from tests.harness.plan import PlanResult
+from tests.harness.spaces import Known
+from tests.harness.stacks import ROOT, STACKS, Stack
+from tests.unit import defect_table, legal
+from tests.unit.contracts import CONTRACTS
+from tests.unit.contracts.names import shared
+from tests.unit.contracts.tags import defaults, untagged
+from tests.unit.module_contracts import MODULE_CONTRACTS
+
+Sessions = Callable[[str, bool], planner.Session]
+
+# Cases a stack by hypothesis's profile (conftest.py). More than the rows of the covering arrays.
+SIZES = {
+    "ci": {"aws": 192, "gcp": 320},
+    "nightly": {"aws": 2000, "gcp": 3200},
+    "replay": {"aws": 0, "gcp": 0},
+}
+PROFILE = hypothesis.settings.get_current_profile_name()
+BLOCKS = [
+    block
+    for name, cases in SIZES[PROFILE].items()
+    for block in generated.blocks(STACKS[name], cases)
+]
+KEPT = generated.kept()
+SEEDED = defects.load()
+
+
+@functools.cache
+def rows(stack: str) -> list[Known]:
+    space = legal.space(stack)
+    return spaces.pairwise(space, spaces.closed_sets(space))
+
+
+Examined = dict[str, tuple[Outcome, ...]]
+
+
+def examined(
+    held: planner.Session, stack: Stack, given: Inputs, result: PlanResult
+) -> tuple[Subject | None, Examined]:
+    """What the contracts say of a plan; of one that is refused or warned of, only "plans"."""
+    if result.plan is None or result.diagnostics:
+        said = tuple(Outcome("plans", d.address, "broken", str(d)) for d in result.diagnostics)
+        return None, {"plans": said}
+    of = subject(held, stack, given, result.plan)
+    return of, {name: contract.outcomes(of) for name, contract in CONTRACTS.items()}
+
+
+def wrong(held: planner.Session, outcomes: Examined) -> dict[str, list[str]]:
+    """What must not be, by contract: broken, and unknown in a plan where all is known."""
+    odd = {"broken", "unknown"} if held.choice.foreseen else {"broken"}
+    found = {
+        name: [str(outcome) for outcome in said if outcome.verdict in odd]
+        for name, said in outcomes.items()
+    }
+    return {name: said for name, said in found.items() if said}
+
+
+def explained(
+    held: planner.Session, stack: Stack, given: Inputs, found: dict[str, list[str]]
+) -> str:
+    """The failure with its simplest inputs, kept in the corpus, and the command to replay it."""
+    name, said = next(iter(found.items()))
+
+    def fails(candidate: Inputs) -> bool:
+        result = planner.plan(held, planner.Case("shrinking", stack.name, candidate))
+        return name in wrong(held, examined(held, stack, candidate, result)[1])
+
+    least = generated.shrunk(legal.space(stack.name), given, fails, stack.smallest)
+    path = generated.keep(stack, name, least)
+    lines = [
+        f"contract {name} is broken by legal inputs ({held.describe()})",
+        *said[:5],
+        f"the simplest inputs found, kept in {path.name}:",
+        json.dumps(least, indent=2, ensure_ascii=False),
+        "replay alone:",
+        *(f"  {command}" for command in generated.replay_commands(path)),
+    ]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.id)
+def test_every_contract_holds_for_legal_inputs(
+    sessions: Sessions,
+    block: Block,
+    record_property: Callable[[str, object], None],
+    contract_seed: int,
+) -> None:
+    held = sessions(block.release, block.foreseen)
+    space = legal.space(block.stack.name)
+    cases = generated.inputs_of(block, space, rows(block.stack.name), contract_seed)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    subjects = []
+    for given, result in generated.planned(held, block.stack, cases):
+        of, outcomes = examined(held, block.stack, given, result)
+        found = wrong(held, outcomes)
+        assert not found, explained(held, block.stack, given, found)
+        assert of is not None
+        subjects.append(of)
+        for name, said in outcomes.items():
+            counts += Counter({(name, *key): n for key, n in counted(said).items()})
+    taken = [str(outcome) for outcome in shared(subjects) if outcome.verdict == "broken"]
+    assert taken == []
+    distinct = {json.dumps(given, sort_keys=True) for given in cases}
+    record_property("contract_outcomes", [[*key, number] for key, number in counts.items()])
+    record_property("planned_cases", [block.stack.name, len(distinct)])
+    record_property("untagged", dict(Counter(t for of in subjects for t in untagged(of))))
+
+
+@pytest.mark.parametrize("foreseen", [False, True], ids=["planned", "applied"])
+@pytest.mark.parametrize("release", ["oldest", "newest"])
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name.removesuffix(".tfvars.json"))
+def test_every_contract_holds_for_a_kept_input(
+    sessions: Sessions, path: Path, release: str, foreseen: bool
+) -> None:
+    held = sessions(release, foreseen)
+    stack = STACKS[path.name.split("-", 1)[0]]
+    given = json.loads(path.read_text())
+    result = planner.plan(held, planner.Case(path.name, stack.name, given))
+    _, outcomes = examined(held, stack, given, result)
+    commands = "\n".join(generated.replay_commands(path))
+    assert wrong(held, outcomes) == {}, f"replay alone:\n{commands}"
+
+
+# ---- What is drawn ----
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_every_input_has_a_strategy(name: str) -> None:
+    assert spaces.underived(legal.space(name), STACKS[name].smallest) == {}
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_every_rule_that_is_not_read_has_its_condition_by_hand(name: str) -> None:
+    owners = {where.split(" ")[0] for where in legal.space(name).module.unread}
+    assert owners <= set(legal.ANSWERED), "give it a condition in tests/unit/legal.py"
+
+
+def test_no_rule_is_answered_by_hand_that_is_read() -> None:
+    unread = {w.split(" ")[0] for name in STACKS for w in legal.space(name).module.unread}
+    assert set(legal.ANSWERED) <= unread
+
+
+@pytest.mark.skipif(PROFILE == "replay", reason="the replay profile draws nothing")
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_every_pair_of_switches_and_enumerations_is_drawn(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    space = legal.space(name)
+    sets = spaces.closed_sets(space)
+    switches = {n for n, i in space.module.inputs.items() if i.type == spaces.BOOL}
+    assert switches <= set(sets)
+    covered = rows(name)
+    assert len(covered) <= SIZES[PROFILE][name], "raise SIZES: a row is a case"
+    wanted = list(spaces.pairs(sets))
+    impossible = spaces.impossible_pairs(space, sets)
+    missed = [
+        pair
+        for pair in wanted
+        if pair not in impossible and not any(pair.items() <= row.items() for row in covered)
+    ]
+    assert missed == []
+    # Terraform itself must refuse what is taken for impossible, whatever else is drawn.
+    assert impossible == legal.IMPOSSIBLE[name]
+    record_property("pairs", [name, len(wanted) - len(impossible)])
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_an_impossible_pair_is_refused(session: planner.Session, name: str) -> None:
+    for pair in legal.IMPOSSIBLE[name]:
+        inputs = {**STACKS[name].smallest, **pair}
+        result = planner.plan(session, planner.Case("impossible", name, inputs))
+        assert result.errors, f"{pair} planned"
+
+
+# ---- What the provider is told to set ----
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_providers_default_tags_are_sent_below_the_stacks_own(
+    foreseen_session: planner.Session, name: str
+) -> None:
+    stack = STACKS[name]
+    given = {"managed-by": "provider", "owner": "platform"}
+    block = {
+        "aws": {"default_tags": {"tags": given}},
+        "gcp": {"default_labels": given},
+    }[name]
+    extra = {
+        "provider": {
+            stack.provider: {
+                "alias": "tagged",
+                **stack.provider_block(stack.scope[1]),
+                **block,
+            }
+        }
+    }
+    meta = {"providers": {stack.provider: f"{stack.provider}.tagged"}}
+    inputs = {**stack.smallest, {"aws": "tags", "gcp": "labels"}[name]: {"team": "llm"}}
+    case = planner.Case("defaults", name, inputs, root="call", meta=meta, extra=extra)
+    result = planner.plan(foreseen_session, case)
+    assert result.plan is not None, str(result)
+    assert result.diagnostics == (), str(result)
+    of = subject(foreseen_session, stack, inputs, result.plan.within("module.litellm"))
+    outcomes = list(defaults(of, given))
+    assert len(outcomes) > 10
+    assert [str(o) for o in outcomes if o.verdict != "held"] == []
+
+
+# ---- Seeded defects ----
+
+
+@pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
+def test_a_seeded_defect_is_found_by_its_contract(
+    foreseen_session: planner.Session, defect: Defect, tmp_path: Path
+) -> None:
+    module = defects.seeded(defect, tmp_path)
+    held = dataclasses.replace(foreseen_session, source={defect.stack.name: module})
+    found = list(examine(held, defect))
+    clauses = {outcome.clause for outcome in found if outcome.verdict != "held"}
+    assert defect.clause in clauses, f"found {[str(o) for o in found if o.verdict != 'held'][:5]}"
+
+
+def examine(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
+    """What the defect's contract says of the stack with the defect in it."""
+    stack = defect.stack
+    if defect.contract in MODULE_CONTRACTS:
+        yield from MODULE_CONTRACTS[defect.contract].seeded(held, defect)
+        return
+    given = defect.planned
+    result = planner.plan(held, planner.Case("defect", stack.name, given))
+    of, outcomes = examined(held, stack, given, result)
+    assert of is not None, str(result)
+    yield from outcomes[defect.contract]
+    if defect.clause == "distinct":
+        yield from shared([of, *others(held, defect)])
+
+
+def others(held: planner.Session, defect: Defect) -> Iterator[Subject]:
+    """The stacks of one account that are most alike to that of a defect."""
+    for tenant, env in legal.ALIKE:
+        given = {**defect.planned, "tenant": tenant, "env": env}
+        result = planner.plan(held, planner.Case("alike", defect.stack.name, given))
+        if result.plan is not None:
+            yield subject(held, defect.stack, given, result.plan)
+
+
+def test_the_seeded_defects_are_spread_over_every_contract_and_both_clouds() -> None:
+    assert len(SEEDED) >= 60
+    contracts = {*CONTRACTS, *MODULE_CONTRACTS}
+    spread = {(defect.contract, defect.stack.name) for defect in SEEDED}
+    assert spread == {(contract, stack) for contract in contracts for stack in STACKS}
+
+
+@pytest.mark.parametrize("name", sorted({*CONTRACTS, *MODULE_CONTRACTS}))
+def test_every_clause_of_a_contract_has_a_seeded_defect(name: str) -> None:
+    seeded = {defect.clause for defect in SEEDED if defect.contract == name}
+    assert seeded == set({**CONTRACTS, **MODULE_CONTRACTS}[name].clauses)
+
+
+def test_contributing_names_a_change_that_breaks_each_contract() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    between = text.partition(defect_table.BEGIN)[2].partition(defect_table.END)[0].strip()
+    assert between == defect_table.rendered(), "`python -m tests.unit.defect_table` shows it"

@@ -1,0 +1,224 @@
+"""Strategies are derived from a module's own declarations: legal ones, illegal ones, pairs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import cache, generated, illegal, inputs, planner, refusals, spaces
+from tests.harness.__main__ import main
+from tests.harness.domains import NoStrategy
+from tests.harness.inputs import Module, broken
+from tests.harness.spaces import Space
+from tests.harness.stacks import STACKS
+from tests.unit import legal
+from tests.unit.module_contracts import illegal as illegal_inputs
+from tests.unit.module_contracts import refused
+
+BOTH = pytest.mark.parametrize("name", sorted(STACKS))
+
+VARIABLES = """
+variable "mode" {
+  type    = string
+  default = "slow"
+  validation {
+    condition     = contains(["slow", "fast", "off"], var.mode)
+    error_message = "mode must be slow, fast or off; got ${var.mode}. Choose one."
+  }
+}
+variable "enabled" {
+  type    = bool
+  default = null
+}
+variable "port" {
+  type    = number
+  default = 80
+  validation {
+    condition     = var.port >= 1 && var.port < 65536 && floor(var.port) == var.port
+    error_message = "port must be a whole number from 1 to 65535; got ${var.port}. Choose one."
+  }
+  validation {
+    condition     = var.mode != "off" || var.port == 80
+    error_message = "port must be 80 with mode off; got ${var.port}. Change one of the two."
+  }
+}
+variable "rules" {
+  type = list(object({
+    name    = string
+    weight  = optional(number, 1)
+    targets = optional(list(string))
+    nested  = optional(object({ on = bool, tags = map(string) }))
+  }))
+  default = []
+  validation {
+    condition     = length(var.rules) <= 3
+    error_message = "rules must have at most 3 entries; got ${length(var.rules)}. Remove some."
+  }
+}
+variable "names" {
+  type    = set(string)
+  default = ["a"]
+  validation {
+    condition = (
+      length(var.names) >= 1 && alltrue([for n in var.names : can(regex("^[a-z]{1,4}$", n))])
+    )
+    error_message = "names must be words of a to z; got ${jsonencode(var.names)}. Mend the odd one."
+  }
+}
+variable "pair" {
+  type    = tuple([string, number])
+  default = ["a", 1]
+}
+"""
+
+
+def module_of(folder: Path, text: str) -> Module:
+    (folder / "variables.tf").write_text(text)
+    return inputs.read(folder)
+
+
+def test_a_new_variable_of_any_type_is_drawn_without_a_strategy_by_hand(tmp_path: Path) -> None:
+    space = Space(module_of(tmp_path, VARIABLES))
+    assert spaces.underived(space, {}) == {}
+    found = spaces.drawn(spaces.legal(space, {}), 200, 1)
+    assert [broken(space.module, values) for values in found] == [[]] * len(found)
+    assert {name for values in found for name in values} == set(space.module.inputs)
+    assert {values.get("mode") for values in found} == {None, "slow", "fast", "off"}
+    rules = [rule for values in found for rule in values.get("rules", ())]
+    assert {key for rule in rules for key in rule} == {"name", "weight", "targets", "nested"}
+    assert [rule for rule in rules if "name" not in rule] == []
+    assert any("weight" not in rule for rule in rules)
+    assert {len(values.get("rules", ())) for values in found} == {0, 1, 2, 3}
+
+
+def test_each_rule_of_a_new_variable_is_broken_alone(tmp_path: Path) -> None:
+    module = module_of(tmp_path, VARIABLES)
+    assert len(module.rules) == 5
+    for rule in module.rules:
+        found = illegal.breaking(module, rule, [{}], {}, 2)
+        assert found, str(rule)
+        assert broken(module, found[0]) == [rule]
+
+
+def test_the_pairs_of_new_switches_and_enumerations_are_covered(tmp_path: Path) -> None:
+    space = Space(module_of(tmp_path, VARIABLES))
+    sets = spaces.closed_sets(space)
+    assert sets == {"mode": ["slow", "fast", "off"], "enabled": [None, False, True]}
+    rows = spaces.pairwise(space, sets)
+    missed = [p for p in spaces.pairs(sets) if not any(p.items() <= r.items() for r in rows)]
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "kind"),
+    [
+        ('length(join("", [var.x])) > 2', "string"),
+        ("try(tonumber(var.x) > 2, false)", "string"),
+        ('can(regex("^\\\\p{L}$", var.x))', "string"),
+        ("can(keys(var.x))", "any"),
+    ],
+)
+def test_a_rule_that_nothing_is_derived_from_is_named(
+    tmp_path: Path, condition: str, kind: str
+) -> None:
+    text = f"""
+    variable "x" {{
+      type    = {kind}
+      default = null
+      validation {{
+        condition     = {condition}
+        error_message = "x must be other; got one. Change it."
+      }}
+    }}
+    """
+    space = Space(module_of(tmp_path, text))
+    (said,) = spaces.underived(space, {}).values()
+    assert said.startswith(("x (variables.tf:5): ", "a class of Unicode characters"))
+    with pytest.raises(NoStrategy):
+        spaces.drawn(spaces.legal(space, {}), 50, 1)
+
+
+def test_inputs_by_hand_are_held_to_the_rules_as_well(tmp_path: Path) -> None:
+    module = module_of(tmp_path, VARIABLES)
+    space = Space(module, {"mode": lambda _known: spaces.st.sampled_from(["fast", "odd"])})
+    found = spaces.drawn(spaces.legal(space, {}), 60, 1)
+    assert {values.get("mode") for values in found} == {None, "fast"}
+
+
+@BOTH
+def test_the_same_seed_draws_the_same_inputs_and_another_seed_others(name: str) -> None:
+    space = legal.space(name)
+    one, again, other = (spaces.one(spaces.legal(space, {}), seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_a_failure_is_shrunk_to_what_it_takes() -> None:
+    stack = STACKS["gcp"]
+    space = legal.space("gcp")
+    given = spaces.one(spaces.legal(space, {"create_database": False}), 3)
+    assert len(given) > 12
+
+    def fails(candidate: dict[str, Any]) -> bool:
+        return candidate.get("create_database") is False and candidate["tenant"] != ""
+
+    least = generated.shrunk(space, given, fails, stack.smallest)
+    assert least == {**stack.smallest, "create_database": False}
+
+
+def test_what_failed_is_kept_with_the_commands_that_replay_it(tmp_path: Path) -> None:
+    given = {**STACKS["aws"].smallest, "tags": {"é": "ü"}}
+    path = generated.keep(STACKS["aws"], "tags", given, tmp_path)
+    assert generated.kept(tmp_path) == [path]
+    assert json.loads(path.read_text()) == given
+    there = generated.CORPUS / path.name
+    checks, plans = generated.replay_commands(there)
+    assert path.name.removesuffix(".tfvars.json") in checks
+    assert plans == f"tox -e plan -- aws tests/unit/corpus/{path.name}"
+
+
+# ---- Illegal inputs of the stacks ----
+
+
+@BOTH
+def test_illegal_inputs_are_refused_by_an_error_that_says_what_why_and_how(
+    session: planner.Session, name: str
+) -> None:
+    found = list(refused(session, STACKS[name]))
+    assert len(found) > 400
+    assert [str(outcome) for outcome in found if outcome.verdict != "held"] == []
+
+
+@BOTH
+def test_every_variable_with_a_rule_has_an_illegal_value_for_each(name: str) -> None:
+    module = legal.space(name).module
+    known = illegal_inputs(name, 1)
+    out = refusals.data()["out_of_reach"][name]
+    owners = {rule.owner for rule in module.rules} - set(out)
+    assert {rule.owner for rule, cases in known.items() if cases} == owners
+
+
+@BOTH
+def test_a_rule_said_to_be_out_of_reach_is_not_reached(name: str) -> None:
+    module = legal.space(name).module
+    for owner in refusals.data()["out_of_reach"][name]:
+        (rule,) = (r for r in module.rules if r.owner == owner)
+        assert illegal.breaking(module, rule, [STACKS[name].smallest], {}, 1) == []
+
+
+@BOTH
+def test_a_refused_command_writes_nothing_and_shows_no_trace(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = cache.digest([STACKS[name].folder])
+    for rule, cases in list(illegal_inputs(name, 1).items())[::40]:
+        assert main([name, "--inputs", json.dumps(cases[0])]) == 1, str(rule)
+        shown = capfd.readouterr()
+        assert "Traceback" not in shown.out + shown.err
+        assert "Refused: " in shown.out
+    assert list(tmp_path.iterdir()) == []
+    assert cache.digest([STACKS[name].folder]) == before
