@@ -25,7 +25,7 @@ from tests.harness.terraform import Terraform
 
 # Terraform compares each reference with every planned instance of every case, so a large run costs
 # more a case than a small one; this many was the fastest on 2 cores (`tox -e bench`).
-_CASES_A_RUN = 4
+_CASES_A_RUN = 8
 # A module block, in either syntax.
 _CALL = re.compile(r'\bmodule(?:"\s*:|\s+"\w+"\s*\{)')
 _OFFLINE_FOLDER = Path(offline.__file__).parent

@@ -40,13 +40,16 @@ class Space:
     """A module's legal inputs.
 
     ``by_hand`` has strategies by input; ``conditions`` stand for rules that are not read from the
-    HCL: the inputs that one reads, and whether they are legal. ``derived`` keeps strategies.
+    HCL: the inputs that one reads, and whether they are legal. ``derived`` and
+    ``made`` keep strategies, which are checked and compiled when first drawn from; of those by hand
+    with the inputs that they were made for.
     """
 
     module: Module
     by_hand: Mapping[str, ByHand] = field(default_factory=dict)
     conditions: tuple[tuple[frozenset[str], Callable[[Known], bool]], ...] = ()
     derived: dict[str, SearchStrategy[Any]] = field(default_factory=dict)
+    made: dict[str, list[tuple[dict[str, Any], SearchStrategy[Any]]]] = field(default_factory=dict)
 
 
 def variable(name: str) -> Node:
@@ -133,15 +136,36 @@ def _fitting(space: Space, name: str, values: Known, known: Iterable[str]) -> Ca
 def _strategy(space: Space, declared: Input, known: Known) -> SearchStrategy[Any]:
     name = declared.name
     if name in space.by_hand:
-        return space.by_hand[name](space.module.scope(known).variables)
+        return _by_hand(space, name, space.module.scope(known).variables)
     if declared.type == BOOL:
         return st.sampled_from([False, True])
-    # A strategy is checked and compiled when first drawn from, so the same one serves again.
     beside = {other for rule in _due(space.module, name, known) for other in rule.reads} - {name}
     key = repr((name, sorted((other, known.get(other)) for other in beside)))
     if key not in space.derived:
         space.derived[key] = strategy(declared.type, domain(space.module, name, known))
     return space.derived[key]
+
+
+class _Noted(dict[str, Any]):
+    """Inputs that note which of them are read."""
+
+    def __init__(self, held: Known) -> None:
+        super().__init__(held)
+        self.read: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        self.read[name] = super().__getitem__(name)
+        return self.read[name]
+
+
+def _by_hand(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
+    for wanted, made in space.made.setdefault(name, []):
+        if all(known[other] == value for other, value in wanted.items()):
+            return made
+    noted = _Noted(known)
+    made = space.by_hand[name](noted)
+    space.made[name].append((noted.read, made))
+    return made
 
 
 def underived(space: Space, base: Known) -> dict[str, str]:

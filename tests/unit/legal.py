@@ -50,6 +50,11 @@ _TAKEN_NAMES = (
 )
 
 
+def _rarely(rare: SearchStrategy[Any], common: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    """The most there may be makes a plan several times as large: one draw in eight has it."""
+    return st.integers(0, 7).flatmap(lambda n: rare if n == 7 else common)
+
+
 def words(least: int, most: int, alphabet: str = _WORD) -> SearchStrategy[str]:
     return st.text(st.sampled_from(alphabet), min_size=least, max_size=most)
 
@@ -138,7 +143,7 @@ def _extra_paths(_known: Known) -> SearchStrategy[list[str]]:
     paths = st.one_of(exact, exact.map(lambda path: f"{path}/*"))
     # The most there may be, of one drawn word: sixty draws would take longer than the plan.
     most = words(1, 8).map(lambda word: [f"/{word}{i}{'/*' if i % 2 else ''}" for i in range(60)])
-    return st.one_of(st.lists(paths, max_size=5, unique=True), most)
+    return _rarely(most, st.lists(paths, max_size=5, unique=True))
 
 
 # ---- AWS ----
@@ -181,7 +186,7 @@ def _tags(_known: Known) -> SearchStrategy[dict[str, str]]:
     )
     values = st.one_of(st.text(letters, max_size=20).map(normal), st.just("v" * 256))
     most = words(1, 6).map(lambda word: {f"{word}{i}": word for i in range(45)})
-    return st.one_of(st.dictionaries(keys, values, max_size=5), most)
+    return _rarely(most, st.dictionaries(keys, values, max_size=5))
 
 
 def _secret_arns(known: Known) -> SearchStrategy[str]:
@@ -259,13 +264,13 @@ def _labels(_known: Known) -> SearchStrategy[dict[str, str]]:
     )
     values = st.one_of(words(0, 12, inner), st.just("v" * 63))
     most = words(1, 6).map(lambda word: {f"l{word}{i}": word for i in range(60)})
-    return st.one_of(st.dictionaries(keys, values, max_size=5), most)
+    return _rarely(most, st.dictionaries(keys, values, max_size=5))
 
 
 def _domains(_known: Known) -> SearchStrategy[list[str]]:
     host = st.builds(lambda a, b: f"{a}.{b}.example.com", words(1, 10), words(1, 63))
     most = words(1, 10).map(lambda word: [f"{word}{i}.example.com" for i in range(100)])
-    return st.one_of(st.lists(host, max_size=4, unique=True), most)
+    return _rarely(most, st.lists(host, max_size=4, unique=True))
 
 
 def _memory(component: str) -> ByHand:

@@ -229,13 +229,17 @@ def test_the_providers_default_tags_are_sent_below_the_stacks_own(
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
 def test_a_seeded_defect_is_found_by_its_contract(
-    foreseen_session: planner.Session, defect: Defect, tmp_path: Path
+    foreseen_session: planner.Session,
+    defect: Defect,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     module = defects.seeded(defect, tmp_path)
     held = dataclasses.replace(foreseen_session, source={defect.stack.name: module})
     found = list(examine(held, defect))
     clauses = {outcome.clause for outcome in found if outcome.verdict != "held"}
     assert defect.clause in clauses, f"found {[str(o) for o in found if o.verdict != 'held'][:5]}"
+    record_property("seeded_defects", 1)
 
 
 def examine(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
