@@ -21,11 +21,13 @@ import pytest
 
 from tests.harness import cases, hcl, planner
 from tests.harness.containers import Entry, addresses, containers
+from tests.harness.contracts import subject
 from tests.harness.plan import UNKNOWN, Plan, PlanResult
 from tests.harness.planner import Case
 from tests.harness.routing import balancer, path_rules
 from tests.harness.stacks import ROOT, STACKS
 from tests.harness.terraform import Terraform
+from tests.unit.contracts import order, secrets
 
 # Number to what the modules do and what holds it: names of tests in this folder, or
 # "documented: STACK, SECTION, WORDS" for what a section of that module's README says.
@@ -140,8 +142,8 @@ FAILURES: Mapping[str, tuple[str, ...]] = {
     ),
     "F23": (
         "Names too long are cut and end in a hash; tenants that a cloud reserves are refused",
-        "test_every_name_is_one_the_cloud_takes",
-        "test_two_stacks_have_no_name_in_common",
+        "test_every_name_obeys_the_limit_of_its_cloud",
+        "test_two_stacks_of_one_account_never_share_a_name",
         "test_a_tenant_that_no_resource_could_be_named_after_is_refused",
     ),
     "F24": (
@@ -232,8 +234,6 @@ def rendered() -> str:
 CASES = {(e.case.stack, e.case.name): e.case for e in cases.load()}
 BOTH = pytest.mark.parametrize("stack", ["aws", "gcp"])
 SERVERS = ("gateway", "backend")
-# The longest id there is.
-LONG_PROJECT = "abcdefghijklmnopqrstuvwxyz1234"
 
 
 def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) -> PlanResult:
@@ -254,10 +254,6 @@ def planned(session: planner.Session, stack: str, name: str, **inputs: Any) -> P
 
 # Planned in one batch a stack, since each needs a plan of its own.
 _BATCH: Mapping[str, Mapping[str, Any]] = {
-    "long": {"tenant": "abcdefghijklmnopqrstu", "env": "staging12", "proxy_config": {"a": 1}},
-    "cut-alike": {"tenant": "abcdefghijklmnopqrstu", "env": "staging13", "proxy_config": {"a": 1}},
-    "short": {"tenant": "a", "env": "b", "proxy_config": {"a": 1}},
-    "hyphens": {"tenant": "abcdefghi-klmnopqr-tu", "env": "a-b-c-d-e", "proxy_config": {"a": 1}},
     "null": {"proxy_config": None},
     "empty": {"proxy_config": {}},
     "mixed": {
@@ -280,10 +276,7 @@ def batched(session: planner.Session) -> Batched:
 
     @functools.cache
     def results(stack: str) -> Mapping[str, PlanResult]:
-        base = dict(STACKS[stack].smallest)
-        if stack == "gcp":
-            base |= {"project": LONG_PROJECT, "lb_domains": ["llm.example.com"]}
-        batch = {name: {**base, **inputs} for name, inputs in _BATCH.items()}
+        batch = {name: {**STACKS[stack].smallest, **inputs} for name, inputs in _BATCH.items()}
         return planner.plan_batch(session, STACKS[stack], batch)
 
     def plan_of(stack: str, name: str) -> Plan:
@@ -351,7 +344,9 @@ class Applied:
 def apply(session: planner.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
     values = {**CASES[stack, "everything"].inputs, "run_migrations": False, **inputs}
     with planner.applied(session, STACKS[stack], values) as terraform:
-        yield Applied(stack, terraform, values)
+        applied = Applied(stack, terraform, values)
+        assert secrets.leaked(values, applied.state.read_text()) == []
+        yield applied
 
 
 @pytest.fixture(scope="module")
@@ -761,70 +756,14 @@ def test_a_secret_hides_nothing_but_itself(session: planner.Session, stack: str)
 
 # ---- Order ----
 
-# What must be there, and in force, before the first one starts.
-_AWS_WAY_OUT = {
-    "aws_iam_role_policy.secrets",
-    "aws_iam_role_policy_attachment.execution",
-    "aws_nat_gateway.this",
-    "aws_route.private",
-    "aws_route_table_association.private",
-    "aws_vpc_security_group_egress_rule.this",
-    "aws_vpc_security_group_ingress_rule.this",
-    "aws_rds_cluster_instance.writer",
-}
-_AWS_SERVICE = _AWS_WAY_OUT | {
-    "aws_iam_role_policy.task",
-    "aws_s3_object.proxy_config",
-    "aws_secretsmanager_secret_version.this",
-    "terraform_data.migrations",
-}
-_GCP_JOB = {
-    "google_artifact_registry_repository.image_proxy",
-    "google_secret_manager_secret_iam_member.this",
-    "google_secret_manager_secret_version.this",
-    "google_sql_database.this",
-    "google_sql_user.app",
-}
 
-
-@pytest.mark.parametrize(
-    ("stack", "address", "needs"),
-    [
-        ("aws", "aws_ecs_service.autoscaled", _AWS_SERVICE),
-        ("aws", "aws_ecs_service.fixed", _AWS_SERVICE),
-        ("aws", "terraform_data.bootstrap", _AWS_WAY_OUT),
-        (
-            "aws",
-            "terraform_data.migrations",
-            _AWS_WAY_OUT
-            | {
-                "aws_iam_role_policy.task",
-                "aws_secretsmanager_secret_version.this",
-                "terraform_data.bootstrap",
-            },
-        ),
-        ("aws", "aws_nat_gateway.this", {"aws_route.public", "aws_route_table_association.public"}),
-        (
-            "gcp",
-            "google_cloud_run_v2_service.this",
-            _GCP_JOB
-            | {
-                "google_storage_bucket_iam_member.config",
-                "google_storage_bucket_iam_member.data",
-                "google_storage_bucket_object.proxy_config",
-                "terraform_data.migrations",
-            },
-        ),
-        ("gcp", "google_cloud_run_v2_job.migrations", _GCP_JOB),
-        ("gcp", "terraform_data.migrations", {"google_cloud_run_v2_job.migrations"}),
-    ],
-)
-def test_what_starts_waits_for_all_it_needs(
-    session: planner.Session, stack: str, address: str, needs: set[str]
-) -> None:
-    # Directly: what lies between two may not be made, and then makes nothing wait.
-    named = planned(session, stack, "smallest").references[address]
-    assert needs - {".".join(re.split(r"[.\[]", name)[:2]) for name in named} == set()
+@BOTH
+def test_what_starts_waits_for_all_it_needs(session: planner.Session, stack: str) -> None:
+    inputs = CASES[stack, "smallest"].inputs
+    of = subject(session, STACKS[stack], inputs, planned(session, stack, "smallest"))
+    waits = [o for o in order.CONTRACT.outcomes(of) if o.clause == "waits"]
+    assert len(waits) == len(order.NEEDS[stack]) > 5
+    assert [str(outcome) for outcome in waits if outcome.verdict != "held"] == []
 
 
 # ---- Routes ----
@@ -872,89 +811,6 @@ def test_a_path_rule_is_of_the_form_that_a_url_map_takes(session: planner.Sessio
 
 
 # ---- Names ----
-
-# Types to the attribute that names one and what the API takes there (domain facts, section 9).
-_GCE = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
-_NO_DOUBLED = r"(?!.*--)"
-_TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "aws": {
-        "aws_lb": ("name", r"(?!internal-)[A-Za-z0-9]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?"),
-        "aws_lb_target_group": ("name", r"[A-Za-z0-9]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?"),
-        "aws_elasticache_replication_group": (
-            "replication_group_id",
-            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,38}}[a-z0-9])?",
-        ),
-        "aws_rds_cluster": (
-            "cluster_identifier",
-            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?",
-        ),
-        "aws_rds_cluster_instance": (
-            "identifier",
-            rf"{_NO_DOUBLED}[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?",
-        ),
-        "aws_iam_role": ("name", r"[\w+=,.@-]{1,64}"),
-        "aws_security_group": ("name", r"(?!sg-).{1,255}"),
-        "aws_secretsmanager_secret": ("name", r"[A-Za-z0-9/_+=.@-]{1,512}"),
-    },
-    "gcp": {
-        "google_service_account": ("account_id", r"[a-z][-a-z0-9]{4,28}[a-z0-9]"),
-        "google_vpc_access_connector": ("name", r"[a-z][-a-z0-9]{0,23}[a-z0-9]"),
-        "google_cloud_run_v2_service": ("name", r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?"),
-        "google_cloud_run_v2_job": ("name", r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?"),
-        "google_redis_instance": ("name", r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?"),
-        "google_secret_manager_secret": ("secret_id", r"[A-Za-z0-9_-]{1,255}"),
-        "google_compute_network": ("name", _GCE),
-        "google_compute_subnetwork": ("name", _GCE),
-        "google_compute_global_address": ("name", _GCE),
-        "google_compute_region_network_endpoint_group": ("name", _GCE),
-        "google_compute_backend_service": ("name", _GCE),
-        "google_compute_url_map": ("name", _GCE),
-        "google_compute_target_http_proxy": ("name", _GCE),
-        "google_compute_target_https_proxy": ("name", _GCE),
-        "google_compute_managed_ssl_certificate": ("name", _GCE),
-        "google_compute_ssl_policy": ("name", _GCE),
-        "google_artifact_registry_repository": ("repository_id", _GCE),
-        "google_compute_global_forwarding_rule": ("name", _GCE),
-    },
-}
-# Of names with a random end the plan knows what stands before its eight digits. The longest that
-# each takes: a bucket 63; a Cloud SQL instance 98 with its project and a colon; a snapshot 255.
-_RANDOM_END = 8
-
-
-def names(plan: Plan, stack: str) -> dict[str, str]:
-    return {
-        address: resource.values[_TAKEN[stack][resource.type][0]]
-        for address, resource in plan.resources.items()
-        if resource.type in _TAKEN[stack]
-    }
-
-
-@BOTH
-@pytest.mark.parametrize("name", ["long", "short", "hyphens"])
-def test_every_name_is_one_the_cloud_takes(batched: Batched, stack: str, name: str) -> None:
-    plan = batched(stack, name)
-    forms = {type_name: form for type_name, (_, form) in _TAKEN[stack].items()}
-    found = names(plan, stack)
-    assert {plan.resources[address].type for address in found} == set(forms)
-    odd = {
-        address: held
-        for address, held in found.items()
-        if not re.fullmatch(forms[plan.resources[address].type], held)
-    }
-    assert odd == {}
-    longest = {"database": 98 - len(f"{LONG_PROJECT}:"), "final_snapshot": 255}
-    for address, resource in plan.of_type("random_id").items():
-        prefix = resource.values["prefix"]
-        assert len(prefix) + _RANDOM_END <= longest.get(resource.name, 63), address
-        assert re.fullmatch(rf"{_NO_DOUBLED}[a-z][-a-z0-9]*-", prefix), address
-
-
-@BOTH
-def test_two_stacks_have_no_name_in_common(batched: Batched, stack: str) -> None:
-    one, other = (names(batched(stack, name), stack) for name in ("long", "cut-alike"))
-    assert set(one) == set(other)
-    assert {address for address in one if one[address] == other[address]} == set()
 
 
 @BOTH
