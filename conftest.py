@@ -48,6 +48,15 @@ def _choice(config: pytest.Config) -> providers.Choice:
         raise pytest.UsageError(str(error)) from error
 
 
+def _seed(config: pytest.Config) -> int:
+    given = config.getoption("hypothesis_seed")
+    if given not in (None, "", "random"):
+        return int(given)
+    nightly = hypothesis.settings.get_current_profile_name() == "nightly"
+    # The day, and not chance: the workers of a run must draw from one seed.
+    return datetime.datetime.now(datetime.UTC).toordinal() if nightly or given == "random" else 0
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which core and which providers plan."""
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +64,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
             found = core.find(Path(folder), config.getoption("core"))
         except core.CoreError as error:
             raise pytest.UsageError(str(error)) from error
-    return [f"core: {found}", f"providers: {_choice(config)}"]
+    profile = hypothesis.settings.get_current_profile_name()
+    return [
+        f"core: {found}",
+        f"providers: {_choice(config)}",
+        f"generated inputs: profile {profile}, --hypothesis-seed={_seed(config)}",
+    ]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -103,11 +117,7 @@ def offline_session(
 @pytest.fixture(scope="session")
 def contract_seed(request: pytest.FixtureRequest) -> int:
     """What the generated inputs are drawn with: fixed in CI, by day in the nightly profile."""
-    given = request.config.getoption("hypothesis_seed")
-    if given not in (None, ""):
-        return int(given)
-    nightly = hypothesis.settings.get_current_profile_name() == "nightly"
-    return datetime.datetime.now(datetime.UTC).toordinal() if nightly else 0
+    return _seed(request.config)
 
 
 Sessions = Callable[[str, bool], planner.Session]

@@ -105,7 +105,11 @@ def test_every_contract_holds_for_legal_inputs(
 ) -> None:
     held = sessions(block.release, block.foreseen)
     space = legal.space(block.stack.name)
-    cases = generated.inputs_of(block, space, rows(block.stack.name), contract_seed)
+    covering = rows(block.stack.name)
+    cases = generated.inputs_of(block, space, covering, contract_seed)
+    first = block.number * generated.BLOCK
+    for row, given in zip(covering[first : first + generated.BLOCK], cases, strict=False):
+        assert {name: given.get(name) for name in row} == row
     counts: Counter[tuple[str, str, str]] = Counter()
     subjects = []
     for given, result in generated.planned(held, block.stack, cases):
@@ -180,6 +184,12 @@ def test_every_pair_of_switches_and_enumerations_is_drawn(
     # Terraform itself must refuse what is taken for impossible, whatever else is drawn.
     assert impossible == legal.IMPOSSIBLE[name]
     record_property("pairs", [name, len(wanted) - len(impossible)])
+
+
+def test_the_readme_says_how_many_inputs_are_drawn() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert f"with {sum(SIZES['ci'].values())} sets of legal inputs" in text
+    assert f"draws {sum(SIZES['nightly'].values())}." in text
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
