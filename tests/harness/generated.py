@@ -111,7 +111,11 @@ def shrunk(space: Space, inputs: Inputs, fails: Fails, base: Known) -> Inputs:
         return seen[key]
 
     source = st.fixed_dictionaries(
-        {}, optional={name: st.just(value) for name, value in inputs.items()}
+        {},
+        optional={
+            name: st.one_of(spaces.strategy_of(space, name, inputs), st.just(value))
+            for name, value in inputs.items()
+        },
     )
     try:
         found: Inputs = find(

@@ -22,7 +22,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from tests.harness.domains import Domain, NoStrategy, finite, merged, read, strategy
 from tests.harness.expressions import Node, Scope, Unreadable, fold
 from tests.harness.functions import EvaluationError
-from tests.harness.inputs import Input, Module, Rule, holds
+from tests.harness.inputs import Module, Rule, holds
 
 Known = Mapping[str, Any]
 ByHand = Callable[[Known], SearchStrategy[Any]]
@@ -133,8 +133,13 @@ def _fitting(space: Space, name: str, values: Known, known: Iterable[str]) -> Ca
     return fits
 
 
-def _strategy(space: Space, declared: Input, known: Known) -> SearchStrategy[Any]:
-    name = declared.name
+def strategy_of(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
+    """What may be drawn for an input once those in ``known`` are what they are.
+
+    Raises:
+        NoStrategy: nothing is derived from its type or rules, and nothing is given by hand.
+    """
+    declared = space.module.inputs[name]
     if name in space.by_hand:
         return _by_hand(space, name, space.module.scope(known).variables)
     if declared.type == BOOL:
@@ -179,7 +184,7 @@ def underived(space: Space, base: Known) -> dict[str, str]:
     before: dict[str, Any] = {}
     for name in _order(space.module):
         try:
-            _strategy(space, space.module.inputs[name], before)
+            strategy_of(space, name, before)
         except NoStrategy as error:
             found[name] = str(error)
         before[name] = base.get(name)
@@ -205,7 +210,7 @@ def legal(draw: DrawFn, space: Space, fixed: Known) -> dict[str, Any]:
         if not left_out or not _legal(space, name, values, known):
             settled = {k: values.get(k) for k in known}
             fits = _fitting(space, name, values, known)
-            values[name] = draw(_strategy(space, declared, settled).filter(fits))
+            values[name] = draw(strategy_of(space, name, settled).filter(fits))
         known.add(name)
     return values
 
