@@ -12,6 +12,7 @@ from tests.harness.contracts import Contract, Outcome, Subject, equal, judged
 from tests.harness.ownership import fits, split
 from tests.harness.plan import UNKNOWN
 from tests.harness.routing import Balancer, Redirect, Rule, balancer, path_rules
+from tests.unit.contracts.network import tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def _beside(pattern: str) -> tuple[str, ...]:
 
 
 def _plain(subject: Subject, model: Balancer) -> Iterator[Outcome]:
-    secure = _tls(subject)
+    secure = tls(subject)
     yield equal("plain", "port that serves", model.serving, 443 if secure else 80)
     for path in ("/", "/v1/models", "/teams.txt", "/nowhere"):
         found = model.answer("GET", path, port=80)
@@ -250,14 +251,6 @@ def _plain(subject: Subject, model: Balancer) -> Iterator[Outcome]:
         there = isinstance(found, Redirect) and (found.protocol, found.port) == ("https", "443")
         right = there if secure else isinstance(found, str)
         yield judged("plain", f"port 80, {path}", found, right, f"{found} with TLS {secure}")
-
-
-def _tls(subject: Subject) -> bool:
-    """Whether the inputs ask for TLS: a certificate or domains, unless ``enable_tls`` says it."""
-    if subject.stack.name == "gcp":
-        return bool(subject.value("lb_domains"))
-    given = subject.value("acm_certificate_arn", "") != ""
-    return bool(subject.value("enable_tls", given))
 
 
 def _output(subject: Subject, rules: list[Rule], model: Balancer) -> Iterator[Outcome]:
