@@ -17,9 +17,9 @@ from tests.harness.plan import Plan
 class Grant:
     """A component may do ``action`` to ``resource``.
 
-    ``role`` is ``task`` or ``execution`` on AWS, ``account`` on Google Cloud, ``everyone`` for a
-    binding of allUsers. ``action`` is an action, a role's name, or ``policy`` for a whole managed
-    policy, which is then the resource.
+    ``role`` is ``task`` or ``execution`` on AWS, ``service`` for a role that no component has,
+    ``account`` on Google Cloud, ``everyone`` for a binding of allUsers. ``action`` is an action, a
+    role's name, or ``policy`` for a whole managed policy, which is then the resource.
     """
 
     component: str
@@ -34,7 +34,10 @@ def _list(value: Any) -> list[str]:
 
 def _aws_roles(plan: Plan) -> dict[str, tuple[str, str]]:
     """Role name to its kind (the resource's name) and component (its key)."""
-    return {r.values["name"]: (r.name, str(r.index)) for r in plan.of_type("aws_iam_role").values()}
+    return {
+        r.values["name"]: (r.name, r.index) if isinstance(r.index, str) else ("service", r.name)
+        for r in plan.of_type("aws_iam_role").values()
+    }
 
 
 def _on_aws(plan: Plan) -> Iterator[Grant]:

@@ -176,6 +176,28 @@ def _certificates(known: Known) -> SearchStrategy[str]:
     return st.one_of(own, uploaded, st.just(""))
 
 
+def _keys(known: Known) -> SearchStrategy[str]:
+    region = known["region"]
+    key = st.builds(
+        lambda account, name: f"arn:{_partition(region)}:kms:{region}:{account}:key/{name}",
+        _ACCOUNTS,
+        words(4, 36),
+    )
+    return st.one_of(key, st.just(""))
+
+
+def _web_acls(known: Known) -> SearchStrategy[str]:
+    region = known["region"]
+    acl = st.builds(
+        lambda account, name: (
+            f"arn:{_partition(region)}:wafv2:{region}:{account}:regional/webacl/{name}/0a1b"
+        ),
+        _ACCOUNTS,
+        words(1, 12),
+    )
+    return st.one_of(acl, st.just(""))
+
+
 def _tags(_known: Known) -> SearchStrategy[dict[str, str]]:
     letters = st.characters(
         codec="utf-8", categories=("L", "N", "Zs"), include_characters="_.:/=+@-"
@@ -233,6 +255,8 @@ _AWS: Mapping[str, ByHand] = {
     ),
     "azs": _zones,
     "acm_certificate_arn": _certificates,
+    "kms_key_arn": _keys,
+    "waf_web_acl_arn": _web_acls,
     "tags": _tags,
     "vpc_cidr": _networks(16, 20),
     "gateway_extra_secrets": _extra_arns,
@@ -254,6 +278,13 @@ def _gcp_network(known: Known) -> SearchStrategy[str]:
         ]
     )
     return st.one_of(st.tuples(prefixes, name).map("".join), st.just(""))
+
+
+def _key_names(known: Known) -> SearchStrategy[str]:
+    place = f"projects/{known['project']}/locations/{known['region']}"
+    name = st.text(st.sampled_from(string.ascii_letters + "_-"), min_size=1, max_size=20)
+    keys = st.builds(lambda ring, key: f"{place}/keyRings/{ring}/cryptoKeys/{key}", name, name)
+    return st.one_of(keys, st.just(""))
 
 
 def _labels(_known: Known) -> SearchStrategy[dict[str, str]]:
@@ -333,6 +364,7 @@ _COMPONENTS = ("gateway", "backend", "ui")
 _GCP: Mapping[str, ByHand] = {
     **_SHARED,
     "project": _projects,
+    "kms_key_name": _key_names,
     "labels": _labels,
     "lb_domains": _domains,
     "network": _gcp_network,

@@ -465,9 +465,10 @@ def test_nothing_is_protected_from_destroy_but_what_an_input_protects(
         for address, resource in plan.resources.items():
             for name in ("deletion_protection", "enable_deletion_protection"):
                 assert resource.values.get(name) in (None, False), address
-    guarded = planned(session, "gcp", "smallest").resources.values()
-    on = {r.type for r in guarded if r.values.get("deletion_protection")}
-    assert on == {"google_sql_database_instance"}
+    guarded = {"aws": "aws_rds_cluster", "gcp": "google_sql_database_instance"}
+    for stack, type_name in guarded.items():
+        held = planned(session, stack, "smallest").resources.values()
+        assert {r.type for r in held if r.values.get("deletion_protection")} == {type_name}
 
 
 def test_a_disk_that_grew_by_itself_is_left_alone(gcp: Applied) -> None:

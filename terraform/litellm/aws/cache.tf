@@ -26,6 +26,7 @@ resource "aws_elasticache_replication_group" "this" {
   subnet_group_name          = aws_elasticache_subnet_group.this[0].name
   security_group_ids         = [aws_security_group.this["redis"].id]
   at_rest_encryption_enabled = true
+  kms_key_id                 = local.kms_key_arn
   transit_encryption_enabled = true
   apply_immediately          = true
   tags                       = local.tags

@@ -4,6 +4,22 @@ locals {
   # The minor version AWS may raise by itself only when none is asked for:
   # otherwise the next plan would want to go back.
   _db_auto_minor = !strcontains(var.db_engine_version, ".")
+  _db_major      = tonumber(split(".", var.db_engine_version)[0])
+
+  # LiteLLM's statements carry what users wrote as parameters. Those are cut off,
+  # which PostgreSQL can since 13; before, slow statements stay out of the log.
+  _db_audit_settings = merge(
+    {
+      log_connections    = "1"
+      log_disconnections = "1"
+      log_lock_waits     = "1"
+      log_statement      = "ddl"
+    },
+    local._db_major < 13 ? {} : {
+      log_min_duration_statement = "1000"
+      log_parameter_max_length   = "0"
+    },
+  )
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -31,6 +47,15 @@ resource "aws_rds_cluster_parameter_group" "this" {
     apply_method = "pending-reboot"
   }
 
+  dynamic "parameter" {
+    for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+
+    content {
+      name  = parameter.key
+      value = parameter.value
+    }
+  }
+
   lifecycle {
     create_before_destroy = true
   }
@@ -50,6 +75,16 @@ resource "random_id" "final_snapshot" {
   }
 }
 
+# RDS would make it itself, to be kept for ever and after a destroy.
+resource "aws_cloudwatch_log_group" "database" {
+  count = var.create_database && var.enable_db_audit_logs ? 1 : 0
+
+  name              = "/aws/rds/cluster/${local.names.database}/postgresql"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}
+
 resource "aws_rds_cluster" "this" {
   count = var.create_database ? 1 : 0
 
@@ -67,51 +102,64 @@ resource "aws_rds_cluster" "this" {
   # migrations sign in by IAM.
   master_username                     = var.db_master_username
   manage_master_user_password         = true
+  master_user_secret_kms_key_id       = local.kms_key_arn
   iam_database_authentication_enabled = true
 
+  enabled_cloudwatch_logs_exports = var.enable_db_audit_logs ? ["postgresql"] : []
+
   storage_encrypted         = true
+  kms_key_id                = local.kms_key_arn
   backup_retention_period   = var.db_backup_retention_days
   preferred_backup_window   = "07:00-09:00"
   copy_tags_to_snapshot     = true
+  deletion_protection       = var.db_deletion_protection
   skip_final_snapshot       = var.skip_final_snapshot
   final_snapshot_identifier = var.skip_final_snapshot ? null : random_id.final_snapshot[0].hex
   apply_immediately         = true
   tags                      = local.tags
+
+  depends_on = [aws_cloudwatch_log_group.database]
 }
 
 resource "aws_rds_cluster_instance" "writer" {
   count = var.create_database ? 1 : 0
 
-  identifier                   = local.names.database_writer
-  cluster_identifier           = aws_rds_cluster.this[0].id
-  engine                       = aws_rds_cluster.this[0].engine
-  engine_version               = aws_rds_cluster.this[0].engine_version
-  instance_class               = var.db_instance_class
-  promotion_tier               = 0
-  publicly_accessible          = false
-  auto_minor_version_upgrade   = local._db_auto_minor
-  performance_insights_enabled = true
-  copy_tags_to_snapshot        = true
-  apply_immediately            = true
-  tags                         = local.tags
+  identifier                      = local.names.database_writer
+  cluster_identifier              = aws_rds_cluster.this[0].id
+  engine                          = aws_rds_cluster.this[0].engine
+  engine_version                  = aws_rds_cluster.this[0].engine_version
+  instance_class                  = var.db_instance_class
+  promotion_tier                  = 0
+  publicly_accessible             = false
+  auto_minor_version_upgrade      = local._db_auto_minor
+  performance_insights_enabled    = true
+  performance_insights_kms_key_id = local.kms_key_arn
+  monitoring_interval             = var.db_monitoring_interval
+  monitoring_role_arn             = one(aws_iam_role.monitoring[*].arn)
+  copy_tags_to_snapshot           = true
+  apply_immediately               = true
+  tags                            = local.tags
 }
 
 # Aurora makes the first instance the writer, so this one waits.
 resource "aws_rds_cluster_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
-  identifier                   = local.names.database_reader
-  cluster_identifier           = aws_rds_cluster.this[0].id
-  engine                       = aws_rds_cluster.this[0].engine
-  engine_version               = aws_rds_cluster.this[0].engine_version
-  instance_class               = var.db_instance_class
-  promotion_tier               = 15
-  publicly_accessible          = false
-  auto_minor_version_upgrade   = local._db_auto_minor
-  performance_insights_enabled = true
-  copy_tags_to_snapshot        = true
-  apply_immediately            = true
-  tags                         = local.tags
+  identifier                      = local.names.database_reader
+  cluster_identifier              = aws_rds_cluster.this[0].id
+  engine                          = aws_rds_cluster.this[0].engine
+  engine_version                  = aws_rds_cluster.this[0].engine_version
+  instance_class                  = var.db_instance_class
+  promotion_tier                  = 15
+  publicly_accessible             = false
+  auto_minor_version_upgrade      = local._db_auto_minor
+  performance_insights_enabled    = true
+  performance_insights_kms_key_id = local.kms_key_arn
+  monitoring_interval             = var.db_monitoring_interval
+  monitoring_role_arn             = one(aws_iam_role.monitoring[*].arn)
+  copy_tags_to_snapshot           = true
+  apply_immediately               = true
+  tags                            = local.tags
 
   depends_on = [aws_rds_cluster_instance.writer]
 }

@@ -30,15 +30,14 @@ locals {
 
   # Read through locals: a document that names a bucket itself is put off to the
   # apply by any change of that bucket, were it of its tags.
-  _data_bucket_arn = aws_s3_bucket.this["data"].arn
-  _config_file_arn = local.has_config ? "${aws_s3_bucket.this["config"].arn}/${local.config_key}" : ""
+  _data_bucket_arn = local._bucket_arns["data"]
+  _config_file_arn = local.has_config ? "${local._bucket_arns["config"]}/${local.config_key}" : ""
 
-  # The cluster's ARN tells the account, so nobody need be asked for it.
   _database_user_arn = var.create_database ? format(
     "arn:%s:rds-db:%s:%s:dbuser:%s/%s",
     data.aws_partition.current.partition,
     var.region,
-    split(":", aws_rds_cluster.this[0].arn)[4],
+    local._account,
     aws_rds_cluster.this[0].cluster_resource_id,
     var.db_username,
   ) : ""
@@ -82,6 +81,16 @@ data "aws_iam_policy_document" "secrets" {
       sid       = "Secrets"
       actions   = ["secretsmanager:GetSecretValue"]
       resources = local._own_arns[each.key]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn != "" && length(local._own_arns[each.key]) > 0 ? [1] : []
+
+    content {
+      sid       = "SecretsKey"
+      actions   = ["kms:Decrypt"]
+      resources = [var.kms_key_arn]
     }
   }
 
@@ -171,6 +180,16 @@ data "aws_iam_policy_document" "task" {
       resources = [local._config_file_arn]
     }
   }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn != "" && contains(local._bucket_users, each.key) ? [1] : []
+
+    content {
+      sid       = "BucketKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [var.kms_key_arn]
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -179,4 +198,35 @@ resource "aws_iam_role_policy" "task" {
   name   = "task"
   role   = aws_iam_role.task[each.key].name
   policy = data.aws_iam_policy_document.task[each.key].json
+}
+
+# ---- Monitoring ----
+
+data "aws_iam_policy_document" "assume_monitoring" {
+  statement {
+    sid     = "Monitoring"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["monitoring.rds.amazonaws.com"]
+    }
+  }
+}
+
+# What RDS writes its enhanced monitoring with.
+resource "aws_iam_role" "monitoring" {
+  count = local.has_monitor ? 1 : 0
+
+  name               = local.names.role_monitoring
+  description        = "LiteLLM stack ${local.name}: monitors the database"
+  assume_role_policy = data.aws_iam_policy_document.assume_monitoring.json
+  tags               = local.tags
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  count = local.has_monitor ? 1 : 0
+
+  role       = aws_iam_role.monitoring[0].name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }

@@ -65,17 +65,47 @@ resource "aws_lb" "this" {
   idle_timeout       = var.request_timeout_seconds
   tags               = local.tags
 
-  # AWS refuses a public load balancer in a VPC without a way out.
+  drop_invalid_header_fields = var.drop_invalid_headers
+  enable_deletion_protection = var.alb_deletion_protection
+
+  dynamic "access_logs" {
+    for_each = var.enable_access_logs ? ["on"] : []
+
+    content {
+      enabled = true
+      bucket  = aws_s3_bucket.this["logs"].id
+      prefix  = local._log_prefixes.alb
+    }
+  }
+
+  # AWS refuses a public load balancer in a VPC without a way out, and a bucket
+  # for its logs that it may not write to.
   depends_on = [
     aws_internet_gateway.this,
     aws_route.public,
     aws_route_table_association.public,
+    aws_s3_bucket_policy.this,
+    aws_s3_bucket_server_side_encryption_configuration.this,
   ]
 
   lifecycle {
     precondition {
       condition     = length(local._rules) <= local._rules_limit
       error_message = "extra_gateway_paths must leave the load balancer at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; got ${length(local._rules)} with all paths. Cover several by one prefix."
+    }
+  }
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  count = local.waf ? 1 : 0
+
+  resource_arn = aws_lb.this.arn
+  web_acl_arn  = var.waf_web_acl_arn
+
+  lifecycle {
+    precondition {
+      condition     = !local.waf || var.waf_web_acl_arn != ""
+      error_message = "waf_web_acl_arn must be given with enable_waf = true; got \"\". Give the ARN of a web ACL, or leave enable_waf unset."
     }
   }
 }

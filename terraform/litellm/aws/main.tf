@@ -38,11 +38,19 @@ locals {
   # The switches are there for a VPC or a certificate known only after apply.
   create_network = coalesce(var.create_network, var.vpc_id == "")
   tls            = coalesce(var.enable_tls, var.acm_certificate_arn != "")
+  waf            = coalesce(var.enable_waf, var.waf_web_acl_arn != "")
 
   own_database = !var.create_database && local.given.database_url
   own_redis    = !var.create_redis && local.given.redis_url
   has_database = var.create_database || local.own_database
   has_reader   = var.create_database && var.create_read_replica
+  has_monitor  = var.create_database && var.db_monitoring_interval > 0
+  has_flow_log = local.create_network && var.enable_flow_logs
+  has_logs     = var.enable_access_logs || local.has_flow_log
+
+  # Without a key of the caller's each service takes its own. The stack makes
+  # none: it would go with the stack, and the database's last snapshot with it.
+  kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
 
   # Whether a value is there is no secret, even of one that is marked as such.
   has_config = nonsensitive(try(length(keys(var.proxy_config)), 0) > 0)
@@ -174,6 +182,7 @@ locals {
       redis_subnets           = { suffix = "-redis", limit = 255 }
       bucket_data             = { suffix = "-data", limit = 63 - local._random_length }
       bucket_config           = { suffix = "-config", limit = 63 - local._random_length }
+      bucket_logs             = { suffix = "-logs", limit = 63 - local._random_length }
       security_group_alb      = { suffix = "-alb", limit = 255 }
       security_group_gateway  = { suffix = "-gateway", limit = 255 }
       security_group_backend  = { suffix = "-backend", limit = 255 }
@@ -206,6 +215,12 @@ locals {
       "task_${component}" => { suffix = "-${component}", limit = 255 }
     },
     # Roles are the account's, not the region's.
+    {
+      for role in ["monitoring"] : "role_${role}" => {
+        suffix = "-${var.region}-${role}"
+        limit  = 64
+      }
+    },
     {
       for component in ["gateway", "backend", "ui", "migrations", "bootstrap"] :
       "role_task_${component}" => { suffix = "-${var.region}-${component}-task", limit = 64 }

@@ -25,6 +25,29 @@ resource "aws_vpc" "this" {
   tags                 = merge({ Name = local.name }, local.tags)
 }
 
+# A VPC comes with a group that lets its members reach each other. Nothing here
+# is a member; whatever else is put into the VPC is not let in by it either.
+resource "aws_default_security_group" "this" {
+  count = local.create_network ? 1 : 0
+
+  vpc_id  = aws_vpc.this[0].id
+  ingress = []
+  egress  = []
+  tags    = merge({ Name = "${local.name}-default" }, local.tags)
+}
+
+resource "aws_flow_log" "this" {
+  count = local.has_flow_log ? 1 : 0
+
+  vpc_id               = aws_vpc.this[0].id
+  traffic_type         = "ALL"
+  log_destination_type = "s3"
+  log_destination      = "${aws_s3_bucket.this["logs"].arn}/${local._log_prefixes.flow}/"
+  tags                 = merge({ Name = local.name }, local.tags)
+
+  depends_on = [aws_s3_bucket_policy.this]
+}
+
 resource "aws_internet_gateway" "this" {
   count = local.create_network ? 1 : 0
 

@@ -45,6 +45,7 @@ resource "aws_secretsmanager_secret" "this" {
 
   name                    = local.names["secret_${each.key}"]
   description             = "LiteLLM stack ${local.name}: ${each.key}"
+  kms_key_id              = local.kms_key_arn
   recovery_window_in_days = 0
   tags                    = local.tags
 }

@@ -22,6 +22,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
   name              = "/ecs/${local.name}/${each.key}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
   tags              = local.tags
 }
 

@@ -1,4 +1,4 @@
-# The data bucket, and one of its own for the proxy's configuration.
+# The data bucket, one of its own for the proxy's configuration, one for logs.
 
 locals {
   config_key = "config/litellm-config.yaml"
@@ -9,11 +9,51 @@ locals {
 
   # The data bucket holds what the user made and is guarded. The one with the
   # configuration holds nothing but the module's own file, whose old versions
-  # must not keep the bucket.
+  # must not keep the bucket; nor must logs, of which there always are some.
+  # Load balancers write to no bucket that is encrypted with a key of KMS.
   _buckets = merge(
-    { data = { force_destroy = var.s3_force_destroy } },
-    { for key in ["config"] : key => { force_destroy = true } if local.has_config },
+    { data = { force_destroy = var.s3_force_destroy, kms = local.kms_key_arn, days = 0 } },
+    {
+      for key in ["config"] :
+      key => { force_destroy = true, kms = local.kms_key_arn, days = 0 } if local.has_config
+    },
+    {
+      for key in ["logs"] :
+      key => { force_destroy = true, kms = null, days = var.log_retention_days } if local.has_logs
+    },
   )
+
+  # Where in the bucket of the logs each writer writes.
+  _log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }
+
+  # Read through locals, as in iam.tf. The cluster's ARN tells the account, so
+  # nobody need be asked for it.
+  _bucket_arns = { for key in keys(local._buckets) : key => aws_s3_bucket.this[key].arn }
+  _account     = split(":", aws_ecs_cluster.this.arn)[4]
+
+  # By bucket, what the services of AWS that write logs may do. Each for this
+  # account alone: another's load balancer could be told the bucket's name.
+  _log_writers = {
+    alb = {
+      there     = var.enable_access_logs
+      principal = "logdelivery.elasticloadbalancing.amazonaws.com"
+      sources   = []
+    }
+    buckets = {
+      there     = var.enable_access_logs
+      principal = "logging.s3.amazonaws.com"
+      sources   = [for key in keys(local._logged_buckets) : local._bucket_arns[key]]
+    }
+    flow = {
+      there     = local.has_flow_log
+      principal = "delivery.logs.amazonaws.com"
+      sources   = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${local._account}:*"]
+    }
+  }
+  _logged_buckets = {
+    for key, settings in local._buckets : key => settings
+    if var.enable_access_logs && key != "logs"
+  }
 
   # S3 takes 10 tags on an object, 50 on anything else.
   _object_tags = (
@@ -55,8 +95,11 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = aws_s3_bucket.this[each.key].id
 
   rule {
+    bucket_key_enabled = true
+
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = each.value.kms == null ? "AES256" : "aws:kms"
+      kms_master_key_id = each.value.kms
     }
   }
 }
@@ -69,6 +112,148 @@ resource "aws_s3_bucket_public_access_block" "this" {
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+}
+
+# What an upload that was given up leaves behind is kept, and paid for, unseen.
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local._buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  rule {
+    id     = "uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.value.days > 0 ? [each.value.days] : []
+
+    content {
+      id     = "logs"
+      status = "Enabled"
+
+      filter {}
+
+      expiration {
+        days = rule.value
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+data "aws_iam_policy_document" "bucket" {
+  for_each = local._buckets
+
+  statement {
+    sid       = "EncryptedOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [local._bucket_arns[each.key], "${local._bucket_arns[each.key]}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = {
+      for writer, settings in local._log_writers : writer => settings
+      if settings.there && each.key == "logs"
+    }
+
+    content {
+      sid     = "Write${title(statement.key)}"
+      actions = ["s3:PutObject"]
+      resources = [join("/", compact([
+        local._bucket_arns[each.key],
+        local._log_prefixes[statement.key],
+        statement.key == "buckets" ? "" : "AWSLogs/${local._account}",
+        "*",
+      ]))]
+
+      principals {
+        type        = "Service"
+        identifiers = [statement.value.principal]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local._account]
+      }
+
+      dynamic "condition" {
+        for_each = length(statement.value.sources) > 0 ? [statement.value.sources] : []
+
+        content {
+          test     = "ArnLike"
+          variable = "aws:SourceArn"
+          values   = condition.value
+        }
+      }
+    }
+  }
+
+  # Asked for before flow logs are written.
+  dynamic "statement" {
+    for_each = each.key == "logs" && local.has_flow_log ? [1] : []
+
+    content {
+      sid       = "ReadAcl"
+      actions   = ["s3:GetBucketAcl"]
+      resources = [local._bucket_arns[each.key]]
+
+      principals {
+        type        = "Service"
+        identifiers = [local._log_writers.flow.principal]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local._account]
+      }
+    }
+  }
+}
+
+# S3 takes a policy and a block of public access one after the other only.
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local._buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+  policy = data.aws_iam_policy_document.bucket[each.key].json
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  for_each = local._logged_buckets
+
+  bucket        = aws_s3_bucket.this[each.key].id
+  target_bucket = aws_s3_bucket.this["logs"].id
+  target_prefix = "${local._log_prefixes.buckets}/${each.key}/"
+
+  depends_on = [aws_s3_bucket_policy.this]
 }
 
 resource "aws_s3_object" "proxy_config" {

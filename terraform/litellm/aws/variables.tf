@@ -145,6 +145,21 @@ variable "secrets_version" {
   }
 }
 
+variable "kms_key_arn" {
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets and logs are encrypted with. Empty: AWS's own keys. Changing it replaces database and Redis."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = (
+      can(regex("^(arn:[^:]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$", var.kms_key_arn)) &&
+      (var.kms_key_arn == "" || strcontains(var.kms_key_arn, ":kms:${var.region}:"))
+    )
+    error_message = "kms_key_arn must be empty or the ARN of a KMS key in ${var.region}; got \"${var.kms_key_arn}\". Give the key's ARN, not that of an alias."
+  }
+}
+
 ################################################################################
 # Images
 ################################################################################
@@ -361,6 +376,13 @@ variable "azs" {
   }
 }
 
+variable "enable_flow_logs" {
+  description = "Whether the traffic of the module's own network is logged to the bucket of the logs."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 ################################################################################
 # Load balancer
 ################################################################################
@@ -400,6 +422,38 @@ variable "alb_domain_name" {
 
 variable "allow_plaintext_alb" {
   description = "Whether the stack may serve plain HTTP when there is no certificate. Keys and prompts then cross the internet unencrypted."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "waf_web_acl_arn" {
+  description = "Web ACL of AWS WAF to put before the load balancer, in the stack's region. Mind the length of prompts: rules that limit a body's size refuse long ones."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:[^:]+:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/.+)?$", var.waf_web_acl_arn))
+    error_message = "waf_web_acl_arn must be empty or the ARN of a regional web ACL; got \"${var.waf_web_acl_arn}\". Give that of an ACL made for load balancers, not for CloudFront."
+  }
+}
+
+variable "enable_waf" {
+  description = "Whether the web ACL is used. Null: it is when waf_web_acl_arn is not empty. Set it to true when the ACL is known only after apply."
+  type        = bool
+  default     = null
+}
+
+variable "drop_invalid_headers" {
+  description = "Whether the load balancer drops headers whose names hold anything but letters, digits and hyphens, underscores included."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "alb_deletion_protection" {
+  description = "Whether AWS refuses to delete the load balancer; apply false before a destroy. What it holds is its name, which DNS points to."
   type        = bool
   default     = false
   nullable    = false
@@ -924,6 +978,32 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "enable_db_audit_logs" {
+  description = "Whether the module's database logs connections, changes of the schema, waits for locks and what takes longer than a second; not the values that LiteLLM passes."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "db_monitoring_interval" {
+  description = "Seconds between two looks of enhanced monitoring at the module's database: 1, 5, 10, 15, 30 or 60; 0 turns it off."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = contains([0, 1, 5, 10, 15, 30, 60], var.db_monitoring_interval)
+    error_message = "db_monitoring_interval must be 0, 1, 5, 10, 15, 30 or 60; got ${var.db_monitoring_interval}. Choose one of them."
+  }
+}
+
+variable "db_deletion_protection" {
+  description = "Whether AWS refuses to delete the database; apply false before a destroy. True is the safe side."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "skip_final_snapshot" {
   description = "Whether destroy drops the database without a last snapshot. False is the safe side."
   type        = bool
@@ -1165,10 +1245,17 @@ variable "otel_headers_secret_arn" {
   }
 }
 
+variable "enable_access_logs" {
+  description = "Whether requests to the load balancer and to the buckets are logged, to a bucket of their own."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "log_retention_days" {
-  description = "Days that container logs are kept; 0 keeps them for ever."
+  description = "Days that logs are kept; 0 keeps them for ever."
   type        = number
-  default     = 30
+  default     = 365
   nullable    = false
 
   # The API's closed list (CloudWatch Logs, PutRetentionPolicy).

@@ -13,6 +13,7 @@ resource "google_redis_instance" "this" {
   authorized_network      = local.network_id
   connect_mode            = "PRIVATE_SERVICE_ACCESS"
   transit_encryption_mode = "SERVER_AUTHENTICATION"
+  customer_managed_key    = local.kms_key_name
   deletion_protection     = false
   labels                  = local.labels
 

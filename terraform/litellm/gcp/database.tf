@@ -7,6 +7,19 @@ locals {
   _log_retention_days = min(
     var.db_backup_retention_days, var.db_edition == "ENTERPRISE_PLUS" ? 35 : 7
   )
+
+  # log_statement writes down changes of the schema alone: LiteLLM's other
+  # statements carry what users wrote. pgAudit is loaded, and does nothing until
+  # somebody creates the extension.
+  _db_audit_settings = {
+    "cloudsql.enable_pgaudit" = "on"
+    log_checkpoints           = "on"
+    log_connections           = "on"
+    log_disconnections        = "on"
+    log_lock_waits            = "on"
+    log_min_error_statement   = "error"
+    log_statement             = "ddl"
+  }
 }
 
 # The name of a deleted instance stays taken for about a week, so each instance
@@ -32,6 +45,7 @@ resource "google_sql_database_instance" "writer" {
   region              = var.region
   name                = random_id.database["writer"].hex
   database_version    = var.db_version
+  encryption_key_name = local.kms_key_name
   deletion_protection = var.cloudsql_deletion_protection
 
   settings {
@@ -58,6 +72,15 @@ resource "google_sql_database_instance" "writer" {
     ip_configuration {
       ipv4_enabled    = false
       private_network = local.network_id
+      ssl_mode        = "ENCRYPTED_ONLY"
+    }
+
+    dynamic "database_flags" {
+      for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+      content {
+        name  = database_flags.key
+        value = database_flags.value
+      }
     }
 
     insights_config {
@@ -74,6 +97,7 @@ resource "google_sql_database_instance" "writer" {
   depends_on = [google_service_networking_connection.psa]
 }
 
+# Encrypted with the writer's key, which a reader of its region takes by itself.
 resource "google_sql_database_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
@@ -96,6 +120,15 @@ resource "google_sql_database_instance" "reader" {
     ip_configuration {
       ipv4_enabled    = false
       private_network = local.network_id
+      ssl_mode        = "ENCRYPTED_ONLY"
+    }
+
+    dynamic "database_flags" {
+      for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+      content {
+        name  = database_flags.key
+        value = database_flags.value
+      }
     }
 
     insights_config {

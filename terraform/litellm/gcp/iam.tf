@@ -49,6 +49,15 @@ resource "google_storage_bucket_iam_member" "config" {
   member = google_service_account.this[each.key].member
 }
 
+# The group that Cloud Storage writes access logs as (Cloud Storage, usage logs).
+resource "google_storage_bucket_iam_member" "logs" {
+  count = local.has_logs ? 1 : 0
+
+  bucket = google_storage_bucket.logs[0].name
+  role   = "roles/storage.objectCreator"
+  member = "group:cloud-storage-analytics@google.com"
+}
+
 # Anyone may call the services, but nobody reaches them except through the load
 # balancer and the project's networks (see ingress in services.tf). LiteLLM does
 # the authentication.

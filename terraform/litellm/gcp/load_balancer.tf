@@ -52,9 +52,15 @@ resource "google_compute_backend_service" "this" {
   name                  = local.names["backend_service_${each.key}"]
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTP"
+  security_policy       = var.security_policy == "" ? null : var.security_policy
 
   backend {
     group = google_compute_region_network_endpoint_group.this[each.key].id
+  }
+
+  log_config {
+    enable      = var.enable_access_logs
+    sample_rate = var.enable_access_logs ? 1 : null
   }
 }
 

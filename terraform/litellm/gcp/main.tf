@@ -22,6 +22,11 @@ locals {
   own_redis    = !var.create_redis && local.given.redis_url
   has_database = var.create_database || local.own_database
   has_reader   = var.create_database && var.create_read_replica
+  has_logs     = var.enable_access_logs
+
+  # Without a key of the caller's each service takes its own. The stack makes
+  # none: a key ring is never deleted, and its name would stay taken.
+  kms_key_name = var.kms_key_name == "" ? null : var.kms_key_name
 
   # Whether a value is there is no secret, even of one that is marked as such.
   has_config = nonsensitive(try(length(keys(var.proxy_config)), 0) > 0)
@@ -180,6 +185,7 @@ resource "google_artifact_registry_repository" "image_proxy" {
   description   = "LiteLLM stack ${local.name}: ghcr.io"
   format        = "DOCKER"
   mode          = "REMOTE_REPOSITORY"
+  kms_key_name  = local.kms_key_name
   labels        = local.labels
 
   remote_repository_config {
@@ -206,6 +212,7 @@ locals {
   _name_rules = {
     network                 = { suffix = "", limit = 63 }
     subnet                  = { suffix = "-${var.region}", limit = 63 }
+    firewall                = { suffix = "-deny", limit = 63 }
     psa_range               = { suffix = "-psa", limit = 63 }
     connector               = { suffix = "-conn", limit = 25 }
     database_writer         = { suffix = "-writer", limit = 98 - 31 - local._random_length }
@@ -213,6 +220,7 @@ locals {
     redis                   = { suffix = "-redis", limit = 40 }
     bucket_data             = { suffix = "-data", limit = 63 - local._random_length, base = local._bucket_base }
     bucket_config           = { suffix = "-config", limit = 63 - local._random_length, base = local._bucket_base }
+    bucket_logs             = { suffix = "-logs", limit = 63 - local._random_length, base = local._bucket_base }
     image_proxy             = { suffix = "-ghcr", limit = 63 }
     service_gateway         = { suffix = "-gateway", limit = 49 }
     service_backend         = { suffix = "-backend", limit = 49 }

@@ -25,6 +25,7 @@ resource "google_cloud_run_v2_job" "migrations" {
   template {
     template {
       service_account = google_service_account.this["migrations"].email
+      encryption_key  = local.kms_key_name
       timeout         = "1800s"
       max_retries     = 3
 

@@ -41,6 +41,32 @@ resource "google_compute_subnetwork" "this" {
   network                  = google_compute_network.this[0].id
   ip_cidr_range            = var.subnet_cidr
   private_ip_google_access = true
+
+  dynamic "log_config" {
+    for_each = var.enable_flow_logs ? ["on"] : []
+    content {
+      aggregation_interval = "INTERVAL_5_SEC"
+      flow_sampling        = 0.5
+      metadata             = "INCLUDE_ALL_METADATA"
+    }
+  }
+}
+
+# What a network denies without being told to, told: the last rule of all, so
+# that whoever adds one sees what it opens.
+resource "google_compute_firewall" "deny" {
+  count = local.create_network ? 1 : 0
+
+  project       = var.project
+  name          = local.names.firewall
+  network       = google_compute_network.this[0].id
+  direction     = "INGRESS"
+  priority      = 65534
+  source_ranges = ["0.0.0.0/0"]
+
+  deny {
+    protocol = "all"
+  }
 }
 
 # ---- Private services access ----

@@ -55,8 +55,25 @@ resource "google_secret_manager_secret" "this" {
   labels              = local.labels
   deletion_protection = false
 
+  # A key is one region's, and automatic replication wants a global one.
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = var.kms_key_name == "" ? ["everywhere"] : []
+      content {}
+    }
+
+    dynamic "user_managed" {
+      for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+      content {
+        replicas {
+          location = var.region
+
+          customer_managed_encryption {
+            kms_key_name = user_managed.value
+          }
+        }
+      }
+    }
   }
 }
 

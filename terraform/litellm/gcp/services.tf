@@ -19,6 +19,7 @@ resource "google_cloud_run_v2_service" "this" {
 
   template {
     service_account                  = google_service_account.this[each.key].email
+    encryption_key                   = local.kms_key_name
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
 

@@ -156,6 +156,21 @@ variable "secrets_version" {
   }
 }
 
+variable "kms_key_name" {
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets, containers and image proxy are encrypted with. Empty: Google's own keys. Changing it replaces database, Redis, secrets and image proxy."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = (
+      can(regex("^(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63})?$", var.kms_key_name)) &&
+      (var.kms_key_name == "" || strcontains(var.kms_key_name, "/locations/${var.region}/"))
+    )
+    error_message = "kms_key_name must be empty or the name of a KMS key in ${var.region}; got \"${var.kms_key_name}\". Give it as projects/PROJECT/locations/${var.region}/keyRings/RING/cryptoKeys/KEY, without a version."
+  }
+}
+
 ################################################################################
 # Images
 ################################################################################
@@ -337,6 +352,13 @@ variable "vpc_connector_cidr" {
   }
 }
 
+variable "enable_flow_logs" {
+  description = "Whether the traffic of the module's own network is logged, half of it sampled."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 ################################################################################
 # Load balancer
 ################################################################################
@@ -371,6 +393,18 @@ variable "allow_plaintext_lb" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "security_policy" {
+  description = "Security policy of Cloud Armor to put before the services, by its id or name. Mind what prompts hold: rules against injections refuse some."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^((https://[a-z.]+/compute/v1/)?(projects/[a-z0-9.:-]+/global/securityPolicies/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?)?$", var.security_policy))
+    error_message = "security_policy must be empty or the id or name of a global security policy; got \"${var.security_policy}\". Give it as projects/PROJECT/global/securityPolicies/NAME or NAME."
+  }
 }
 
 variable "extra_gateway_paths" {
@@ -895,6 +929,13 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "enable_db_audit_logs" {
+  description = "Whether the module's database logs connections, changes of the schema and waits for locks; not the values that LiteLLM passes."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "cloudsql_deletion_protection" {
   description = "Whether Terraform refuses to delete the Cloud SQL instances; apply false before a destroy. True is the safe side."
   type        = bool
@@ -1134,4 +1175,11 @@ variable "otel_headers_secret" {
     )
     error_message = "otel_headers_secret must be empty or the id of a secret, as projects/PROJECT/secrets/NAME or NAME, with no /versions/ at the end; got another form (not shown). Give the secret's id, never the value."
   }
+}
+
+variable "enable_access_logs" {
+  description = "Whether requests to the load balancer are logged, to Cloud Logging, and those to the buckets, to a bucket of their own where they stay a year."
+  type        = bool
+  default     = true
+  nullable    = false
 }

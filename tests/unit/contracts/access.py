@@ -25,6 +25,18 @@ _DATA_BUCKET = (
 )
 # What ECS itself needs to start a task: images and logs, by AWS's own policy.
 _EXECUTION_POLICY = "policy/service-role/AmazonECSTaskExecutionRolePolicy"
+_MONITORING_POLICY = "policy/service-role/AmazonRDSEnhancedMonitoringRole"
+# Who writes the access logs of buckets (Cloud Storage, usage logs).
+_LOG_WRITER = "group:cloud-storage-analytics@google.com"
+# Who puts which role on.
+_TRUSTED = {"monitoring": "monitoring.rds.amazonaws.com"}
+# Who writes logs to which part of their bucket, by the input that wants them (the user guides of
+# Elastic Load Balancing, S3 and VPC on the bucket's policy).
+_LOG_WRITERS = {
+    "logdelivery.elasticloadbalancing.amazonaws.com": ("enable_access_logs", "/alb/AWSLogs/{}/*"),
+    "logging.s3.amazonaws.com": ("enable_access_logs", "/s3/*"),
+    "delivery.logs.amazonaws.com": ("enable_flow_logs", "/flow/AWSLogs/{}/*"),
+}
 
 
 def _bucket(plan: Plan, key: str, attribute: str) -> Any:
@@ -72,7 +84,34 @@ def _on_aws(subject: Subject, component: str) -> set[tuple[str, str, str]]:
         action = "ssm:GetParameters" if ":ssm:" in arn else "secretsmanager:GetSecretValue"
         wanted.add(("execution", action, arn))
     wanted.add(("execution", "policy", _EXECUTION_POLICY))
+    key = subject.value("kms_key_arn", "")
+    if key and component in SERVERS:
+        wanted |= {("task", "kms:Decrypt", key), ("task", "kms:GenerateDataKey", key)}
+    if key and any(_is_own(plan, secret) for secret in _secrets(plan, component)):
+        wanted.add(("execution", "kms:Decrypt", key))
     return wanted
+
+
+def _is_own(plan: Plan, secret: str) -> bool:
+    """Whether a secret is the stack's, RDS's among them, and so encrypted with its key."""
+    arns = {r.values["arn"] for r in plan.of_type("aws_secretsmanager_secret").values()}
+    for cluster in plan.of_type("aws_rds_cluster").values():
+        arns |= {block["secret_arn"] for block in cluster.values["master_user_secret"]}
+    return secret.split(":password")[0] in arns or secret in arns
+
+
+def _of_others(subject: Subject) -> dict[str, list[tuple[str, str, str]]]:
+    """What is granted to whom that is no component: services of the clouds."""
+    if subject.plan.of_type("aws_rds_cluster") and subject.value("db_monitoring_interval", 60):
+        return {"monitoring": [("service", "policy", _MONITORING_POLICY)]}
+    names = [
+        bucket.values["name"]
+        for bucket in subject.plan.of_type("google_storage_bucket").values()
+        if bucket.name == "logs"
+    ]
+    if not names:
+        return {}
+    return {_LOG_WRITER: [("account", "roles/storage.objectCreator", name) for name in names]}
 
 
 def _on_gcp(subject: Subject, component: str) -> set[tuple[str, str, str]]:
@@ -136,20 +175,61 @@ def check(subject: Subject) -> Iterator[Outcome]:
         yield equal(clause, component, sorted(by_component[component]), sorted(wanted))
     public = _public(plan)
     yield equal("public", "everyone", sorted(by_component["everyone"]), sorted(public))
-    strangers = sorted(set(by_component) - {*held, "everyone"})
-    yield equal("granted", "others", strangers, [])
+    strangers = set(by_component) - {*held, "everyone"}
+    others = {name: sorted(by_component[name]) for name in strangers}
+    yield equal("granted", "others", others, _of_others(subject))
     yield from _own(subject, held)
+    yield from _bucket_policies(subject)
+
+
+def _bucket_policies(subject: Subject) -> Iterator[Outcome]:
+    """Who may do what to a bucket by the bucket's own policy."""
+    plan = subject.plan
+    networked = bool(plan.of_type("aws_vpc"))
+    buckets = {r.values["id"]: r for r in plan.of_type("aws_s3_bucket").values()}
+    for address, policy in plan.of_type("aws_s3_bucket_policy").items():
+        bucket = buckets[policy.values["bucket"]]
+        arn = bucket.values["arn"]
+        statements = json.loads(policy.values["policy"])["Statement"]
+        denied = [s for s in statements if s["Effect"] == "Deny" and s["Principal"] == "*"]
+        plain = [s["Condition"] for s in denied if sorted(s["Resource"]) == [arn, f"{arn}/*"]]
+        wanted = [{"Bool": {"aws:SecureTransport": "false"}}]
+        yield equal("bucket-policy", f"{address} in plain text", plain, wanted)
+        (cluster,) = plan.of_type("aws_ecs_cluster").values()
+        account = cluster.values["arn"].split(":")[4]
+        writers = {
+            service: f"{arn}{where.format(account)}"
+            for service, (switch, where) in _LOG_WRITERS.items()
+            if bucket.index == "logs"
+            and subject.value(switch, True)
+            and (networked or switch != "enable_flow_logs")
+        }
+        allowed = [s for s in statements if s["Effect"] == "Allow"]
+        found = {
+            s["Principal"]["Service"]: s["Resource"]
+            for s in allowed
+            if s["Action"] == "s3:PutObject"
+        }
+        yield equal("bucket-policy", f"{address} writers", found, writers)
+        odd = [
+            s["Sid"]
+            for s in allowed
+            if s.get("Condition", {}).get("StringEquals") != {"aws:SourceAccount": account}
+            or s["Action"] not in ("s3:PutObject", "s3:GetBucketAcl")
+        ]
+        yield equal("bucket-policy", f"{address} for another account, or another act", odd, [])
 
 
 def _own(subject: Subject, held: Mapping[str, str]) -> Iterator[Outcome]:
-    """Each component runs as itself, and on AWS only ECS may put its roles on."""
+    """Each component runs as itself, and on AWS only the service meant may put a role on."""
     plan = subject.plan
     for component, address in held.items():
         runs_as = identities(plan, address)
         yield equal("own", component, {*runs_as}, {component})
     for address, role in plan.of_type("aws_iam_role").items():
         trust = json.loads(role.values["assume_role_policy"])
-        wanted = [("Allow", "sts:AssumeRole", {"Service": "ecs-tasks.amazonaws.com"})]
+        service = _TRUSTED.get(role.name, "ecs-tasks.amazonaws.com")
+        wanted = [("Allow", "sts:AssumeRole", {"Service": service})]
         seen = [(s["Effect"], s["Action"], s["Principal"]) for s in trust["Statement"]]
         yield equal("trust", address, seen, wanted)
 
@@ -163,7 +243,8 @@ CONTRACT = Contract(
         "no-wildcard": "no grant is for any action or any resource",
         "public": "what everyone may do is call the services behind the load balancer",
         "own": "each component runs as itself",
-        "trust": "only ECS may put a role on",
+        "trust": "only ECS may put a component's role on, and RDS that of its monitoring",
+        "bucket-policy": "a bucket takes logs from its own account, and nothing in plain text",
     },
     check=check,
 )

@@ -49,6 +49,7 @@ TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "google_compute_global_address": ("name", _GCE),
         "google_compute_global_forwarding_rule": ("name", _GCE),
         "google_compute_managed_ssl_certificate": ("name", _GCE),
+        "google_compute_firewall": ("name", _GCE),
         "google_compute_network": ("name", _GCE),
         "google_compute_region_network_endpoint_group": ("name", _GCE),
         "google_compute_ssl_policy": ("name", _GCE),

@@ -58,7 +58,16 @@ NEEDS: Mapping[str, Mapping[str, frozenset[str]]] = {
                 "aws_route_table_association.public",
             }
         ),
-        "aws_lb.this": frozenset({"aws_internet_gateway.this", "aws_route.public"}),
+        "aws_lb.this": frozenset(
+            {"aws_internet_gateway.this", "aws_route.public", "aws_s3_bucket_policy.this"}
+        ),
+        # A bucket that does not let them in refuses its writers' first try.
+        "aws_flow_log.this": frozenset({"aws_s3_bucket_policy.this"}),
+        "aws_s3_bucket_logging.this": frozenset({"aws_s3_bucket_policy.this"}),
+        # S3 takes one change of a bucket's access at a time.
+        "aws_s3_bucket_policy.this": frozenset({"aws_s3_bucket_public_access_block.this"}),
+        # RDS makes a missing log group itself, which then outlives the stack.
+        "aws_rds_cluster.this": frozenset({"aws_cloudwatch_log_group.database"}),
         "aws_eip.nat": frozenset({"aws_internet_gateway.this"}),
         "aws_rds_cluster_instance.reader": frozenset({"aws_rds_cluster_instance.writer"}),
         "aws_s3_object.proxy_config": frozenset({"aws_s3_bucket_public_access_block.this"}),
@@ -97,6 +106,8 @@ ABANDONED: Mapping[str, tuple[str, str]] = {
 _PROTECTIONS = ("deletion_protection", "enable_deletion_protection", "deletion_protection_enabled")
 # Types whose protection is an input, and its default.
 _PROTECTED_BY: Mapping[str, tuple[str, bool]] = {
+    "aws_lb": ("alb_deletion_protection", False),
+    "aws_rds_cluster": ("db_deletion_protection", True),
     "google_sql_database_instance": ("cloudsql_deletion_protection", True),
 }
 _FORCED_BY = {"aws": "s3_force_destroy", "gcp": "gcs_force_destroy"}
@@ -133,8 +144,8 @@ def _destroyed(subject: Subject) -> Iterator[Outcome]:
             yield equal("protected", f"{address} {name}", held, wanted)
         if resource.type in _BUCKETS:
             forced = subject.value(_FORCED_BY[subject.stack.name], False)
-            # The module's own file holds nothing of the user's.
-            wanted = True if resource.index == "config" else forced
+            # The module's own file holds nothing of the user's; of logs there always are some.
+            wanted = True if {resource.index, resource.name} & {"config", "logs"} else forced
             yield equal("bucket", address, resource.values["force_destroy"], wanted)
 
 

@@ -16,6 +16,7 @@ module "litellm" {
   litellm_license    = var.litellm_license
   ui_password        = var.ui_password
   secrets_version    = var.secrets_version
+  kms_key_arn        = var.kms_key_arn
 
   image_registry   = var.image_registry
   image_tag        = var.image_tag
@@ -31,11 +32,13 @@ module "litellm" {
   additional_task_security_group_ids = var.additional_task_security_group_ids
   vpc_cidr                           = var.vpc_cidr
   azs                                = var.azs
+  enable_flow_logs                   = var.enable_flow_logs
 
   acm_certificate_arn     = var.acm_certificate_arn
   enable_tls              = var.enable_tls
   alb_domain_name         = var.alb_domain_name
   allow_plaintext_alb     = var.allow_plaintext_alb
+  waf_web_acl_arn         = var.waf_web_acl_arn
   extra_gateway_paths     = var.extra_gateway_paths
   request_timeout_seconds = var.request_timeout_seconds
 
@@ -47,6 +50,8 @@ module "litellm" {
   db_name                  = var.db_name
   db_username              = var.db_username
   db_backup_retention_days = var.db_backup_retention_days
+  enable_db_audit_logs     = var.enable_db_audit_logs
+  db_deletion_protection   = var.db_deletion_protection
   skip_final_snapshot      = var.skip_final_snapshot
 
   create_redis = var.create_redis
@@ -67,5 +72,6 @@ module "litellm" {
   otel_environment_name        = var.otel_environment_name
   otel_capture_message_content = var.otel_capture_message_content
   otel_headers_secret_arn      = var.otel_headers_secret_arn
+  enable_access_logs           = var.enable_access_logs
   log_retention_days           = var.log_retention_days
 }

@@ -65,6 +65,13 @@ variable "secrets_version" {
   nullable    = false
 }
 
+variable "kms_key_arn" {
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets and logs are encrypted with. Empty: AWS's own keys. Changing it replaces database and Redis."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 ################################################################################
 # Images
 ################################################################################
@@ -163,6 +170,13 @@ variable "azs" {
   nullable    = false
 }
 
+variable "enable_flow_logs" {
+  description = "Whether the traffic of the module's own network is logged to the bucket of the logs."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 ################################################################################
 # Load balancer
 ################################################################################
@@ -191,6 +205,13 @@ variable "allow_plaintext_alb" {
   description = "Whether the stack may serve plain HTTP when there is no certificate. Keys and prompts then cross the internet unencrypted."
   type        = bool
   default     = false
+  nullable    = false
+}
+
+variable "waf_web_acl_arn" {
+  description = "Web ACL of AWS WAF to put before the load balancer, in the stack's region. Mind the length of prompts: rules that limit a body's size refuse long ones."
+  type        = string
+  default     = ""
   nullable    = false
 }
 
@@ -264,6 +285,20 @@ variable "db_backup_retention_days" {
   description = "Days that automatic backups of the database are kept: 1 to 35."
   type        = number
   default     = 7
+  nullable    = false
+}
+
+variable "enable_db_audit_logs" {
+  description = "Whether the module's database logs connections, changes of the schema, waits for locks and what takes longer than a second; not the values that LiteLLM passes."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "db_deletion_protection" {
+  description = "Whether AWS refuses to delete the database; apply false before a destroy. True is the safe side."
+  type        = bool
+  default     = true
   nullable    = false
 }
 
@@ -391,6 +426,13 @@ variable "otel_headers_secret_arn" {
   description = "Secret or parameter with the exporter's headers, by ARN (a secret optionally with :json-key:stage:version). Only with otel_endpoint."
   type        = string
   default     = ""
+  nullable    = false
+}
+
+variable "enable_access_logs" {
+  description = "Whether requests to the load balancer and to the buckets are logged, to a bucket of their own."
+  type        = bool
+  default     = true
   nullable    = false
 }
 

@@ -30,7 +30,8 @@ module "litellm" {
   alb_domain_name     = var.alb_domain_name
   allow_plaintext_alb = var.allow_plaintext_alb
 
-  skip_final_snapshot = var.skip_final_snapshot
+  db_deletion_protection = var.db_deletion_protection
+  skip_final_snapshot    = var.skip_final_snapshot
 
   s3_force_destroy = var.s3_force_destroy
 

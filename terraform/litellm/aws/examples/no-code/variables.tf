@@ -291,6 +291,13 @@ variable "allow_plaintext_alb" {
 # Database
 ################################################################################
 
+variable "db_deletion_protection" {
+  description = "Whether AWS refuses to delete the database; apply false before a destroy. True is the safe side."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "skip_final_snapshot" {
   description = "Whether destroy drops the database without a last snapshot. False is the safe side."
   type        = bool

@@ -18,6 +18,7 @@ module "litellm" {
   litellm_license    = var.litellm_license
   ui_password        = var.ui_password
   secrets_version    = var.secrets_version
+  kms_key_name       = var.kms_key_name
 
   image_registry     = var.image_registry
   image_tag          = var.image_tag
@@ -32,9 +33,11 @@ module "litellm" {
   create_psa_connection = var.create_psa_connection
   subnet_cidr           = var.subnet_cidr
   vpc_connector_cidr    = var.vpc_connector_cidr
+  enable_flow_logs      = var.enable_flow_logs
 
   lb_domains              = var.lb_domains
   allow_plaintext_lb      = var.allow_plaintext_lb
+  security_policy         = var.security_policy
   extra_gateway_paths     = var.extra_gateway_paths
   request_timeout_seconds = var.request_timeout_seconds
 
@@ -46,6 +49,7 @@ module "litellm" {
   db_name                      = var.db_name
   db_username                  = var.db_username
   db_backup_retention_days     = var.db_backup_retention_days
+  enable_db_audit_logs         = var.enable_db_audit_logs
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
 
   create_redis = var.create_redis
@@ -66,4 +70,5 @@ module "litellm" {
   otel_environment_name        = var.otel_environment_name
   otel_capture_message_content = var.otel_capture_message_content
   otel_headers_secret          = var.otel_headers_secret
+  enable_access_logs           = var.enable_access_logs
 }

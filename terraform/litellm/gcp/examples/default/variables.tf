@@ -72,6 +72,13 @@ variable "secrets_version" {
   nullable    = false
 }
 
+variable "kms_key_name" {
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets, containers and image proxy are encrypted with. Empty: Google's own keys. Changing it replaces database, Redis, secrets and image proxy."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 ################################################################################
 # Images
 ################################################################################
@@ -163,6 +170,13 @@ variable "vpc_connector_cidr" {
   nullable    = false
 }
 
+variable "enable_flow_logs" {
+  description = "Whether the traffic of the module's own network is logged, half of it sampled."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 ################################################################################
 # Load balancer
 ################################################################################
@@ -178,6 +192,13 @@ variable "allow_plaintext_lb" {
   description = "Whether the stack may serve plain HTTP when there are no lb_domains. Keys and prompts then cross the internet unencrypted."
   type        = bool
   default     = false
+  nullable    = false
+}
+
+variable "security_policy" {
+  description = "Security policy of Cloud Armor to put before the services, by its id or name. Mind what prompts hold: rules against injections refuse some."
+  type        = string
+  default     = ""
   nullable    = false
 }
 
@@ -251,6 +272,13 @@ variable "db_backup_retention_days" {
   description = "Days that automatic backups of the database are kept: 1 to 35."
   type        = number
   default     = 7
+  nullable    = false
+}
+
+variable "enable_db_audit_logs" {
+  description = "Whether the module's database logs connections, changes of the schema and waits for locks; not the values that LiteLLM passes."
+  type        = bool
+  default     = true
   nullable    = false
 }
 
@@ -378,5 +406,12 @@ variable "otel_headers_secret" {
   description = "Secret with the exporter's headers, by projects/PROJECT/secrets/NAME or the id of a secret in the stack's project. Only with otel_endpoint."
   type        = string
   default     = ""
+  nullable    = false
+}
+
+variable "enable_access_logs" {
+  description = "Whether requests to the load balancer are logged, to Cloud Logging, and those to the buckets, to a bucket of their own where they stay a year."
+  type        = bool
+  default     = true
   nullable    = false
 }
