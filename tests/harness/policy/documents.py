@@ -26,6 +26,11 @@ from tests.harness.policy.settling import settled
 # and a name may be shared between types, so they count where the configuration names the resource.
 _SURE = ("arn", "self_link", "member", "email")
 _HINTS = ("id", "name")
+# Made-up ARNs have the service of their type. Where another one makes what they stand for, a check
+# would take them for the wrong thing: RDS keeps its master password in Secrets Manager.
+_OTHERS = (
+    (re.compile(r"arn:aws:rds:([\w-]+:\d+):secret/"), r"arn:aws:secretsmanager:\1:secret:rds-"),
+)
 _INDEX = re.compile(r"\[[^\[\]]*\]$")
 
 
@@ -62,6 +67,13 @@ def _block(resource_type: str, releases: Mapping[str, str]) -> Block | None:
 def base(address: str) -> str:
     """The address of a resource without the index of its instance."""
     return _INDEX.sub("", address)
+
+
+def _corrected(values: Any) -> Any:
+    text = json.dumps(values)
+    for wrong, right in _OTHERS:
+        text = wrong.sub(right, text)
+    return json.loads(text)
 
 
 def _resources(plan: Plan) -> dict[str, Resource]:
@@ -179,11 +191,14 @@ def document(
     references = _References(later, expressions)
     names = _names(resources)
     values = {
-        address: settled(
-            resource.values,
-            None if as_planned or address not in later else later[address].values,
-            expressions.get(base(address), {}),
-            _block(resource.type, releases),
+        address: _corrected(
+            settled(
+                resource.type,
+                resource.values,
+                None if as_planned or address not in later else later[address].values,
+                expressions.get(base(address), {}),
+                _block(resource.type, releases),
+            )
         )
         for address, resource in resources.items()
     }

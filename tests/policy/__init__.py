@@ -1,0 +1,1 @@
+"""Policies: what checkov and the checks of this repository say of the planned stacks."""

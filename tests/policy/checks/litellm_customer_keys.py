@@ -1,0 +1,45 @@
+"""What is stored, and what runs, is encrypted with a key of the customer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from checkov.common.models.enums import CheckResult
+from litellm_reading import LATE, Check, answer, at, bodies
+
+_KEYS = {
+    "google_cloud_run_v2_job": "template/template/encryption_key",
+    "google_cloud_run_v2_service": "template/encryption_key",
+    "google_redis_instance": "customer_managed_key",
+    "google_sql_database_instance": "encryption_key_name",
+    "google_storage_bucket": "encryption/default_kms_key_name",
+}
+_SECRET = "google_secret_manager_secret"  # noqa: S105  # the name of a type
+
+
+class CustomerKeys(Check):
+    def __init__(self) -> None:
+        super().__init__(
+            16,
+            "Ensure data, secrets and revisions are encrypted with a key of the customer's",
+            (*_KEYS, _SECRET),
+        )
+
+    def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        if self.entity_type != _SECRET:
+            yield self.is_set(conf, _KEYS[self.entity_type])
+            return
+        self.evaluated_keys = ["replication"]
+        # One place, or each of several, has a key.
+        places = [
+            *bodies(conf, "replication/auto"),
+            *bodies(conf, "replication/user_managed/replicas"),
+        ]
+        yield answer(bool(places))
+        for place in places:
+            key = at(place, "customer_managed_encryption/kms_key_name")
+            yield CheckResult.UNKNOWN if key == LATE else answer(bool(key))
+
+
+check = CustomerKeys()

@@ -1,0 +1,41 @@
+"""Whatever runs, runs as itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from checkov.common.models.enums import CheckResult
+from litellm_reading import LATE, Check, answer, at
+
+# Where each type says who it runs as.
+_WHO = {
+    "aws_ecs_task_definition": "task_role_arn",
+    "google_cloud_run_v2_service": "template/service_account",
+    "google_cloud_run_v2_job": "template/template/service_account",
+}
+_DEFAULT = "-compute@developer.gserviceaccount.com"
+
+
+class Identity(Check):
+    def __init__(self) -> None:
+        super().__init__(3, "Ensure every service and job runs as an identity of its own", _WHO)
+
+    def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        path = _WHO[self.entity_type]
+        yield self.is_set(conf, path)
+        if self.entity_type == "aws_ecs_task_definition":
+            yield self.is_set(conf, "execution_role_arn")
+        who = at(conf, path)
+        if who is None or who == LATE:
+            return
+        yield answer(not str(who).endswith(_DEFAULT))
+        clouds = [kind for kind in _WHO if kind.split("_")[0] == self.entity_type.split("_")[0]]
+        for kind in clouds:
+            others = [at(other, _WHO[kind]) for other in self.others(conf, [kind])]
+            yield answer(who not in others)
+            if LATE in others:
+                yield CheckResult.UNKNOWN
+
+
+check = Identity()

@@ -1,0 +1,12 @@
+resource "google_sql_database_instance" "subject" {
+  project          = "acme-prod-1"
+  region           = "us-central1"
+  name             = "main"
+  database_version = "POSTGRES_16"
+
+  settings {
+    tier = "db-custom-2-7680"
+
+    user_labels = { "litellm-stack" = "acme-litellm-dev", "managed-by" = "terraform" }
+  }
+}

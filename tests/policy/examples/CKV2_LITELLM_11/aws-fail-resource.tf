@@ -1,0 +1,8 @@
+resource "aws_iam_role_policy" "subject" {
+  name = "main"
+  role = "main"
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "s3:GetObject", Resource = ["*"] }]
+  })
+}

@@ -1,0 +1,5 @@
+resource "google_storage_bucket_iam_member" "subject" {
+  bucket = "main"
+  role   = "roles/storage.legacyBucketOwner"
+  member = "serviceAccount:gateway@acme-prod-1.iam.gserviceaccount.com"
+}

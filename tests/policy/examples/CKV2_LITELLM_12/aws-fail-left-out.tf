@@ -1,0 +1,4 @@
+resource "aws_rds_cluster_parameter_group" "subject" {
+  name   = "main"
+  family = "aurora-postgresql16"
+}

@@ -1,0 +1,16 @@
+resource "google_sql_database_instance" "subject" {
+  project          = "acme-prod-1"
+  region           = "us-central1"
+  name             = "main"
+  database_version = "POSTGRES_16"
+
+  settings {
+    tier = "db-custom-2-7680"
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = "projects/acme-prod-1/global/networks/main"
+      ssl_mode        = "ENCRYPTED_ONLY"
+    }
+  }
+}

@@ -1,0 +1,4 @@
+resource "google_compute_backend_service" "subject" {
+  project = "acme-prod-1"
+  name    = "main"
+}

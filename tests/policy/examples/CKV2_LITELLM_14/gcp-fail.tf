@@ -1,0 +1,8 @@
+resource "google_compute_backend_service" "subject" {
+  project = "acme-prod-1"
+  name    = "main"
+
+  log_config {
+    enable = false
+  }
+}

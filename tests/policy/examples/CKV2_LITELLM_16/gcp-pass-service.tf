@@ -1,0 +1,13 @@
+resource "google_cloud_run_v2_service" "subject" {
+  project  = "acme-prod-1"
+  location = "us-central1"
+  name     = "subject"
+
+  template {
+    encryption_key = "projects/acme-prod-1/locations/us-central1/keyRings/main/cryptoKeys/main"
+
+    containers {
+      image = "us-docker.pkg.dev/cloudrun/container/hello"
+    }
+  }
+}

@@ -1,0 +1,5 @@
+resource "aws_ecs_task_definition" "subject" {
+  family                = "subject"
+  container_definitions = jsonencode([{ name = "main", image = "busybox" }])
+  execution_role_arn    = "arn:aws:iam::123456789012:role/execution"
+}

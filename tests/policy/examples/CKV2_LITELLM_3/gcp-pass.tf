@@ -1,0 +1,13 @@
+resource "google_cloud_run_v2_service" "subject" {
+  project  = "acme-prod-1"
+  location = "us-central1"
+  name     = "subject"
+
+  template {
+    service_account = "gateway@acme-prod-1.iam.gserviceaccount.com"
+
+    containers {
+      image = "us-docker.pkg.dev/cloudrun/container/hello"
+    }
+  }
+}

@@ -1,0 +1,12 @@
+resource "aws_lb_listener" "subject" {
+  load_balancer_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/main/0a1b2c3d4e5f6071"
+  port              = 443
+  protocol          = "HTTPS"
+  certificate_arn   = "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-1-2021-06"
+
+  default_action {
+    type             = "forward"
+    target_group_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/main/0a1b2c3d4e5f6071"
+  }
+}

@@ -1,0 +1,6 @@
+resource "google_compute_ssl_policy" "subject" {
+  project         = "acme-prod-1"
+  name            = "main"
+  profile         = "COMPATIBLE"
+  min_tls_version = "TLS_1_2"
+}

@@ -1,0 +1,15 @@
+resource "google_compute_url_map" "this" {
+  project = "acme-prod-1"
+  name    = "main"
+
+  default_url_redirect {
+    https_redirect = true
+    strip_query    = false
+  }
+}
+
+resource "google_compute_target_http_proxy" "subject" {
+  project = "acme-prod-1"
+  name    = "main"
+  url_map = google_compute_url_map.this.id
+}

@@ -1,0 +1,6 @@
+resource "aws_elasticache_replication_group" "subject" {
+  replication_group_id = "main"
+  description          = "Main"
+  subnet_group_name    = "main"
+  security_group_ids   = ["sg-0a1b2c3d"]
+}

@@ -1,0 +1,10 @@
+resource "aws_rds_cluster" "subject" {
+  cluster_identifier          = "main"
+  engine                      = "aurora-postgresql"
+  master_username             = "main"
+  manage_master_user_password = true
+  db_subnet_group_name        = "main"
+  vpc_security_group_ids      = ["sg-0a1b2c3d"]
+  skip_final_snapshot         = false
+  final_snapshot_identifier   = "last"
+}

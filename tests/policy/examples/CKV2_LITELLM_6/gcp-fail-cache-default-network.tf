@@ -1,0 +1,7 @@
+resource "google_redis_instance" "subject" {
+  project            = "acme-prod-1"
+  region             = "us-central1"
+  name               = "main"
+  memory_size_gb     = 1
+  connect_mode       = "PRIVATE_SERVICE_ACCESS"
+}

@@ -1,0 +1,20 @@
+resource "google_compute_network" "this" {
+  project = "acme-prod-1"
+  name    = "main"
+}
+
+resource "google_sql_database_instance" "subject" {
+  project          = "acme-prod-1"
+  region           = "us-central1"
+  name             = "main"
+  database_version = "POSTGRES_16"
+
+  settings {
+    tier = "db-custom-2-7680"
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = google_compute_network.this.id
+    }
+  }
+}

@@ -1,0 +1,8 @@
+resource "aws_ecs_task_definition" "subject" {
+  family = "main"
+  container_definitions = jsonencode([{
+    name    = "main"
+    image   = "busybox"
+    secrets = [{ name = "MASTER_KEY", valueFrom = "arn:aws:s3:::main/key" }]
+  }])
+}

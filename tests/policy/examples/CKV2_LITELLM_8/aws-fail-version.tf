@@ -1,0 +1,4 @@
+resource "aws_secretsmanager_secret_version" "subject" {
+  secret_id     = "main"
+  secret_string = "given"
+}

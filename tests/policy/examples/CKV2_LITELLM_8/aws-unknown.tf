@@ -1,0 +1,12 @@
+resource "aws_secretsmanager_secret" "this" {
+  name = "main"
+}
+
+resource "aws_ecs_task_definition" "subject" {
+  family = "main"
+  container_definitions = jsonencode([{
+    name    = "main"
+    image   = "busybox"
+    secrets = [{ name = "MASTER_KEY", valueFrom = aws_secretsmanager_secret.this.arn }]
+  }])
+}

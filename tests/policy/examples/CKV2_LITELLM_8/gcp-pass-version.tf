@@ -1,0 +1,5 @@
+resource "google_secret_manager_secret_version" "subject" {
+  secret                 = "projects/acme-prod-1/secrets/main"
+  secret_data_wo         = "given"
+  secret_data_wo_version = 1
+}

@@ -1,0 +1,6 @@
+resource "google_secret_manager_secret_iam_member" "subject" {
+  project   = "acme-prod-1"
+  secret_id = "main"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "allAuthenticatedUsers"
+}

@@ -1,0 +1,11 @@
+resource "google_service_account" "this" {
+  project    = "acme-prod-1"
+  account_id = "somebody"
+}
+
+resource "google_secret_manager_secret_iam_member" "subject" {
+  project   = "acme-prod-1"
+  secret_id = "main"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this.name
+}

@@ -1,0 +1,62 @@
+"""No check fails on a planned stack, and every skip and every row of the parity table is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.harness.planner import Case, replay_command
+from tests.harness.policy import rules, skips
+from tests.harness.policy.outcomes import Outcome, packed
+from tests.policy.conftest import CASES, RELEASES, Scan
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_no_check_fails_that_is_not_skipped_with_a_reason(
+    scan: Scan, case: Case, release: str, record_property: Callable[[str, object], None]
+) -> None:
+    found, seconds = scan(case, release)
+    held = skips.skipped(found, skips.load())
+    record_property("policy_scan", [json.dumps(packed(held)), seconds])
+    failed = [outcome for outcome in held if outcome.verdict == "failed"]
+    if failed:
+        pytest.fail(said(case, release, failed), pytrace=False)
+
+
+def said(case: Case, release: str, failed: list[Outcome]) -> str:
+    """What failed, what mends it, and how to see it again."""
+    lines = [
+        f"{outcome.check} {outcome.name}: {outcome.resource}"
+        + (" (decided as applied)" if outcome.as_planned == "unknown" else "")
+        for outcome in failed
+    ]
+    return "\n".join(
+        [
+            f"{len(failed)} checks fail on {case.id} with the {release} providers:",
+            *lines,
+            "Mend the module. If the failure is right as it is, give it an entry with a reason in "
+            "tests/policy/skips.yaml.",
+            f"scan alone: tox -e policy -- -k '{case.id} and {release}'",
+            f"plan alone: {replay_command(case)}",
+        ]
+    )
+
+
+def test_no_check_crashes(outcomes: list[Outcome]) -> None:
+    crashed = [str(outcome) for outcome in outcomes if "crashed" in outcome.reason]
+    assert not crashed, "\n".join(crashed)
+
+
+def test_every_skip_is_needed(outcomes: list[Outcome]) -> None:
+    left = [str(skip) for skip in skips.unused(skips.load(), outcomes)]
+    assert not left, f"nothing fails there any more, so take them out of {skips.FILE}: {left}"
+
+
+def test_every_check_that_came_up_is_in_one_rule_of_the_parity_table(
+    outcomes: list[Outcome],
+) -> None:
+    found = list(rules.flaws(rules.load(), rules.seen(outcomes)))
+    assert not found, "\n".join(found)
