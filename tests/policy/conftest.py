@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
 RELEASES = ("oldest", "newest")
 # Without `listed`, which is for cases.yaml of the unit suite: a replay gives the inputs.
 CASES = tuple(replace(e.case, listed=False) for e in cases.load(FOLDER / "cases.yaml"))
+PLANS = {case.id: planner.replay_command(case) for case in CASES}
 
 Sessions = Callable[[str, bool], planner.Session]
 Scan = Callable[[Case, str], tuple[list[Outcome], float]]
@@ -36,14 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def scan(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Scan:
+def scan(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Scan:
     """Scan a case with a release, once a run, whichever worker asks for it first.
 
     Gives the outcomes before any skip, and how many seconds plan and scan took.
     """
     load_checks()
+    own = tmp_path_factory.getbasetemp()
     # The workers of a run have their temporary folders in one of the run's.
-    folder = tmp_path_factory.getbasetemp().parent / f"policy-{testrun_uid}"
+    folder = (own if worker_id == "master" else own.parent) / "policy"
 
     def scan(case: Case, release: str) -> tuple[list[Outcome], float]:
         def make() -> list[Any]:
@@ -92,7 +94,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     folder = Path(given) if given else Path(config.cache.mkdir("policy"))
     found = [outcome for rows, _ in recorded for outcome in unpacked(json.loads(rows))]
     seconds = sum(taken for _, taken in recorded)
-    paths = reports.write(folder, found, rules.load(), {}, seconds)
+    paths = reports.write(folder, found, rules.load(), PLANS, seconds)
     terminalreporter.section("policies")
     for line in reports.summary(found, seconds):
         terminalreporter.write_line(line)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness.planner import Case, replay_command
+from tests.harness.planner import Case
 from tests.harness.policy import rules, skips
 from tests.harness.policy.outcomes import Outcome, packed
-from tests.policy.conftest import CASES, RELEASES, Scan
+from tests.harness.policy.places import place
+from tests.harness.policy.reports import advice
+from tests.policy.conftest import CASES, PLANS, RELEASES, Scan
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -27,22 +29,13 @@ def test_no_check_fails_that_is_not_skipped_with_a_reason(
 
 
 def said(case: Case, release: str, failed: list[Outcome]) -> str:
-    """What failed, what mends it, and how to see it again."""
-    lines = [
-        f"{outcome.check} {outcome.name}: {outcome.resource}"
-        + (" (decided as applied)" if outcome.as_planned == "unknown" else "")
-        for outcome in failed
-    ]
-    return "\n".join(
-        [
-            f"{len(failed)} checks fail on {case.id} with the {release} providers:",
-            *lines,
-            "Mend the module. If the failure is right as it is, give it an entry with a reason in "
-            "tests/policy/skips.yaml.",
-            f"scan alone: tox -e policy -- -k '{case.id} and {release}'",
-            f"plan alone: {replay_command(case)}",
-        ]
-    )
+    """What failed, where it is written, what mends it, and how to see it again."""
+    lines = [f"{len(failed)} checks fail on {case.id} with the {release} providers:"]
+    for outcome in failed:
+        file, line = place(outcome.stack, outcome.resource)
+        late = " (decided as applied)" if outcome.as_planned == "unknown" else ""
+        lines.append(f"{file}:{line}: {outcome.check} {outcome.name}: {outcome.resource}{late}")
+    return "\n".join([*lines, advice(failed[0], PLANS)])
 
 
 def test_no_check_crashes(outcomes: list[Outcome]) -> None:

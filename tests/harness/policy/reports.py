@@ -19,7 +19,25 @@ from tests.harness.stacks import STACKS
 FILES = ("policy.xml", "policy.sarif", "policy.txt")
 
 
-def junit(outcomes: Sequence[Outcome], mends: Mapping[str, str]) -> str:
+def advice(outcome: Outcome, plans: Mapping[str, str]) -> str:
+    """What mends a failure, and how to see it again.
+
+    Args:
+        outcome: what failed.
+        plans: by the case's id, the command that plans it.
+    """
+    file, line = place(outcome.stack, outcome.resource)
+    case = f"{outcome.stack}-{outcome.case}"
+    return "\n".join(
+        [
+            f"mend {file}:{line}, or accept it with a reason in tests/policy/skips.yaml",
+            f"scan alone: tox -e policy -- -k '{case} and {outcome.release}'",
+            f"plan alone: {plans.get(case, '')}",
+        ]
+    )
+
+
+def junit(outcomes: Sequence[Outcome], plans: Mapping[str, str]) -> str:
     """JUnit's XML: a suite for each case and release, a test case for each outcome."""
     suites: dict[str, list[TestCase]] = {}
     for outcome in outcomes:
@@ -28,7 +46,7 @@ def junit(outcomes: Sequence[Outcome], mends: Mapping[str, str]) -> str:
             f"{outcome.check} {outcome.resource}", outcome.name, file=f"{file}", line=line
         )
         if outcome.verdict == "failed":
-            case.add_failure_info(str(outcome), mends.get(outcome.check, ""))
+            case.add_failure_info(str(outcome), advice(outcome, plans))
         elif outcome.verdict == "skipped":
             case.add_skipped_info(f"{outcome.reason} Mend: {outcome.mend}")
         elif outcome.verdict == "unknown":
@@ -126,14 +144,22 @@ def write(
     folder: Path,
     outcomes: Iterable[Outcome],
     rules: Sequence[Rule],
-    mends: Mapping[str, str],
+    plans: Mapping[str, str],
     seconds: float,
 ) -> list[Path]:
-    """Write the three reports into a folder, which is made; gives their paths."""
+    """Write the three reports into a folder, which is made; gives their paths.
+
+    Args:
+        folder: where to.
+        outcomes: all of a run, with the skips.
+        rules: the parity table.
+        plans: by a case's id, the command that plans it.
+        seconds: how long the scans took.
+    """
     held = sorted(outcomes, key=lambda o: (o.stack, o.case, o.release, o.check, o.resource))
     failed = [str(o) for o in held if o.verdict == "failed"]
     text = [*summary(held, seconds), "", *failed, "", rendered(rules), ""]
-    texts = (junit(held, mends), json.dumps(sarif(held), indent=1), "\n".join(text))
+    texts = (junit(held, plans), json.dumps(sarif(held), indent=1), "\n".join(text))
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in FILES]
     for path, content in zip(paths, texts, strict=True):

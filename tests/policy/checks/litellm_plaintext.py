@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checkov.common.models.enums import CheckResult
-from litellm_reading import LATE, Check, answer, at, bodies, body, judge, on
+from litellm_reading import LATE, Check, at, bodies, body, judge, on
 
 
 class Plaintext(Check):
@@ -27,9 +27,15 @@ class Plaintext(Check):
         if not maps:
             # Without one in the plan nobody sees what it does.
             yield CheckResult.UNKNOWN if at(conf, "url_map") == LATE else CheckResult.FAILED
-        for held in maps:
-            yield judge(at(held, "default_url_redirect/https_redirect"), on)
-            yield answer(not bodies(held, "host_rule") and not bodies(held, "path_matcher"))
+            return
+        found = {self._redirects(held) for held in maps}
+        # A proxy has one map. A plan scanned as it is shows all that a condition could choose.
+        yield from found if len(found) == 1 else {CheckResult.UNKNOWN}
+
+    def _redirects(self, held: dict[str, Any]) -> CheckResult:
+        if bodies(held, "host_rule") or bodies(held, "path_matcher"):
+            return CheckResult.FAILED
+        return judge(at(held, "default_url_redirect/https_redirect"), on)
 
 
 check = Plaintext()

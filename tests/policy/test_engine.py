@@ -1,0 +1,317 @@
+"""The engine: documents hold what is known and true, and nothing that checkov drops is lost."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkov.common.util.consts import TRUE_AFTER_UNKNOWN
+from checkov.terraform.checks.resource.registry import resource_registry
+
+from tests.harness import planner
+from tests.harness.plan import Plan
+from tests.harness.policy.documents import Document, DocumentError, document
+from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
+from tests.harness.policy.settling import SENTINEL
+from tests.harness.stacks import STACKS
+from tests.policy.conftest import CASES, Scan, Sessions
+
+Make = Callable[..., Document]
+
+
+@pytest.fixture
+def made(sessions: Sessions) -> Make:
+    """Make the document of a root; ``as_planned`` leaves unknown what the plan does not know."""
+    load_checks()
+
+    def make(text: str, *, as_planned: bool = False) -> Document:
+        plans = [planned(sessions("newest", foreseen), text) for foreseen in (False, True)]
+        releases = sessions("newest", False).choice.offline
+        return document(plans[0], plans[1], releases, as_planned=as_planned)
+
+    return make
+
+
+def planned(held: planner.Session, text: str) -> Plan:
+    provider = {
+        stack.provider: stack.provider_block(stack.scope[1])
+        for stack in STACKS.values()
+        if f'"{stack.provider}_' in text
+    }
+    files = {"main.tf": text, "provider.tf.json": json.dumps({"provider": provider})}
+    with planner.root_of(held, files) as root:
+        result = root.planned()
+    assert result.plan is not None, str(result)
+    return result.plan
+
+
+@pytest.fixture
+def registry() -> Iterator[None]:
+    """Forget the checks that a test registers."""
+    held = [
+        (table, dict(table))
+        for table in (resource_registry.checks, resource_registry.wildcard_checks)
+    ]
+    kept = [(table, {key: list(checks) for key, checks in was.items()}) for table, was in held]
+    yield
+    for table, was in kept:
+        table.clear()
+        table.update(was)
+
+
+# ---- Documents ----
+
+NETWORK = """
+resource "google_compute_network" "this" {
+  project = "acme-prod-1"
+  name    = "main"
+}
+"""
+INSTANCE = """
+resource "google_sql_database_instance" "subject" {
+  project             = "acme-prod-1"
+  region              = "us-central1"
+  name                = "main"
+  database_version    = "POSTGRES_16"
+  encryption_key_name = %s
+
+  settings {
+    tier = "db-custom-2-7680"
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = google_compute_network.this.id
+    }
+  }
+}
+"""
+SUBJECT = "google_sql_database_instance.subject"
+
+
+def test_the_sentinel_is_checkovs_own() -> None:
+    assert SENTINEL == TRUE_AFTER_UNKNOWN
+
+
+def test_a_value_that_is_set_and_known_only_after_apply_is_taken_from_the_apply(made: Make) -> None:
+    (ip,) = made(NETWORK + INSTANCE % "null").values[SUBJECT]["settings"][0]["ip_configuration"]
+    assert ip["private_network"] not in (None, SENTINEL)
+    assert ip["ipv4_enabled"] is False
+
+
+def test_a_value_that_an_apply_makes_up_where_nothing_is_set_is_left_out(made: Make) -> None:
+    values = made(NETWORK + INSTANCE % "null").values[SUBJECT]
+    assert "self_link" not in values
+    assert "ssl_mode" not in values["settings"][0]["ip_configuration"][0]
+
+
+def test_an_argument_that_is_written_and_null_is_left_out(made: Make) -> None:
+    maybe = 'variable "key" {\n  type    = string\n  default = ""\n}\n'
+    given = 'var.key == "" ? null : var.key'
+    assert "encryption_key_name" not in made(maybe + NETWORK + INSTANCE % given).values[SUBJECT]
+
+
+def test_an_argument_that_takes_anothers_value_is_kept(made: Make) -> None:
+    text = NETWORK + INSTANCE % "google_compute_network.this.self_link"
+    assert made(text).values[SUBJECT]["encryption_key_name"] not in (None, SENTINEL)
+
+
+def test_as_planned_what_is_set_and_unknown_is_the_sentinel(made: Make) -> None:
+    held = made(NETWORK + INSTANCE % "null", as_planned=True).values[SUBJECT]
+    assert held["settings"][0]["ip_configuration"][0]["private_network"] == SENTINEL
+
+
+def test_no_document_holds_a_null(made: Make) -> None:
+    assert "null" not in json.dumps(dict(made(NETWORK + INSTANCE % "null").values))
+
+
+def test_the_bodies_of_a_dynamic_block_are_settled_by_the_schema(made: Make) -> None:
+    text = (
+        NETWORK
+        + """
+resource "google_compute_url_map" "subject" {
+  project         = "acme-prod-1"
+  name            = "main"
+  default_service = "main"
+
+  dynamic "path_matcher" {
+    for_each = ["main"]
+    content {
+      name            = path_matcher.value
+      default_service = google_compute_network.this.id
+    }
+  }
+}
+"""
+    )
+    (body,) = made(text).values["google_compute_url_map.subject"]["path_matcher"]
+    assert body["name"] == "main"
+    assert body["default_service"] not in (None, SENTINEL)
+
+
+def test_a_reference_through_a_local_is_told_by_its_value(made: Make) -> None:
+    text = """
+locals {
+  groups = { for key, group in aws_security_group.this : key => group.id }
+}
+
+resource "aws_security_group" "this" {
+  for_each = toset(["used", "idle"])
+  name     = each.key
+  vpc_id   = "vpc-0a1b2c3d"
+}
+
+resource "aws_ecs_service" "subject" {
+  name            = "subject"
+  cluster         = "main"
+  task_definition = "main:1"
+
+  network_configuration {
+    subnets         = ["subnet-0a1b2c3d"]
+    security_groups = [local.groups.used]
+  }
+}
+"""
+    found = scan(made(text), ("CKV2_AWS_5",))
+    verdicts = {address: one.verdict for (_, address), one in found.items()}
+    assert verdicts == {
+        'aws_security_group.this["used"]': "passed",
+        'aws_security_group.this["idle"]': "failed",
+    }
+
+
+def test_a_resource_of_a_called_module_is_refused(sessions: Sessions) -> None:
+    case = planner.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
+    plans = [planner.plan(sessions("oldest", foreseen), case).plan for foreseen in (False, True)]
+    assert plans[0] is not None
+    assert plans[1] is not None
+    with pytest.raises(DocumentError, match="root: module"):
+        document(plans[0], plans[1], sessions("oldest", False).choice.offline)
+
+
+# ---- Scans ----
+
+CRASHING = """
+from checkov.common.models.enums import CheckCategories, CheckResult
+from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
+
+
+class Check(BaseResourceCheck):
+    def __init__(self):
+        super().__init__(
+            "A check", "{id}", [CheckCategories.GENERAL_SECURITY], ["{type}"]
+        )
+
+    def scan_resource_conf(self, conf):
+        {body}
+
+
+check = Check()
+"""
+
+
+def checks(folder: Path, **files: str) -> Path:
+    (folder / "__init__.py").write_text("")
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise KeyError('nothing')", "the check crashed: KeyError: 'nothing'"),
+        ("return CheckResult.UNKNOWN", "the check does not apply here, or does not say"),
+    ],
+)
+def test_a_check_that_crashes_or_does_not_say_is_the_outcome_unknown(
+    made: Make, tmp_path: Path, body: str, reason: str
+) -> None:
+    text = CRASHING.format(id="CKV2_TEST_1", type="google_compute_network", body=body)
+    load_checks(checks(tmp_path, check_of_a_test=text))
+    found = scan(made(NETWORK), ("CKV2_TEST_1",))
+    assert found == {
+        ("CKV2_TEST_1", "google_compute_network.this"): Found("A check", "unknown", reason)
+    }
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"check_that_breaks": "import nothing_of_the_kind"}, "No module named"),
+        (
+            {
+                "check_one": CRASHING.format(id="CKV2_TEST_2", type="aws_vpc", body="pass"),
+                "check_two": CRASHING.format(id="CKV2_TEST_2", type="aws_vpc", body="pass"),
+            },
+            "is the id of another check, too",
+        ),
+    ],
+)
+def test_a_folder_of_checks_that_does_not_load_as_a_whole_is_refused(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    with pytest.raises(CheckError, match=message):
+        load_checks(checks(tmp_path, **files))
+
+
+def test_a_scan_does_not_remember_the_policies_of_the_scan_before(made: Make) -> None:
+    def role(action: str) -> str:
+        statement = f'{{ Effect = "Allow", Action = "{action}", Resource = "*" }}'
+        return f"""
+resource "aws_iam_role_policy" "subject" {{
+  name   = "main"
+  role   = "main"
+  policy = jsonencode({{ Version = "2012-10-17", Statement = [{statement}] }})
+}}
+"""
+
+    verdicts = [
+        scan(made(role(action)), ("CKV_AWS_286",))["CKV_AWS_286", "aws_iam_role_policy.subject"]
+        for action in ("iam:CreateAccessKey", "s3:ListAllMyBuckets", "iam:CreateAccessKey")
+    ]
+    assert [one.verdict for one in verdicts] == ["failed", "passed", "failed"]
+
+
+def test_a_scan_asks_nothing_of_the_network(made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = made(NETWORK + INSTANCE % "null")
+    asked: list[Any] = []
+
+    def refused(*arguments: Any, **_: Any) -> None:
+        asked.append(arguments)
+        raise OSError("no network in a scan")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket.socket, "connect_ex", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    assert scan(text)
+    assert asked == []
+
+
+def test_what_a_check_reads_too_early_is_unknown_as_planned_and_decided_as_applied(
+    made: Make,
+) -> None:
+    text = NETWORK + INSTANCE % "null"
+    both = [scan(made(text, as_planned=early), ("CKV2_LITELLM_6",)) for early in (False, True)]
+    outcomes = judged(*both, stack="gcp", case="a", release="newest")
+    (outcome,) = [o for o in outcomes if o.resource == SUBJECT]
+    assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
+
+
+def test_two_verdicts_that_differ_are_no_verdict_as_planned() -> None:
+    settled = {("CKV2_AWS_5", "a"): Found("A check", "passed")}
+    as_planned = {("CKV2_AWS_5", "a"): Found("A check", "failed")}
+    (outcome,) = judged(settled, as_planned, stack="aws", case="a", release="oldest")
+    assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
+
+
+def test_what_checkov_reads_in_a_plan_is_all_that_is_in_it(scan: Scan) -> None:
+    case = next(case for case in CASES if case.id == "aws-safe")
+    outcomes, _ = scan(case, "oldest")
+    tagged = {o.resource for o in outcomes if o.check == "CKV2_LITELLM_10"}
+    assert len(tagged) > 100

@@ -1,0 +1,199 @@
+"""Skips, rules and reports: what is not needed, not said or not mapped is an error by name."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.harness.policy import reports, rules, skips
+from tests.harness.policy.examples import ExampleError
+from tests.harness.policy.examples import load as load_examples
+from tests.harness.policy.outcomes import Outcome, Verdict, counted, packed, unpacked
+from tests.harness.policy.places import place
+from tests.harness.policy.rules import Rule
+from tests.harness.policy.skips import Skip
+
+
+def outcome(verdict: Verdict, check: str = "CKV_AWS_18", resource: str = "") -> Outcome:
+    where = resource or 'aws_s3_bucket.this["data"]'
+    return Outcome(check, "Ensure logs", "aws", "safe", "oldest", where, verdict, "", verdict)
+
+
+SKIP = Skip("CKV_AWS_18", "aws", "aws_s3_bucket.this[*]", "No logs.", "Log.")
+
+
+# ---- Skips ----
+
+
+def test_a_skip_turns_a_failure_into_a_skip_with_its_reason() -> None:
+    (found,) = skips.skipped([outcome("failed")], [SKIP])
+    assert (found.verdict, found.reason, found.mend) == ("skipped", "No logs.", "Log.")
+    assert skips.unused([SKIP], [found]) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        outcome("passed"),
+        outcome("unknown"),
+        outcome("failed", check="CKV_AWS_21"),
+        outcome("failed", resource="aws_s3_bucket.that"),
+    ],
+    ids=["passed", "unknown", "another-check", "another-resource"],
+)
+def test_a_skip_that_nothing_fails_for_is_unused(other: Outcome) -> None:
+    assert skips.skipped([other], [SKIP]) == [other]
+    assert skips.unused([SKIP], [other]) == [SKIP]
+
+
+def test_a_skip_of_some_cases_is_for_no_other() -> None:
+    elsewhere = Skip("CKV_AWS_18", "aws", "*", "No logs.", "Log.", cases=("plaintext",))
+    assert skips.unused([elsewhere], [outcome("failed")]) == [elsewhere]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{check: A, stack: aws, resource: '*', reason: No.}", "has, or lacks, mend"),
+        ("{check: A, stack: aws, resource: '*', reason: No., mend: ' '}", "mend must not be empty"),
+        ("{check: A, stack: azure, resource: '*', reason: No., mend: Do.}", "is none of aws, gcp"),
+        ("{check: A, stack: aws, resource: '*', reason: No., mend: Do., why: x}", "lacks, why"),
+    ],
+)
+def test_an_entry_that_does_not_say_all_is_refused(
+    tmp_path: Path, entry: str, message: str
+) -> None:
+    (tmp_path / "skips.yaml").write_text(f"- {entry}\n")
+    with pytest.raises(skips.SkipError, match=message):
+        skips.load(tmp_path / "skips.yaml")
+
+
+# ---- Rules ----
+
+
+@pytest.mark.parametrize(
+    ("row", "seen", "flaw"),
+    [
+        ({"aws": ("CKV_AWS_1",), "gcp": ()}, {"aws": ["CKV_AWS_1"]}, "does not say why"),
+        ({"aws": (), "gcp": ()}, {}, "has no check at all"),
+        (
+            {"aws": ("CKV_AWS_1",), "gcp": ("CKV_AWS_2",)},
+            {"aws": ["CKV_AWS_1"], "gcp": ["CKV_AWS_2"]},
+            "CKV_AWS_2 is no check of gcp",
+        ),
+        (
+            {"aws": ("CKV_AWS_1",), "gcp": ("CKV_GCP_1",)},
+            {"aws": ["CKV_AWS_1", "CKV_AWS_3"], "gcp": ["CKV_GCP_1"]},
+            "CKV_AWS_3 came up on aws and is in no rule",
+        ),
+        (
+            {"aws": ("CKV_AWS_1",), "gcp": ("CKV_GCP_1",)},
+            {"aws": ["CKV_AWS_1"]},
+            "CKV_GCP_1 is in a rule for gcp and came up nowhere",
+        ),
+        (
+            {"aws": ("CKV_AWS_1", "CKV_AWS_1"), "gcp": ("CKV_GCP_1",)},
+            {"aws": ["CKV_AWS_1"], "gcp": ["CKV_GCP_1"]},
+            "CKV_AWS_1 is in 2 rules for aws",
+        ),
+    ],
+    ids=["one-sided", "empty", "wrong-cloud", "unmapped", "dead", "twice"],
+)
+def test_a_flaw_of_the_parity_table_is_named(
+    row: dict[str, tuple[str, ...]], seen: dict[str, list[str]], flaw: str
+) -> None:
+    (found,) = rules.flaws([Rule("logs", "There are logs.", row)], seen)
+    assert flaw in found
+
+
+def test_a_one_sided_rule_that_says_why_has_no_flaw() -> None:
+    row = Rule("logs", "There are logs.", {"aws": ("CKV_AWS_1",), "gcp": ()}, "Always on.")
+    assert list(rules.flaws([row], {"aws": ["CKV_AWS_1"]})) == []
+    assert "| CKV_AWS_1 | Always on. |" in rules.rendered([row])
+
+
+# ---- Reports ----
+
+MANY = [
+    outcome("passed"),
+    outcome("failed"),
+    outcome("skipped").skipped("No logs.", "Log."),
+    outcome("unknown", check="CKV_AWS_70"),
+]
+
+
+def test_outcomes_survive_the_way_from_a_worker() -> None:
+    assert unpacked(json.loads(json.dumps(packed(MANY)))) == MANY
+
+
+def test_what_is_decided_as_applied_is_counted_beside_its_verdict() -> None:
+    late = Outcome("A", "a", "aws", "safe", "oldest", "b", "passed", "", "unknown")
+    counts = counted([late, outcome("passed")])
+    assert (counts["aws", "passed"], counts["aws", "late"], counts["aws", "unknown"]) == (2, 1, 0)
+
+
+def test_junit_has_a_case_for_each_outcome_with_what_mends_it() -> None:
+    (suite,) = ElementTree.fromstring(reports.junit(MANY, {"aws-safe": "PLAN"}))  # noqa: S314
+    assert {name: suite.get(name) for name in ("tests", "failures", "skipped")} == {
+        "tests": "4",
+        "failures": "1",
+        "skipped": "2",
+    }
+    (failure,) = suite.iter("failure")
+    assert failure.text is not None
+    for part in ("storage.tf:", "skips.yaml", "-k 'aws-safe and oldest'", "plan alone: PLAN"):
+        assert part in failure.text
+    assert next(one.get("message") for one in suite.iter("skipped")) == "No logs. Mend: Log."
+
+
+def test_sarif_has_what_its_schema_requires() -> None:
+    """Source: OASIS, SARIF 2.1.0: required properties of each object that is written."""
+    document = reports.sarif(MANY)
+    assert document["version"] == "2.1.0"
+    (run,) = document["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "checkov"
+    ids = [rule["id"] for rule in driver["rules"]]
+    assert len(set(ids)) == len(ids)
+    kinds = set()
+    for result in run["results"]:
+        assert result["message"]["text"]
+        assert ids[result["ruleIndex"]] == result["ruleId"]
+        assert result["level"] in ("none", "note", "warning", "error")
+        # A result of any kind but "fail" has no level.
+        assert result["kind"] == "fail" or result["level"] == "none"
+        kinds.add(result["kind"])
+        for location in result["locations"]:
+            physical = location["physicalLocation"]
+            assert not physical["artifactLocation"]["uri"].startswith("/")
+            assert physical["region"]["startLine"] >= 1
+        for suppression in result.get("suppressions", ()):
+            assert suppression["kind"] in ("inSource", "external")
+            assert suppression["justification"] == "No logs. Mend: Log."
+    assert kinds == {"fail", "open"}
+    assert sum("suppressions" in result for result in run["results"]) == 1
+
+
+def test_a_report_leads_to_the_line_that_makes_the_resource() -> None:
+    file, line = place("aws", 'aws_s3_bucket.this["data"]')
+    text = (skips.ROOT / file).read_text().splitlines()[line - 1]
+    assert text == 'resource "aws_s3_bucket" "this" {'
+
+
+def test_the_reports_are_written_and_the_summary_names_skips_and_times(tmp_path: Path) -> None:
+    paths = reports.write(tmp_path / "new", MANY, rules.load(), {}, 1.5)
+    assert [path.name for path in paths] == list(reports.FILES)
+    text = paths[2].read_text()
+    assert "aws: passed 1   failed 1   skipped 1   unknown 1" in text
+    assert "skipped: CKV_AWS_18 aws Ensure logs (1): No logs. Mend: Log." in text
+    assert "1.5 s" in text
+
+
+def test_a_file_among_the_examples_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "CKV2_LITELLM_1").mkdir()
+    (tmp_path / "CKV2_LITELLM_1" / "aws-good.tf").write_text("")
+    with pytest.raises(ExampleError, match="CLOUD-VERDICT"):
+        load_examples(tmp_path)
