@@ -15,6 +15,7 @@ from checkov.terraform.checks.resource.registry import resource_registry
 from tests.harness import planner
 from tests.harness.plan import Plan
 from tests.harness.policy.documents import Document, DocumentError, document
+from tests.harness.policy.outcomes import LATE
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
 from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import STACKS
@@ -108,15 +109,89 @@ def test_a_value_that_an_apply_makes_up_where_nothing_is_set_is_left_out(made: M
     assert "ssl_mode" not in values["settings"][0]["ip_configuration"][0]
 
 
-def test_an_argument_that_is_written_and_null_is_left_out(made: Make) -> None:
-    maybe = 'variable "key" {\n  type    = string\n  default = ""\n}\n'
-    given = 'var.key == "" ? null : var.key'
-    assert "encryption_key_name" not in made(maybe + NETWORK + INSTANCE % given).values[SUBJECT]
+CLUSTER = """
+variable "key" {
+  type    = string
+  default = ""
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  name = "stands-for-a-key"
+}
+
+resource "aws_rds_cluster" "subject" {
+  cluster_identifier          = "main"
+  engine                      = "aurora-postgresql"
+  master_username             = "main"
+  manage_master_user_password = true
+  storage_encrypted           = true
+  skip_final_snapshot         = true
+  kms_key_id                  = %s
+}
+"""
+
+
+def test_an_argument_that_is_written_and_null_is_left_out_though_an_apply_makes_it_up(
+    made: Make,
+) -> None:
+    held = made(CLUSTER % 'var.key == "" ? null : var.key')
+    assert "kms_key_id" not in held.values["aws_rds_cluster.subject"]
+    found = scan(held, ("CKV_AWS_327",))
+    assert found["CKV_AWS_327", "aws_rds_cluster.subject"].verdict == "failed"
 
 
 def test_an_argument_that_takes_anothers_value_is_kept(made: Make) -> None:
-    text = NETWORK + INSTANCE % "google_compute_network.this.self_link"
-    assert made(text).values[SUBJECT]["encryption_key_name"] not in (None, SENTINEL)
+    held = made(CLUSTER % "aws_secretsmanager_secret.this.arn")
+    assert held.values["aws_rds_cluster.subject"]["kms_key_id"].startswith("arn:")
+
+
+def test_a_number_that_may_be_made_up_or_asked_for_is_not_known(made: Make) -> None:
+    text = """
+variable "manual" {
+  type    = bool
+  default = false
+}
+
+resource "google_cloud_run_v2_service" "subject" {
+  project  = "acme-prod-1"
+  location = "us-central1"
+  name     = "main"
+
+  scaling {
+    manual_instance_count = var.manual ? 1 : null
+  }
+
+  template {
+    containers {
+      image = "us-docker.pkg.dev/cloudrun/container/hello"
+    }
+  }
+}
+"""
+    (scaling,) = made(text).values["google_cloud_run_v2_service.subject"]["scaling"]
+    assert scaling["manual_instance_count"] == SENTINEL
+
+
+def test_what_even_an_apply_does_not_foresee_is_unknown_for_good(made: Make) -> None:
+    text = """
+resource "terraform_data" "this" {}
+
+resource "google_compute_backend_service" "subject" {
+  project         = "acme-prod-1"
+  name            = "main"
+  security_policy = terraform_data.this.id
+}
+"""
+    held = made(text)
+    assert held.values["google_compute_backend_service.subject"]["security_policy"] == SENTINEL
+    found = scan(held, ("CKV2_LITELLM_15",))
+    outcome = found["CKV2_LITELLM_15", "google_compute_backend_service.subject"]
+    assert (outcome.verdict, outcome.reason, outcome.late) == ("unknown", LATE, True)
+
+
+def test_tags_that_nobody_set_are_none_and_not_unknown(made: Make) -> None:
+    held = made('resource "aws_vpc" "subject" {\n  cidr_block = "10.0.0.0/16"\n}\n')
+    assert held.values["aws_vpc.subject"]["tags_all"] == {}
 
 
 def test_as_planned_what_is_set_and_unknown_is_the_sentinel(made: Make) -> None:

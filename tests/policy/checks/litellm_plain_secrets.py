@@ -27,29 +27,35 @@ _WORDS = {
     "TOKEN",
 }
 # A name that ends so says where a secret is, which it is, or how much of it, and not the secret.
+# What an address holds of one is told by its looks.
 _ABOUT = {
     "ARN",
     "AUTH",
     "COUNT",
     "DIR",
     "ENABLED",
+    "ENDPOINT",
     "FILE",
     "HASH",
+    "HEADER",
+    "HOST",
     "ID",
     "LENGTH",
     "LIMIT",
     "NAME",
     "PATH",
+    "PORT",
     "REGION",
     "TTL",
     "TYPE",
     "URI",
+    "URL",
     "VERSION",
 }
 # Of LiteLLM's own: the key of an object in a bucket; a list of headers, which often holds a token.
 _HARMLESS = {"LITELLM_PROXY_CONFIG_S3_KEY"}
 _ALWAYS = {"OTEL_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}
-_SWITCH = re.compile(r"(true|false|\d+)?", re.IGNORECASE)
+_SWITCH = re.compile(r"(true|false)?", re.IGNORECASE)
 _LOOKS = (
     re.compile(r"\bsk-[\w-]{8,}"),
     re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),

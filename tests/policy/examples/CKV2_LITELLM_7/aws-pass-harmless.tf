@@ -11,6 +11,7 @@ resource "aws_ecs_task_definition" "subject" {
       { name = "IAM_TOKEN_DB_AUTH", value = "true" },
       { name = "SSL_KEY_FILE", value = "/tmp/key.pem" },
       { name = "MAX_TOKENS", value = "4096" },
+      { name = "GENERIC_TOKEN_ENDPOINT", value = "https://id.example.com/token" },
       { name = "KEYCLOAK_REALM", value = "acme" },
     ]
   }])

@@ -35,6 +35,10 @@ resource "google_cloud_run_v2_service" "subject" {
         value = "4096"
       }
       env {
+        name  = "GENERIC_TOKEN_ENDPOINT"
+        value = "https://id.example.com/token"
+      }
+      env {
         name  = "KEYCLOAK_REALM"
         value = "acme"
       }

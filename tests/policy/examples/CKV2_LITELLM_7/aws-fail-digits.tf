@@ -1,0 +1,10 @@
+resource "aws_ecs_task_definition" "subject" {
+  family = "main"
+  container_definitions = jsonencode([{
+    name  = "main"
+    image = "busybox"
+    environment = [
+      { name = "LITELLM_SALT_KEY", value = "12345678" },
+    ]
+  }])
+}
