@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,8 @@ from tests.harness.policy import examples
 from tests.harness.policy.documents import base, document
 from tests.harness.policy.examples import Example
 from tests.harness.policy.outcomes import Outcome
-from tests.harness.policy.scan import load_checks, scan, scanned
-from tests.harness.stacks import STACKS
+from tests.harness.policy.scan import judged, load_checks, scan
+from tests.harness.stacks import STACKS, Stack
 from tests.policy.conftest import FOLDER, Sessions
 
 EXAMPLES = examples.load()
@@ -43,16 +44,19 @@ def planned(held: planner.Session, example: Example) -> Plan:
     return result.plan
 
 
-def judged(sessions: Sessions, example: Example) -> Outcome:
+def outcome_of(sessions: Sessions, example: Example) -> Outcome:
+    """What the check says of the subject as applied and, where it is asked, as planned."""
     held = sessions("newest", False)
-    found = scanned(
-        planned(held, example),
-        planned(sessions("newest", True), example),
-        held.choice.offline,
-        stack=example.stack,
-        case=example.path.stem,
-        release="newest",
-        only=(example.check,),
+    plans = planned(held, example), planned(sessions("newest", True), example)
+    early = (False, True) if example.wanted == "unknown" else (False, False)
+    both = {
+        as_planned: scan(
+            document(*plans, held.choice.offline, as_planned=as_planned), (example.check,)
+        )
+        for as_planned in set(early)
+    }
+    found = judged(
+        both[False], both[early[1]], stack=example.stack, case=example.path.stem, release="newest"
     )
     (outcome,) = [o for o in found if base(o.resource).endswith(".subject")]
     return outcome
@@ -62,7 +66,7 @@ def judged(sessions: Sessions, example: Example) -> Outcome:
 def test_a_check_says_of_its_example_what_the_example_is_for(
     sessions: Sessions, example: Example
 ) -> None:
-    outcome = judged(sessions, example)
+    outcome = outcome_of(sessions, example)
     if example.wanted == "unknown":
         # As applied there is an answer; as planned there is none, and least of all a pass.
         assert outcome.as_planned == "unknown", str(outcome)
@@ -89,28 +93,45 @@ NOT_YET = {
 }
 
 
-def failing(sessions: Sessions, defect: Defect, source: Mapping[str, Path]) -> set[str]:
-    """Where the defect's check fails on the stack, made from another tree than the checkout's."""
-    case = planner.Case(defect.id, defect.stack.name, defect.planned)
-    held = [
-        dataclasses.replace(sessions("oldest", foreseen), source=source)
-        for foreseen in (False, True)
-    ]
-    results = [planner.plan(one, case) for one in held]
-    planned, foreseen = (result.plan for result in results)
-    assert planned is not None, str(results[0])
-    assert foreseen is not None, str(results[1])
-    found = scan(document(planned, foreseen, held[0].choice.offline), (defect.contract,))
-    return {address for (_, address), said in found.items() if said.verdict == "failed"}
+Failing = Callable[[Stack, Mapping[str, Any], Path | None], set[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def failing(sessions: Sessions) -> Failing:
+    """Which of our checks fail where on a stack made of inputs, and from another tree."""
+
+    def find(stack: Stack, inputs: Mapping[str, Any], source: Path | None) -> set[tuple[str, str]]:
+        case = planner.Case("defect", stack.name, inputs)
+        trees = {stack.name: source} if source else {}
+        results = [
+            planner.plan(dataclasses.replace(sessions("oldest", foreseen), source=trees), case)
+            for foreseen in (False, True)
+        ]
+        plans = [result.plan for result in results if result.plan is not None]
+        assert len(plans) == 2, "\n".join(map(str, results))
+        scanned = document(plans[0], plans[1], sessions("oldest", False).choice.offline)
+        return {key for key, one in scan(scanned, tuple(CHECKS)).items() if one.verdict == "failed"}
+
+    unbroken: dict[str, set[tuple[str, str]]] = {}
+
+    def once(stack: Stack, inputs: Mapping[str, Any], source: Path | None) -> set[tuple[str, str]]:
+        if source:
+            return find(stack, inputs, source)
+        key = json.dumps([stack.name, inputs], sort_keys=True)
+        if key not in unbroken:
+            unbroken[key] = find(stack, inputs, None)
+        return unbroken[key]
+
+    return once
 
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
 def test_a_defect_seeded_into_a_module_is_found_by_its_check(
-    sessions: Sessions, defect: Defect, tmp_path: Path
+    failing: Failing, defect: Defect, tmp_path: Path
 ) -> None:
-    broken = defects.seeded(defect, tmp_path)
-    before = failing(sessions, defect, {})
-    assert failing(sessions, defect, {defect.stack.name: broken}) - before, "found nothing new"
+    before = failing(defect.stack, defect.planned, None)
+    after = failing(defect.stack, defect.planned, defects.seeded(defect, tmp_path))
+    assert defect.contract in {check for check, _ in after - before}, f"new: {after - before}"
 
 
 def test_every_check_has_a_seeded_defect_for_each_cloud() -> None:
