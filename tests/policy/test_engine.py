@@ -227,6 +227,49 @@ resource "google_compute_url_map" "subject" {
     assert body["default_service"] not in (None, SENTINEL)
 
 
+def test_the_bodies_of_a_dynamic_block_beside_a_written_one_are_settled_by_the_schema(
+    made: Make,
+) -> None:
+    text = (
+        NETWORK
+        + """
+resource "google_cloud_run_v2_service" "subject" {
+  project  = "acme-prod-1"
+  location = "us-central1"
+  name     = "main"
+
+  template {
+    containers {
+      image = "us-docker.pkg.dev/cloudrun/container/hello"
+
+      env {
+        name = "KEY"
+        value_source {
+          secret_key_ref {
+            secret  = "main"
+            version = "1"
+          }
+        }
+      }
+
+      dynamic "env" {
+        for_each = { NETWORK = google_compute_network.this.id }
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+    }
+  }
+}
+"""
+    )
+    held = made(text).values["google_cloud_run_v2_service.subject"]
+    values = {env["name"]: env.get("value") for env in held["template"][0]["containers"][0]["env"]}
+    assert values["KEY"] is None
+    assert values["NETWORK"] not in (None, SENTINEL)
+
+
 def test_a_reference_through_a_local_is_told_by_its_value(made: Make) -> None:
     text = """
 locals {

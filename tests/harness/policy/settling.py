@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.harness.offline.applying import make_known
@@ -191,6 +191,9 @@ class _Settling:
     def items(self, planned: list[Any], foreseen: Any, setting: _Setting) -> list[Any]:
         left = list(foreseen) if isinstance(foreseen, list) else []
         found = []
+        if setting.block is not None and len(planned) > len(setting.expressions):
+            # More bodies than are written out: some are those of a dynamic block.
+            setting = replace(setting, open=True)
         for item in planned:
             # A set is sorted by its values, so an item may stand elsewhere once they are known.
             place = next((i for i, other in enumerate(left) if _agree(item, other)), None)
