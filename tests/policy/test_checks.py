@@ -107,7 +107,7 @@ def failing(sessions: Sessions) -> Failing:
             planner.plan(dataclasses.replace(sessions("oldest", foreseen), source=trees), case)
             for foreseen in (False, True)
         ]
-        plans = [result.plan for result in results if result.plan is not None]
+        plans = [result.plan for result in results if result.plan and not result.errors]
         assert len(plans) == 2, "\n".join(map(str, results))
         scanned = document(plans[0], plans[1], sessions("oldest", False).choice.offline)
         return {key for key, one in scan(scanned, tuple(CHECKS)).items() if one.verdict == "failed"}
