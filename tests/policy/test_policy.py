@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.planner import Case
 from tests.harness.policy import rules, skips
-from tests.harness.policy.outcomes import Outcome, packed
+from tests.harness.policy.outcomes import LATE, Outcome, packed
 from tests.harness.policy.places import place
 from tests.harness.policy.reports import advice
 from tests.policy.conftest import CASES, PLANS, RELEASES, Scan
@@ -41,6 +41,11 @@ def said(case: Case, release: str, failed: list[Outcome]) -> str:
 def test_no_check_crashes(outcomes: list[Outcome]) -> None:
     crashed = [str(outcome) for outcome in outcomes if "crashed" in outcome.reason]
     assert not crashed, "\n".join(crashed)
+
+
+def test_no_check_is_left_undecided_by_a_value_that_nobody_knows(outcomes: list[Outcome]) -> None:
+    late = [str(o) for o in outcomes if o.verdict == "unknown" and o.reason == LATE]
+    assert not late, "\n".join(late)
 
 
 def test_every_skip_is_needed(outcomes: list[Outcome]) -> None:

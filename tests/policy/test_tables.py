@@ -66,7 +66,7 @@ def test_a_skip_of_some_cases_is_for_no_other() -> None:
 def test_an_entry_that_does_not_say_all_is_refused(
     tmp_path: Path, entry: str, message: str
 ) -> None:
-    (tmp_path / "skips.yaml").write_text(f"- {entry}\n")
+    (tmp_path / "skips.yaml").write_text(f"skips: [{entry}]\n")
     with pytest.raises(skips.SkipError, match=message):
         skips.load(tmp_path / "skips.yaml")
 
@@ -113,6 +113,13 @@ def test_a_one_sided_rule_that_says_why_has_no_flaw() -> None:
     row = Rule("logs", "There are logs.", {"aws": ("CKV_AWS_1",), "gcp": ()}, "Always on.")
     assert list(rules.flaws([row], {"aws": ["CKV_AWS_1"]})) == []
     assert "| CKV_AWS_1 | Always on. |" in rules.rendered([row])
+
+
+def test_contributing_has_the_parity_table_as_it_is() -> None:
+    text = (skips.ROOT / "CONTRIBUTING.md").read_text()
+    _, _, rest = text.partition("<!-- BEGIN_POLICIES -->\n")
+    held, _, _ = rest.partition("\n<!-- END_POLICIES -->")
+    assert held == rules.rendered(rules.load()), "`python -m tests.harness.policy.rules` shows it"
 
 
 # ---- Reports ----

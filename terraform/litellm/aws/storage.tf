@@ -115,13 +115,14 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 # What an upload that was given up leaves behind is kept, and paid for, unseen.
+# Logs go after a while.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   for_each = local._buckets
 
   bucket = aws_s3_bucket.this[each.key].id
 
   rule {
-    id     = "uploads"
+    id     = "all"
     status = "Enabled"
 
     filter {}
@@ -129,23 +130,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
     }
-  }
 
-  dynamic "rule" {
-    for_each = each.value.days > 0 ? [each.value.days] : []
+    dynamic "expiration" {
+      for_each = each.value.days > 0 ? [each.value.days] : []
 
-    content {
-      id     = "logs"
-      status = "Enabled"
-
-      filter {}
-
-      expiration {
-        days = rule.value
+      content {
+        days = expiration.value
       }
+    }
 
-      noncurrent_version_expiration {
-        noncurrent_days = 1
+    dynamic "noncurrent_version_expiration" {
+      for_each = each.value.days > 0 ? [1] : []
+
+      content {
+        noncurrent_days = noncurrent_version_expiration.value
       }
     }
   }

@@ -1,9 +1,9 @@
 """Skips as data: which failures are accepted, where, why, and what would end the skip.
 
-A file is YAML, a list of entries with ``check``, ``stack``, ``resource`` (a pattern of
-:mod:`fnmatch` over addresses, in which ``[`` stands for itself), ``reason``, ``mend``, and
-``cases`` where the skip is for some cases alone. A skip that no failure needs is an error: the
-next reader would take it for a weakness that is there.
+A file is YAML: ``skips``, and ``cases`` for lists that several of them share. A skip has ``check``,
+``stack``, ``resource`` (a pattern of :mod:`fnmatch` over addresses, in which ``[`` stands for
+itself), ``reason``, ``mend``, and ``cases`` where it is for some cases alone. A skip that nothing
+needs is an error: the next reader would take it for a weakness that is there.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def load(path: Path = FILE) -> list[Skip]:
         SkipError: an entry lacks a key, has one too many, an empty text, or an unknown stack.
     """
     found = []
-    for entry in yaml.safe_load(path.read_text()) or ():
+    for entry in (yaml.safe_load(path.read_text()) or {}).get("skips") or ():
         odd = (set(entry) ^ _KEYS) - {"cases"}
         if odd:
             raise SkipError(f"{path}: {entry}: has, or lacks, {', '.join(sorted(odd))}")

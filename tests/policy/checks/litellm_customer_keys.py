@@ -27,6 +27,10 @@ class CustomerKeys(Check):
         )
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        if at(conf, "master_instance_name"):
+            # A reader of Cloud SQL in its primary's region has the primary's key.
+            yield CheckResult.PASSED
+            return
         if self.entity_type != _SECRET:
             yield self.is_set(conf, _KEYS[self.entity_type])
             return

@@ -1,0 +1,28 @@
+"""What makes the database slow can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from checkov.common.models.enums import CheckResult
+from litellm_reading import Check, at, on
+
+
+class Insights(Check):
+    def __init__(self) -> None:
+        super().__init__(
+            19,
+            "Ensure query insights are on where the database is written to",
+            ("google_sql_database_instance",),
+        )
+
+    def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        # A reader is looked at with its primary.
+        if at(conf, "master_instance_name"):
+            self.evaluated_keys = ["master_instance_name"]
+            return
+        yield self.holds(conf, "settings/insights_config/query_insights_enabled", on)
+
+
+check = Insights()

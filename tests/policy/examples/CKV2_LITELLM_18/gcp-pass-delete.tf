@@ -1,0 +1,15 @@
+resource "google_storage_bucket" "subject" {
+  project  = "acme-prod-1"
+  location = "us-central1"
+  name     = "main"
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+
+    condition {
+      age = 7
+    }
+  }
+}
