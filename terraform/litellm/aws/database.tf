@@ -72,6 +72,7 @@ resource "random_id" "final_snapshot" {
     cluster         = local.names.database
     database_name   = var.db_name
     master_username = var.db_master_username
+    key             = var.kms_key_arn
   }
 }
 

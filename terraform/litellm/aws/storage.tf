@@ -31,8 +31,9 @@ locals {
   _bucket_arns = { for key in keys(local._buckets) : key => aws_s3_bucket.this[key].arn }
   _account     = split(":", aws_ecs_cluster.this.arn)[4]
 
-  # By bucket, what the services of AWS that write logs may do. Each for this
-  # account alone: another's load balancer could be told the bucket's name.
+  # The services of AWS that write logs. Each may for this account alone, or
+  # another's load balancer could be told the bucket's name. A load balancer does
+  # not say whose it is, but writes below its account's number only.
   _log_writers = {
     alb = {
       there     = var.enable_access_logs
@@ -193,10 +194,14 @@ data "aws_iam_policy_document" "bucket" {
         identifiers = [statement.value.principal]
       }
 
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [local._account]
+      dynamic "condition" {
+        for_each = length(statement.value.sources) > 0 ? [local._account] : []
+
+        content {
+          test     = "StringEquals"
+          variable = "aws:SourceAccount"
+          values   = [condition.value]
+        }
       }
 
       dynamic "condition" {

@@ -35,6 +35,7 @@ resource "random_id" "database" {
   keepers = {
     project = var.project
     region  = var.region
+    key     = var.kms_key_name
   }
 }
 

@@ -157,7 +157,7 @@ variable "secrets_version" {
 }
 
 variable "kms_key_name" {
-  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets, containers and image proxy are encrypted with. Empty: Google's own keys. Changing it replaces database, Redis, secrets and image proxy."
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets, containers and image proxy are encrypted with. Empty: Google's own keys. Give it before the first apply: database, Redis and image proxy would be replaced, and a secret can not be, under its name."
   type        = string
   default     = ""
   nullable    = false

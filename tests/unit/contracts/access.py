@@ -211,13 +211,18 @@ def _bucket_policies(subject: Subject) -> Iterator[Outcome]:
             if s["Action"] == "s3:PutObject"
         }
         yield equal("bucket-policy", f"{address} writers", found, writers)
-        odd = [
-            s["Sid"]
-            for s in allowed
-            if s.get("Condition", {}).get("StringEquals") != {"aws:SourceAccount": account}
-            or s["Action"] not in ("s3:PutObject", "s3:GetBucketAcl")
-        ]
+        odd = [s["Sid"] for s in allowed if not _for_own_logs(s, arn, account)]
         yield equal("bucket-policy", f"{address} for another account, or another act", odd, [])
+
+
+def _for_own_logs(statement: Mapping[str, Any], bucket: str, account: str) -> bool:
+    """Whether a statement lets a service do what logs take, for the stack's account alone."""
+    if statement["Action"] not in ("s3:PutObject", "s3:GetBucketAcl"):
+        return False
+    if statement.get("Condition", {}).get("StringEquals") == {"aws:SourceAccount": account}:
+        return True
+    # A load balancer gives no account to compare with: the part of the bucket is the account's own.
+    return bool(statement["Resource"] == f"{bucket}/alb/AWSLogs/{account}/*")
 
 
 def _own(subject: Subject, held: Mapping[str, str]) -> Iterator[Outcome]:

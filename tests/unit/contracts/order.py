@@ -163,7 +163,9 @@ def _snapshots(subject: Subject) -> Iterator[Outcome]:
         yield equal("snapshot", f"{address} name", name, end.values["hex"])
         # Whatever replaces the cluster must draw another name: the last snapshot keeps its own.
         kept = set((end.values["keepers"] or {}).values())
-        replacing = ("cluster_identifier", "database_name", "master_username")
+        replacing = ["cluster_identifier", "database_name", "master_username"]
+        # Without a key of the caller's, which one it is is not the plan's to say.
+        replacing += ["kms_key_id"] if subject.value("kms_key_arn", "") else []
         odd = [n for n in replacing if cluster.values[n] not in kept]
         yield judged("snapshot", f"{address} keepers", kept, not odd, f"{odd} are no keepers")
     for address, instance in subject.plan.of_type("google_sql_database_instance").items():
@@ -173,6 +175,12 @@ def _snapshots(subject: Subject) -> Iterator[Outcome]:
         yield judged(
             "name-free", address, name, lambda n=name, e=ends: n in e, f"{name!r} is fixed"
         )
+    key = subject.value("kms_key_name", "")
+    for address, end in subject.plan.of_type("random_id").items():
+        if end.name == "database" and key:
+            # Another key makes another instance.
+            kept = (end.values["keepers"] or {}).values()
+            yield judged("name-free", f"{address} keepers", kept, key in kept, "has no key")
 
 
 def check(subject: Subject) -> Iterator[Outcome]:

@@ -66,7 +66,7 @@ variable "secrets_version" {
 }
 
 variable "kms_key_arn" {
-  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets and logs are encrypted with. Empty: AWS's own keys. Changing it replaces database and Redis."
+  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets and logs are encrypted with. Empty: AWS's own keys. Give it before the first apply: database and Redis would be replaced."
   type        = string
   default     = ""
   nullable    = false
