@@ -1,0 +1,1 @@
+"""Real parts on loopback, asked what only they can answer."""

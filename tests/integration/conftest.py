@@ -1,0 +1,31 @@
+"""The local cloud of a test, and what of a stack's life is not run here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness.local import postgres, supervisor
+
+# What a whole run on an account would do and nothing here does yet, with the reason.
+NOT_RUN = {
+    "apply, probes and destroy on AWS": "there is no local control plane for AWS in this suite",
+    "apply, probes and destroy on Google Cloud": "there is no local server of Google's APIs yet",
+    "LiteLLM itself": "it is started by an apply, and there is none",
+}
+
+
+@pytest.fixture
+def server() -> Iterator[postgres.Server]:
+    """A PostgreSQL with nothing in it."""
+    with supervisor.supervising() as held:
+        yield postgres.start(held)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what is not run."""
+    terminalreporter.section("not run")
+    for what, why in NOT_RUN.items():
+        terminalreporter.write_line(f"not run: {what}: {why}")

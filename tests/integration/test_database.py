@@ -1,0 +1,150 @@
+"""Migrations, bootstrap and destroy against a real PostgreSQL, as the planned stacks want them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.harness import defects, planner
+from tests.harness.defects import Defect
+from tests.harness.local import cloud_sql, migrations, postgres
+from tests.harness.local.cloud_sql import only
+from tests.harness.local.postgres import Server
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+
+WORD = "a-word-of-the-test"
+
+
+def planned(held: planner.Session, stack: str, defect: Defect | None, folder: Path) -> Plan:
+    """The smallest stack, of a module with a defect in it if there is one."""
+    if defect:
+        held = dataclasses.replace(held, source={stack: defects.seeded(defect, folder)})
+    result = planner.plan(held, planner.Case("smallest", stack, STACKS[stack].smallest))
+    assert result.plan is not None, str(result)
+    assert not result.errors, str(result)
+    return result.plan
+
+
+def migrated_by_the_app(server: Server, plan: Plan) -> None:
+    """Make user and database as Cloud SQL does, and run the migrations as that user."""
+    user, database = (
+        only(plan, "google_sql_user")["name"],
+        only(plan, "google_sql_database")["name"],
+    )
+    postgres.make_cloud_sql_user(server, user, WORD)
+    postgres.make_cloud_sql_database(server, database)
+    with server.connect(database, user, WORD) as connection:
+        migrations.run(connection)
+
+
+# ---- Google Cloud ----
+
+
+def test_the_user_that_cloud_sql_makes_may_run_every_migration(
+    server: Server, session: planner.Session, tmp_path: Path
+) -> None:
+    plan = planned(session, "gcp", None, tmp_path)
+    migrated_by_the_app(server, plan)
+    database, user = (
+        only(plan, "google_sql_database")["name"],
+        only(plan, "google_sql_user")["name"],
+    )
+    with server.connect(database, user, WORD) as connection:
+        assert migrations.tables(connection) >= migrations.models()
+
+
+NOT_ABANDONED = Defect(
+    contract="order",
+    clause="abandons",
+    stack=STACKS["gcp"],
+    file="database.tf",
+    old='].version)\n  deletion_policy     = "ABANDON"',
+    new="].version)",
+)
+
+
+def test_postgres_refuses_nothing_of_a_destroy(
+    server: Server, session: planner.Session, tmp_path: Path
+) -> None:
+    plan = planned(session, "gcp", None, tmp_path)
+    migrated_by_the_app(server, plan)
+    assert cloud_sql.refusals(server, plan) == []
+
+
+def test_postgres_refuses_to_drop_the_user_that_the_stack_does_not_abandon(
+    server: Server, session: planner.Session, tmp_path: Path
+) -> None:
+    """The failure that this project began with: the role owns every table the migrations made."""
+    plan = planned(session, "gcp", NOT_ABANDONED, tmp_path)
+    migrated_by_the_app(server, plan)
+    (said,) = cloud_sql.refusals(server, plan)
+    assert said.startswith("google_sql_user.app[0]: 2BP01: ")
+    assert "cannot be dropped because some objects depend on it" in said
+
+
+def test_postgres_drops_a_user_that_owns_nothing(
+    server: Server, session: planner.Session, tmp_path: Path
+) -> None:
+    # So it is the migrations that a destroy would fail by, not the dropping.
+    plan = planned(session, "gcp", NOT_ABANDONED, tmp_path)
+    postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
+    assert cloud_sql.refusals(server, plan) == []
+
+
+# ---- AWS ----
+
+
+def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
+    """Run the stack's own SQL as the master user; gives the database and the app's user."""
+    cluster = only(plan, "aws_rds_cluster")
+    master, database = cluster["master_username"], cluster["database_name"]
+    postgres.make_aurora_cluster(server, master, WORD, database)
+    for _ in range(times):
+        with server.connect(database, master, WORD) as connection:
+            connection.execute(plan.outputs["db_bootstrap_sql"])
+    user = STACKS["aws"].smallest.get("db_username", "litellm_app")
+    # For the token of IAM, which there is none of here.
+    postgres.set_password(server, user, WORD)
+    return database, user
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "again"])
+def test_the_bootstrap_makes_a_user_that_may_run_every_migration(
+    server: Server, session: planner.Session, tmp_path: Path, times: int
+) -> None:
+    database, user = bootstrapped(server, planned(session, "aws", None, tmp_path), times)
+    with server.connect(database, user, WORD) as connection:
+        migrations.run(connection)
+        assert migrations.tables(connection) >= migrations.models()
+
+
+def test_a_bootstrap_that_grants_no_schema_leaves_the_migrations_refused(
+    server: Server, session: planner.Session, tmp_path: Path
+) -> None:
+    defect = Defect(
+        contract="order",
+        clause="waits",
+        stack=STACKS["aws"],
+        file="migrations.tf",
+        old='    GRANT ALL ON SCHEMA public TO "${var.db_username}";\n',
+        new="",
+    )
+    database, user = bootstrapped(server, planned(session, "aws", defect, tmp_path), 1)
+    with (
+        server.connect(database, user, WORD) as connection,
+        pytest.raises(migrations.MigrationError, match="permission denied for schema public"),
+    ):
+        migrations.run(connection)
+
+
+def test_a_migration_that_fails_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = migrations.files()
+    monkeypatch.setattr(migrations, "files", lambda: [held[-1], *held])
+    with (
+        server.connect() as connection,
+        pytest.raises(migrations.MigrationError, match=f"^{held[-1].parent.name}: "),
+    ):
+        migrations.run(connection)

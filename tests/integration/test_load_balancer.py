@@ -1,0 +1,202 @@
+"""A real proxy made from the planned load balancer sends each path where the model says."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from tests.harness import planner, routing
+from tests.harness.local import load_balancers
+from tests.harness.local.load_balancers import Certificate, LoadBalancerError
+from tests.harness.local.supervisor import supervising
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
+
+HOST = "llm.example.com"
+TLS: Mapping[str, Mapping[str, Any]] = {
+    "aws": {
+        "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b",
+        "alb_domain_name": HOST,
+        "allow_plaintext_alb": False,
+    },
+    "gcp": {"lb_domains": [HOST], "allow_plaintext_lb": False},
+}
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Say which component was asked, and what it was told."""
+
+    protocol_version = "HTTP/1.1"
+    # Head and body in one packet: else each answer waits 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        """Answer a request of any method."""
+        told = {"component": self.server.component, "path": self.path}  # type: ignore[attr-defined]
+        body = json.dumps({**told, "proto": self.headers.get("x-forwarded-proto")}).encode()
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def upstreams() -> Iterator[Mapping[str, int]]:
+    """A server for each component; gives their ports."""
+    servers = {}
+    for component in ("gateway", "backend", "ui"):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        server.component = component  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers[component] = server
+    yield {component: server.server_address[1] for component, server in servers.items()}
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A planned stack and the proxy that stands for its load balancer."""
+
+    plan: Plan
+    ports: Mapping[int, int]
+    authority: trustme.CA
+
+    def asked(self, session: requests.Session, method: str, path: str, port: int) -> Any:
+        """What is answered; nothing is followed."""
+        scheme = "https" if port == 443 else "http"
+        return session.request(
+            method,
+            f"{scheme}://127.0.0.1:{self.ports[port]}{path}",
+            headers={"Host": HOST},
+            allow_redirects=False,
+            timeout=10,
+        )
+
+
+PLAIN = [pytest.param((name, False), id=f"{name}-plaintext") for name in sorted(STACKS)]
+SAFE = [pytest.param((name, True), id=f"{name}-tls") for name in sorted(STACKS)]
+
+
+@pytest.fixture(scope="module", params=[*PLAIN, *SAFE])
+def stack(
+    request: pytest.FixtureRequest,
+    foreseen_session: planner.Session,
+    upstreams: Mapping[str, int],
+) -> Iterator[Stack]:
+    name, tls = request.param
+    inputs = {**STACKS[name].smallest, **(TLS[name] if tls else {})}
+    result = planner.plan(foreseen_session, planner.Case("balancer", name, inputs))
+    assert result.plan is not None, str(result)
+    authority = trustme.CA()
+    issued = authority.issue_cert(HOST, "127.0.0.1")
+    chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
+    certificate = Certificate(chain, issued.private_key_pem.bytes().decode())
+    with supervising() as held:
+        ports = load_balancers.start(
+            held, load_balancers.listeners(result.plan), upstreams, certificate
+        )
+        yield Stack(result.plan, ports, authority)
+
+
+@pytest.fixture
+def client(stack: Stack, tmp_path: Any) -> Iterator[requests.Session]:
+    """A client that trusts the run's own certificates."""
+    authority = tmp_path / "authority.pem"
+    stack.authority.cert_pem.write_to_path(str(authority))
+    with requests.Session() as session:
+        session.verify = str(authority)
+        session.trust_env = False
+        yield session
+
+
+def paths(plan: Plan) -> list[str]:
+    """For each pattern what fits it, what is below it and what only begins like it."""
+    found = {"/", "/key/generate", "/health", "/nobody/knows", "/v1", "/x.txt"}
+    for rule in routing.path_rules(plan):
+        for pattern in rule.paths:
+            stem = pattern.replace("?", "!").replace("*", "")
+            found |= {stem, f"{stem.rstrip('/')}/a/b", f"{stem.rstrip('/')}x", f"{stem}?a=/ui/"}
+    return sorted(path for path in found if path.startswith("/"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_path_reaches_the_component_that_the_model_says(
+    stack: Stack, client: requests.Session, method: str
+) -> None:
+    model = routing.balancer(stack.plan)
+    wrong = []
+    asked = paths(stack.plan)
+    for path in asked:
+        answer = stack.asked(client, method, path, model.serving)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:200]}"
+        wanted = model.answer(method, path.split("?")[0])
+        if answer.json()["component"] != wanted:
+            wrong.append(f"{method} {path}: {answer.json()['component']}, not {wanted}")
+        assert answer.json()["path"] == path
+    assert len(asked) > 700
+    assert wrong == []
+
+
+def test_the_servers_are_told_whether_the_client_spoke_tls(
+    stack: Stack, client: requests.Session
+) -> None:
+    serving = routing.balancer(stack.plan).serving
+    proto = stack.asked(client, "GET", "/", serving).json()["proto"]
+    assert proto == {443: "https", 80: "http"}[serving]
+
+
+@pytest.mark.parametrize("stack", SAFE, indirect=True)
+def test_port_80_redirects_to_tls(stack: Stack, client: requests.Session) -> None:
+    answer = stack.asked(client, "GET", "/v1/models?a=b", 80)
+    assert answer.status_code == 301
+    assert answer.headers["location"].replace(":443", "") == f"https://{HOST}/v1/models?a=b"
+
+
+@pytest.mark.parametrize("stack", PLAIN, indirect=True)
+def test_without_a_certificate_port_80_serves_and_no_other_port_does(
+    stack: Stack, client: requests.Session
+) -> None:
+    assert list(stack.ports) == [80]
+    assert stack.asked(client, "GET", "/v1/models", 80).json()["component"] == "gateway"
+
+
+@pytest.mark.parametrize("stack", SAFE, indirect=True)
+def test_a_client_of_an_older_tls_is_refused(stack: Stack) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection(("127.0.0.1", stack.ports[443]), timeout=5) as raw,
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(raw)
+
+
+def test_a_listener_with_tls_and_no_certificate_is_refused(
+    foreseen_session: planner.Session,
+) -> None:
+    inputs = {**STACKS["aws"].smallest, **TLS["aws"]}
+    result = planner.plan(foreseen_session, planner.Case("balancer", "aws", inputs))
+    assert result.plan is not None
+    with supervising() as held, pytest.raises(LoadBalancerError, match="port 443 needs"):
+        load_balancers.start(held, load_balancers.listeners(result.plan), {})
