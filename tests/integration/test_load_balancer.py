@@ -183,11 +183,15 @@ def test_without_a_certificate_port_80_serves_and_no_other_port_does(
 def test_a_client_of_an_older_tls_is_refused(stack: Stack) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # The client itself must be willing.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        context.minimum_version = ssl.TLSVersion.TLSv1
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with (
         socket.create_connection(("127.0.0.1", stack.ports[443]), timeout=5) as raw,
-        pytest.raises(ssl.SSLError),
+        pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"),
     ):
         context.wrap_socket(raw)
 

@@ -38,10 +38,13 @@ class LoadBalancerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port of the load balancer with Envoy's routes; ``tls``: with a certificate."""
+    """A port of the load balancer with Envoy's routes.
+
+    ``tls`` is the oldest version of TLS that it takes, as Envoy names it; empty for plain HTTP.
+    """
 
     port: int
-    tls: bool
+    tls: str
     routes: tuple[dict[str, Any], ...]
 
 
@@ -94,9 +97,20 @@ def _on_aws(plan: Plan) -> Iterator[Listener]:
         last = _action(listener, listener.values["default_action"], components)
         yield Listener(
             int(listener.values["port"]),
-            listener.values["protocol"] == "HTTPS",
+            _oldest(listener) if listener.values["protocol"] == "HTTPS" else "",
             (*routes, {"match": {"prefix": "/"}, **last}),
         )
+
+
+def _oldest(listener: Resource) -> str:
+    """The oldest version that a listener's policy takes, which the policy's name tells.
+
+    Source: Elastic Load Balancing, security policies for Application Load Balancers.
+    """
+    name = listener.values["ssl_policy"] or ""
+    found = re.search(r"TLS13-1-([0-3])|TLS-1-([0-2])", name)
+    # The oldest policies and the default one take the oldest versions.
+    return f"TLSv1_{found[1] or found[2]}" if found else "TLSv1_0"
 
 
 def _conditions(rule: Resource) -> Iterator[dict[str, Any]]:
@@ -165,11 +179,17 @@ def _on_gcp(plan: Plan) -> Iterator[Listener]:
     }
     proxies = _by_id(plan, "google_compute_target_http_proxy", "google_compute_target_https_proxy")
     maps = _by_id(plan, "google_compute_url_map")
+    policies = {
+        key: policy.values["min_tls_version"].replace("TLS_", "TLSv")
+        for key, policy in _by_id(plan, "google_compute_ssl_policy").items()
+    }
     for rule in plan.of_type("google_compute_global_forwarding_rule").values():
         proxy = proxies[rule.values["target"]]
+        secure = proxy.type == "google_compute_target_https_proxy"
         yield Listener(
             int(rule.values["port_range"].split("-")[0]),
-            proxy.type == "google_compute_target_https_proxy",
+            # Without a policy Google takes what is as old as TLS 1.0.
+            policies.get(proxy.values["ssl_policy"], "TLSv1_0") if secure else "",
             tuple(_url_map(maps[proxy.values["url_map"]], components)),
         )
 
@@ -232,7 +252,7 @@ def _listener(listener: Listener, port: int, certificate: Certificate | None) ->
             "typed_config": {
                 "@type": f"{_API}.transport_sockets.tls.v3.DownstreamTlsContext",
                 "common_tls_context": {
-                    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                    "tls_params": {"tls_minimum_protocol_version": listener.tls},
                     "tls_certificates": [
                         {
                             "certificate_chain": {"inline_string": certificate.chain},
