@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.harness.local import postgres
 from tests.harness.local.supervisor import Command, SupervisorError, supervising
+from tests.harness.processes import alive, soon
 from tests.harness.stacks import ROOT
 
 OWNER = """
@@ -34,22 +34,6 @@ signal.signal(signal.SIGTERM, end)
 print("up", flush=True)
 time.sleep(60)
 """
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-
-
-def soon(right: object) -> bool:
-    """Whether something comes true within ten seconds."""
-    for _ in range(200):
-        if callable(right) and right():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

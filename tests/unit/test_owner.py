@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.harness.offline.owner import OfflineError, serving
+from tests.harness.processes import alive, soon
 from tests.harness.stacks import ROOT
 
 OWNER = """
@@ -22,21 +22,6 @@ with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
     print(next(iter(reattach.values()))["Pid"], flush=True)
     time.sleep(60)
 """
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-
-
-def ended(pid: int) -> bool:
-    for _ in range(200):
-        if not alive(pid):
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -56,7 +41,7 @@ def test_the_providers_end_with_an_owner_that_is_ended_by(
         assert alive(pid)
         os.kill(owner.pid, how)
         owner.wait(timeout=10)
-        assert ended(pid)
+        assert soon(lambda: not alive(pid))
     finally:
         owner.kill()
         owner.communicate()

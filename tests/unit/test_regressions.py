@@ -836,6 +836,9 @@ _LATE_INPUTS: Mapping[str, Mapping[str, Any]] = {
         "proxy_config": {"a": _LATE_ID},
         "enable_tls": True,
         "acm_certificate_arn": _LATE_ID,
+        "enable_waf": True,
+        "waf_web_acl_arn": _LATE_ID,
+        "kms_key_arn": _LATE_ID,
         "create_network": False,
         "azs": [],
         "vpc_id": _LATE_ID,
@@ -850,6 +853,8 @@ _LATE_INPUTS: Mapping[str, Mapping[str, Any]] = {
         "proxy_config": {"a": _LATE_ID},
         "create_network": False,
         "network": _LATE_ID,
+        "security_policy": _LATE_ID,
+        "kms_key_name": _LATE_ID,
     },
 }
 
