@@ -1,0 +1,125 @@
+"""LiteLLM, started as the planned gateway is, answers through the planned load balancer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from tests.harness import planner
+from tests.harness.containers import containers
+from tests.harness.local import litellm, load_balancers
+from tests.harness.local.supervisor import supervising
+from tests.harness.stacks import STACKS
+
+KEY = "sk-a-master-key-of-the-test-0123456789"
+SAID = "what the model was told to say"
+# Neither database nor Redis: the keys that a database would hold are not run here.
+INPUTS: Mapping[str, Any] = {
+    "create_database": False,
+    "create_redis": False,
+    "proxy_config": {
+        "model_list": [
+            {
+                "model_name": "mock",
+                "litellm_params": {
+                    "model": "openai/mock",
+                    "api_key": "none",
+                    "mock_response": SAID,
+                },
+            }
+        ]
+    },
+}
+CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture(scope="module", params=sorted(STACKS))
+def url(request: pytest.FixtureRequest, foreseen_session: planner.Session) -> Iterator[str]:
+    """Where the load balancer of a stack with a running gateway answers."""
+    name = request.param
+    inputs = {**STACKS[name].smallest, **INPUTS}
+    result = planner.plan(foreseen_session, planner.Case("gateway", name, inputs))
+    assert result.plan is not None, str(result)
+    with supervising() as held:
+        port = litellm.start(
+            held,
+            litellm.installed(),
+            containers(result.plan)["gateway"],
+            {"LITELLM_MASTER_KEY": KEY},
+            litellm.configuration(result.plan),
+        )
+        # A path that the load balancer sent elsewhere would find nobody there.
+        upstreams = {"gateway": port, "backend": 1, "ui": 1}
+        ports = load_balancers.start(held, load_balancers.listeners(result.plan), upstreams)
+        yield f"http://127.0.0.1:{ports[80]}"
+
+
+@pytest.fixture
+def client() -> Iterator[requests.Session]:
+    """A client that no proxy of the machine comes between."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+def with_key(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_the_models_are_those_of_the_uploaded_configuration(
+    url: str, client: requests.Session
+) -> None:
+    answer = client.get(f"{url}/v1/models", headers=with_key(KEY), timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert [model["id"] for model in answer.json()["data"]] == ["mock"]
+
+
+def test_a_chat_is_answered(url: str, client: requests.Session) -> None:
+    answer = client.post(f"{url}/v1/chat/completions", headers=with_key(KEY), json=CHAT, timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"] == SAID
+
+
+def test_a_streamed_chat_comes_in_pieces(url: str, client: requests.Session) -> None:
+    body = {**CHAT, "stream": True}
+    with client.post(
+        f"{url}/v1/chat/completions", headers=with_key(KEY), json=body, timeout=10, stream=True
+    ) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line.decode() for line in answer.iter_lines() if line]
+    assert lines[-1] == "data: [DONE]"
+    pieces = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    said = [piece["choices"][0]["delta"].get("content") or "" for piece in pieces]
+    assert "".join(said) == SAID
+    assert sum(map(bool, said)) > 1
+
+
+@pytest.mark.parametrize("headers", [{}, with_key("sk-another-key")], ids=["no-key", "wrong-key"])
+def test_whoever_has_not_the_master_key_is_refused(
+    url: str, client: requests.Session, headers: dict[str, str]
+) -> None:
+    answer = client.post(f"{url}/v1/chat/completions", headers=headers, json=CHAT, timeout=10)
+    # Without a database it cannot look a key up, and says so with 400.
+    assert answer.status_code == (400 if headers else 401), answer.text
+    assert SAID not in answer.text
+
+
+def test_a_path_of_another_component_does_not_reach_the_gateway(
+    url: str, client: requests.Session
+) -> None:
+    answer = client.get(f"{url}/key/list", headers=with_key(KEY), timeout=10)
+    assert answer.status_code == 503
+
+
+def test_a_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
+    inputs = {**STACKS["gcp"].smallest, **INPUTS}
+    result = planner.plan(foreseen_session, planner.Case("gateway", "gcp", inputs))
+    assert result.plan is not None
+    container = containers(result.plan)["gateway"]
+    with supervising() as held, pytest.raises(litellm.LiteLLMError, match="LITELLM_MASTER_KEY"):
+        litellm.start(held, litellm.installed(), container, {}, "{}")
