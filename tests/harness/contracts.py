@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.harness.offline.catalogue import load
+from tests.harness.offline.catalogue import schema
 from tests.harness.offline.schema import ProviderSchema
 from tests.harness.plan import UNKNOWN, Plan
 from tests.harness.planner import Session
@@ -59,12 +58,7 @@ class Subject:
     @property
     def schema(self) -> ProviderSchema:
         """The schemas of the cloud's provider at the release that was planned with."""
-        return _schema(self.stack.provider, self.releases[self.stack.provider])
-
-
-@cache
-def _schema(provider: str, version: str) -> ProviderSchema:
-    return load(provider, version)[0]
+        return schema(self.stack.provider, self.releases[self.stack.provider])
 
 
 Check = Callable[[Subject], Iterator[Outcome]]

@@ -93,15 +93,16 @@ def _resource(change: dict[str, Any], prefix: str) -> Resource:
     )
 
 
-def _references(expression: Any) -> Iterator[str]:
+def written_references(expression: Any) -> Iterator[str]:
+    """The references of an expression, or of a block's bodies, as written."""
     if isinstance(expression, dict):
         yield from expression.get("references", ())
         for key, part in expression.items():
             if key not in ("references", "constant_value"):
-                yield from _references(part)
+                yield from written_references(part)
     elif isinstance(expression, list):
         for part in expression:
-            yield from _references(part)
+            yield from written_references(part)
 
 
 class Plan:
@@ -202,9 +203,9 @@ class Plan:
         return {
             resource["address"]: frozenset(
                 [
-                    *_references(resource.get("expressions", {})),
-                    *_references(resource.get("count_expression", {})),
-                    *_references(resource.get("for_each_expression", {})),
+                    *written_references(resource.get("expressions", {})),
+                    *written_references(resource.get("count_expression", {})),
+                    *written_references(resource.get("for_each_expression", {})),
                     *resource.get("depends_on", ()),
                 ]
             )

@@ -1,4 +1,4 @@
-"""Whether processes are there, for tests of what must end."""
+"""Whether processes are there, and waiting for what takes a while."""
 
 from __future__ import annotations
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from tests.harness import planner
 from tests.harness.local import postgres, supervisor
+from tests.harness.plan import Plan
+from tests.harness.stacks import STACKS
 
 # What a whole run on an account would do and nothing here does yet, with the reason.
 NOT_RUN = {
@@ -16,6 +19,15 @@ NOT_RUN = {
     "LiteLLM with a database (keys, users, spend)": "Prisma's engines are in no package",
     "the backend's and the dashboard's containers": "no image's wrapper is in a package",
 }
+
+
+def planned(held: planner.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
+    """The smallest stack with inputs laid over it."""
+    merged = {**STACKS[stack].smallest, **(inputs or {})}
+    result = planner.plan(held, planner.Case("integration", stack, merged))
+    assert result.plan is not None, str(result)
+    assert not result.errors, str(result)
+    return result.plan
 
 
 @pytest.fixture

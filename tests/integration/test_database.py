@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.harness import defects, planner
 from tests.harness.defects import Defect
 from tests.harness.local import cloud_sql, migrations, postgres
-from tests.harness.local.cloud_sql import only
 from tests.harness.local.postgres import Server
 from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
+from tests.integration.conftest import planned
 
 WORD = "a-word-of-the-test"
 
 
-def planned(held: planner.Session, stack: str, defect: Defect | None, folder: Path) -> Plan:
-    """The smallest stack, of a module with a defect in it if there is one."""
-    if defect:
-        held = dataclasses.replace(held, source={stack: defects.seeded(defect, folder)})
-    result = planner.plan(held, planner.Case("smallest", stack, STACKS[stack].smallest))
-    assert result.plan is not None, str(result)
-    assert not result.errors, str(result)
-    return result.plan
+def broken(held: planner.Session, defect: Defect, folder: Path) -> planner.Session:
+    """The session, with a defect in a stack's module."""
+    source = {defect.stack.name: defects.seeded(defect, folder)}
+    return dataclasses.replace(held, source=source)
 
 
-def migrated_by_the_app(server: Server, plan: Plan) -> None:
-    """Make user and database as Cloud SQL does, and run the migrations as that user."""
-    user, database = (
-        only(plan, "google_sql_user")["name"],
-        only(plan, "google_sql_database")["name"],
-    )
+def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
+    """The values of the one resource of a type."""
+    (resource,) = plan.of_type(type_name).values()
+    return resource.values
+
+
+def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
+    """Make database and user as Cloud SQL does, and run the migrations; gives their names."""
+    database, user = (only(plan, f"google_sql_{kind}")["name"] for kind in ("database", "user"))
     postgres.make_cloud_sql_user(server, user, WORD)
     postgres.make_cloud_sql_database(server, database)
     with server.connect(database, user, WORD) as connection:
         migrations.run(connection)
+    return database, user
 
 
 # ---- Google Cloud ----
 
 
 def test_the_user_that_cloud_sql_makes_may_run_every_migration(
-    server: Server, session: planner.Session, tmp_path: Path
+    server: Server, session: planner.Session
 ) -> None:
-    plan = planned(session, "gcp", None, tmp_path)
-    migrated_by_the_app(server, plan)
-    database, user = (
-        only(plan, "google_sql_database")["name"],
-        only(plan, "google_sql_user")["name"],
-    )
+    database, user = migrated_by_the_app(server, planned(session, "gcp"))
     with server.connect(database, user, WORD) as connection:
         assert migrations.tables(connection) >= migrations.models()
 
@@ -66,10 +63,8 @@ NOT_ABANDONED = Defect(
 )
 
 
-def test_postgres_refuses_nothing_of_a_destroy(
-    server: Server, session: planner.Session, tmp_path: Path
-) -> None:
-    plan = planned(session, "gcp", None, tmp_path)
+def test_postgres_refuses_nothing_of_a_destroy(server: Server, session: planner.Session) -> None:
+    plan = planned(session, "gcp")
     migrated_by_the_app(server, plan)
     assert cloud_sql.refusals(server, plan) == []
 
@@ -78,7 +73,7 @@ def test_postgres_refuses_to_drop_the_user_that_the_stack_does_not_abandon(
     server: Server, session: planner.Session, tmp_path: Path
 ) -> None:
     """The failure that this project began with: the role owns every table the migrations made."""
-    plan = planned(session, "gcp", NOT_ABANDONED, tmp_path)
+    plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
     migrated_by_the_app(server, plan)
     (said,) = cloud_sql.refusals(server, plan)
     assert said.startswith("google_sql_user.app[0]: 2BP01: ")
@@ -89,7 +84,7 @@ def test_postgres_drops_a_user_that_owns_nothing(
     server: Server, session: planner.Session, tmp_path: Path
 ) -> None:
     # So it is the migrations that a destroy would fail by, not the dropping.
-    plan = planned(session, "gcp", NOT_ABANDONED, tmp_path)
+    plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
     postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
     assert cloud_sql.refusals(server, plan) == []
 
@@ -113,9 +108,9 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "again"])
 def test_the_bootstrap_makes_a_user_that_may_run_every_migration(
-    server: Server, session: planner.Session, tmp_path: Path, times: int
+    server: Server, session: planner.Session, times: int
 ) -> None:
-    database, user = bootstrapped(server, planned(session, "aws", None, tmp_path), times)
+    database, user = bootstrapped(server, planned(session, "aws"), times)
     with server.connect(database, user, WORD) as connection:
         migrations.run(connection)
         assert migrations.tables(connection) >= migrations.models()
@@ -132,7 +127,7 @@ def test_a_bootstrap_that_grants_no_schema_leaves_the_migrations_refused(
         old='    GRANT ALL ON SCHEMA public TO "${var.db_username}";\n',
         new="",
     )
-    database, user = bootstrapped(server, planned(session, "aws", defect, tmp_path), 1)
+    database, user = bootstrapped(server, planned(broken(session, defect, tmp_path), "aws"), 1)
     with (
         server.connect(database, user, WORD) as connection,
         pytest.raises(migrations.MigrationError, match="permission denied for schema public"),

@@ -14,6 +14,7 @@ from tests.harness.containers import containers
 from tests.harness.local import litellm, load_balancers
 from tests.harness.local.supervisor import supervising
 from tests.harness.stacks import STACKS
+from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 SAID = "what the model was told to say"
@@ -40,21 +41,18 @@ CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def url(request: pytest.FixtureRequest, foreseen_session: planner.Session) -> Iterator[str]:
     """Where the load balancer of a stack with a running gateway answers."""
-    name = request.param
-    inputs = {**STACKS[name].smallest, **INPUTS}
-    result = planner.plan(foreseen_session, planner.Case("gateway", name, inputs))
-    assert result.plan is not None, str(result)
+    plan = planned(foreseen_session, request.param, INPUTS)
     with supervising() as held:
         port = litellm.start(
             held,
             litellm.installed(),
-            containers(result.plan)["gateway"],
+            containers(plan)["gateway"],
             {"LITELLM_MASTER_KEY": KEY},
-            litellm.configuration(result.plan),
+            litellm.configuration(plan),
         )
         # A path that the load balancer sent elsewhere would find nobody there.
         upstreams = {"gateway": port, "backend": 1, "ui": 1}
-        ports = load_balancers.start(held, load_balancers.listeners(result.plan), upstreams)
+        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams)
         yield f"http://127.0.0.1:{ports[80]}"
 
 
@@ -117,9 +115,6 @@ def test_a_path_of_another_component_does_not_reach_the_gateway(
 
 
 def test_a_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
-    inputs = {**STACKS["gcp"].smallest, **INPUTS}
-    result = planner.plan(foreseen_session, planner.Case("gateway", "gcp", inputs))
-    assert result.plan is not None
-    container = containers(result.plan)["gateway"]
+    container = containers(planned(foreseen_session, "gcp", INPUTS))["gateway"]
     with supervising() as held, pytest.raises(litellm.LiteLLMError, match="LITELLM_MASTER_KEY"):
         litellm.start(held, litellm.installed(), container, {}, "{}")

@@ -21,6 +21,7 @@ from tests.harness.local.load_balancers import Certificate, LoadBalancerError
 from tests.harness.local.supervisor import supervising
 from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
+from tests.integration.conftest import planned
 
 HOST = "llm.example.com"
 TLS: Mapping[str, Mapping[str, Any]] = {
@@ -103,18 +104,14 @@ def stack(
     upstreams: Mapping[str, int],
 ) -> Iterator[Stack]:
     name, tls = request.param
-    inputs = {**STACKS[name].smallest, **(TLS[name] if tls else {})}
-    result = planner.plan(foreseen_session, planner.Case("balancer", name, inputs))
-    assert result.plan is not None, str(result)
+    plan = planned(foreseen_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
     issued = authority.issue_cert(HOST, "127.0.0.1")
     chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
     certificate = Certificate(chain, issued.private_key_pem.bytes().decode())
     with supervising() as held:
-        ports = load_balancers.start(
-            held, load_balancers.listeners(result.plan), upstreams, certificate
-        )
-        yield Stack(result.plan, ports, authority)
+        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, certificate)
+        yield Stack(plan, ports, authority)
 
 
 @pytest.fixture
@@ -199,8 +196,6 @@ def test_a_client_of_an_older_tls_is_refused(stack: Stack) -> None:
 def test_a_listener_with_tls_and_no_certificate_is_refused(
     foreseen_session: planner.Session,
 ) -> None:
-    inputs = {**STACKS["aws"].smallest, **TLS["aws"]}
-    result = planner.plan(foreseen_session, planner.Case("balancer", "aws", inputs))
-    assert result.plan is not None
+    plan = planned(foreseen_session, "aws", TLS["aws"])
     with supervising() as held, pytest.raises(LoadBalancerError, match="port 443 needs"):
-        load_balancers.start(held, load_balancers.listeners(result.plan), {})
+        load_balancers.start(held, load_balancers.listeners(plan), {})

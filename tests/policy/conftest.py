@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.harness import cache, cases, planner
+from tests.harness.plan import Plan
 from tests.harness.planner import Case
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.outcomes import Outcome, packed, unpacked
 from tests.harness.policy.scan import load_checks, scanned
+from tests.harness.stacks import STACKS
 
 FOLDER = Path(__file__).parent
 RELEASES = ("oldest", "newest")
@@ -76,6 +78,21 @@ def outcomes(scan: Scan) -> list[Outcome]:
     """All outcomes of all cases with both releases, with the skips."""
     found = [o for case in CASES for release in RELEASES for o in scan(case, release)[0]]
     return skips.skipped(found, skips.load())
+
+
+def planned(held: planner.Session, text: str) -> Plan:
+    """The plan of a root made of a text, with the providers that it uses configured."""
+    provider = {
+        stack.provider: stack.provider_block(stack.scope[1])
+        for stack in STACKS.values()
+        if f'"{stack.provider}_' in text
+    }
+    files = {"main.tf": text, "provider.tf.json": json.dumps({"provider": provider})}
+    with planner.root_of(held, files) as root:
+        result = root.planned()
+    assert result.plan is not None, f"{text}\n{result}"
+    assert not result.errors, f"{text}\n{result}"
+    return result.plan
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

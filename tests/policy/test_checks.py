@@ -12,14 +12,13 @@ import pytest
 
 from tests.harness import defects, planner
 from tests.harness.defects import Defect
-from tests.harness.plan import Plan
 from tests.harness.policy import examples
 from tests.harness.policy.documents import base, document
 from tests.harness.policy.examples import Example
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.policy.scan import judged, load_checks, scan
-from tests.harness.stacks import STACKS, Stack
-from tests.policy.conftest import FOLDER, Sessions
+from tests.harness.stacks import Stack
+from tests.policy.conftest import FOLDER, Sessions, planned
 
 EXAMPLES = examples.load()
 CHECKS = load_checks()
@@ -33,21 +32,11 @@ CLAIMED = {
 }
 
 
-def planned(held: planner.Session, example: Example) -> Plan:
-    stack = STACKS[example.stack]
-    provider = {"provider": {stack.provider: stack.provider_block(stack.scope[1])}}
-    files = {"main.tf": example.path.read_text(), "provider.tf.json": json.dumps(provider)}
-    with planner.root_of(held, files) as root:
-        result = root.planned()
-    assert result.plan is not None, f"{example.path} does not plan:\n{result}"
-    assert not result.errors, f"{example.path}:\n{result}"
-    return result.plan
-
-
 def outcome_of(sessions: Sessions, example: Example) -> Outcome:
     """What the check says of the subject as applied and, where it is asked, as planned."""
     held = sessions("newest", False)
-    plans = planned(held, example), planned(sessions("newest", True), example)
+    text = example.path.read_text()
+    plans = planned(held, text), planned(sessions("newest", True), text)
     early = (False, True) if example.wanted == "unknown" else (False, False)
     both = {
         as_planned: scan(

@@ -13,13 +13,12 @@ from checkov.common.util.consts import TRUE_AFTER_UNKNOWN
 from checkov.terraform.checks.resource.registry import resource_registry
 
 from tests.harness import planner
-from tests.harness.plan import Plan
 from tests.harness.policy.documents import Document, DocumentError, document
 from tests.harness.policy.outcomes import LATE
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
 from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import STACKS
-from tests.policy.conftest import CASES, Scan, Sessions
+from tests.policy.conftest import CASES, Scan, Sessions, planned
 
 Make = Callable[..., Document]
 
@@ -35,19 +34,6 @@ def made(sessions: Sessions) -> Make:
         return document(plans[0], plans[1], releases, as_planned=as_planned)
 
     return make
-
-
-def planned(held: planner.Session, text: str) -> Plan:
-    provider = {
-        stack.provider: stack.provider_block(stack.scope[1])
-        for stack in STACKS.values()
-        if f'"{stack.provider}_' in text
-    }
-    files = {"main.tf": text, "provider.tf.json": json.dumps({"provider": provider})}
-    with planner.root_of(held, files) as root:
-        result = root.planned()
-    assert result.plan is not None, str(result)
-    return result.plan
 
 
 @pytest.fixture

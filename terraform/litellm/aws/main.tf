@@ -215,12 +215,7 @@ locals {
       "task_${component}" => { suffix = "-${component}", limit = 255 }
     },
     # Roles are the account's, not the region's.
-    {
-      for role in ["monitoring"] : "role_${role}" => {
-        suffix = "-${var.region}-${role}"
-        limit  = 64
-      }
-    },
+    { role_monitoring = { suffix = "-${var.region}-monitoring", limit = 64 } },
     {
       for component in ["gateway", "backend", "ui", "migrations", "bootstrap"] :
       "role_task_${component}" => { suffix = "-${var.region}-${component}-task", limit = 64 }

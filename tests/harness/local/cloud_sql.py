@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -39,15 +38,3 @@ def refusals(server: Server, plan: Plan) -> list[str]:
             except psycopg.Error as error:
                 found.append(f"{address}: {error.sqlstate}: {' '.join(str(error).split())}")
     return found
-
-
-def only(plan: Plan, type_name: str) -> dict[str, Any]:
-    """The values of the one resource of a type.
-
-    Raises:
-        LookupError: there is none, or more than one.
-    """
-    found = list(plan.of_type(type_name).values())
-    if len(found) != 1:
-        raise LookupError(f"the plan has {len(found)} of {type_name}, not one")
-    return dict(found[0].values)

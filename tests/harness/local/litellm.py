@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import venv
@@ -24,6 +23,7 @@ from tests.harness.containers import Container
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor
 from tests.harness.plan import Plan
+from tests.harness.processes import soon
 from tests.harness.stacks import ROOT
 
 # Pinned: a later release, 1.107.0, was reported as compromised. Without prisma it answers a wrong
@@ -133,12 +133,9 @@ def start(
         arguments[arguments.index(name) + 1] = value
     command = [str(python), "-m", "uvicorn", _APPLICATION, *arguments]
     supervisor.start(Command(command, str(log), environment))
-    until = time.monotonic() + START_SECONDS
-    while not _live(port):
-        if time.monotonic() > until:
-            said = log.read_text(errors="replace")[-2000:]
-            raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{said}")
-        time.sleep(0.1)
+    if not soon(lambda: _live(port), START_SECONDS):
+        said = log.read_text(errors="replace")[-2000:]
+        raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{said}")
     return port
 
 

@@ -11,7 +11,6 @@ import importlib.util
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor
 from tests.harness.plan import Plan, Resource
+from tests.harness.processes import soon
 
 START_SECONDS = 30
 # Envoy's names of what the clouds set. Source: Envoy API v3, RedirectResponseCode.
@@ -323,13 +323,9 @@ def start(
     path.write_text(json.dumps(document))
     options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
     supervisor.start(Command([str(_binary()), "-c", str(path), *options], str(log)))
-    until = time.monotonic() + START_SECONDS
-    for port in ports.values():
-        while not _answers(port):
-            if time.monotonic() > until:
-                said = log.read_text(errors="replace")[-2000:]
-                raise LoadBalancerError(f"Envoy is not up within {START_SECONDS} s:\n{said}")
-            time.sleep(0.05)
+    if not soon(lambda: all(map(_answers, ports.values())), START_SECONDS):
+        said = log.read_text(errors="replace")[-2000:]
+        raise LoadBalancerError(f"Envoy is not up within {START_SECONDS} s:\n{said}")
     return ports
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,9 @@ def load(name: str, version: str) -> tuple[ProviderSchema, Mapping[str, Rules], 
     rules = provider_rules(name)
     _mark_sensitive(document, rules)
     return parse(document), rules, BEHAVIOURS[name]
+
+
+@cache
+def schema(name: str, version: str) -> ProviderSchema:
+    """The schema of a provider release, read once."""
+    return load(name, version)[0]

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from tests.harness.offline.catalogue import load
-from tests.harness.offline.schema import Block, ProviderSchema
-from tests.harness.plan import Plan, Resource
+from tests.harness.offline.catalogue import schema
+from tests.harness.offline.schema import Block
+from tests.harness.plan import Plan, Resource, written_references
 from tests.harness.policy.settling import settled
 
 # What a resource is told by in another's values. None but it has such an ARN, link or member; an id
@@ -51,16 +50,11 @@ class Document:
     text: str
 
 
-@cache
-def _schema(provider: str, version: str) -> ProviderSchema:
-    return load(provider, version)[0]
-
-
 def _block(resource_type: str, releases: Mapping[str, str]) -> Block | None:
     provider = resource_type.partition("_")[0]
     if provider not in releases:
         return None
-    held = _schema(provider, releases[provider]).resources.get(resource_type)
+    held = schema(provider, releases[provider]).resources.get(resource_type)
     return held.block if held else None
 
 
@@ -91,24 +85,13 @@ def _expressions(plan: Plan) -> dict[str, Mapping[str, Any]]:
     return {r["address"]: r.get("expressions", {}) for r in module.get("resources", ())}
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
+    """The texts in a value, however deep; not the keys of maps."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _strings(part)
-
-
-def _written(expression: Any) -> Iterator[str]:
-    """The references of an expression, or of a block's bodies, as written."""
-    if isinstance(expression, Mapping):
-        yield from expression.get("references", ())
-        for key, part in expression.items():
-            if key not in ("references", "constant_value"):
-                yield from _written(part)
-    elif isinstance(expression, list):
-        for part in expression:
-            yield from _written(part)
+            yield from strings(part)
 
 
 class _References:
@@ -138,9 +121,9 @@ class _References:
         configured = self._expressions.get(base(resource.address), {})
         found = {}
         for key in sorted({*configured, *self._dynamic(resource, configured)}):
-            named = {b for w in _written(configured.get(key)) if (b := self._base(w))}
+            named = {b for w in written_references(configured.get(key)) if (b := self._base(w))}
             meant = {a for b in named for a in self._instances[b]}
-            texts = set(_strings(resource.values.get(key)))
+            texts = set(strings(resource.values.get(key)))
             held = {a for text in texts for a in self._sure.get(text, ())}
             held |= {a for text in texts for a in self._hints.get(text, ()) if a in meant}
             # The values say which branch of a condition, and which instance, is meant. Where they
@@ -166,9 +149,11 @@ class _References:
 def _names(resources: Mapping[str, Resource]) -> dict[str, str]:
     """A name for each instance, which no other of its type has."""
     found: dict[str, str] = {}
+    taken: Counter[str] = Counter()
     for address, resource in resources.items():
-        taken = sum(base(other) == base(address) for other in found)
-        found[address] = resource.name if base(address) == address else f"{resource.name}__{taken}"
+        whole = base(address)
+        found[address] = resource.name if whole == address else f"{resource.name}__{taken[whole]}"
+        taken[whole] += 1
     return found
 
 

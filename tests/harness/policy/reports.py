@@ -127,12 +127,12 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> list[str]:
             f"{stack}: {each}   (decided as applied, since the plan alone does not tell: "
             f"{counts[stack, 'late']})"
         )
-    for title, verdict in (("skipped", "skipped"), ("unknown", "unknown")):
+    for verdict in ("skipped", "unknown"):
         many = Counter(
             (o.check, o.stack, o.name, o.reason, o.mend) for o in outcomes if o.verdict == verdict
         )
         lines += [
-            f"{title}: {check} {stack} {name} ({number}): {reason}"
+            f"{verdict}: {check} {stack} {name} ({number}): {reason}"
             + (f" Mend: {mend}" if mend else "")
             for (check, stack, name, reason, mend), number in sorted(many.items())
         ]

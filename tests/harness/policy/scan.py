@@ -28,7 +28,7 @@ from checkov.terraform.checks.utils.base_cloudsplaining_iam_scanner import (
 from checkov.terraform.plan_runner import TF_LIFECYCLE_CHECK_IDS, Runner
 
 from tests.harness.plan import Plan
-from tests.harness.policy.documents import Document, document
+from tests.harness.policy.documents import Document, document, strings
 from tests.harness.policy.outcomes import LATE, Outcome, Verdict
 from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import ROOT
@@ -168,7 +168,7 @@ def scan(scanned: Document, only: tuple[str, ...] = ()) -> dict[tuple[str, str],
             if (check.id, address) not in found:
                 crash = crashes.get((check.id, f"{resource_type}.{scanned.names[address]}"))
                 reason = f"the check crashed: {crash}" if crash else _UNDECIDED
-                late = not crash and SENTINEL in _texts(scanned.values[address])
+                late = not crash and SENTINEL in strings(scanned.values[address])
                 found[check.id, address] = Found(
                     check.name, "unknown", LATE if late else reason, late
                 )
@@ -212,16 +212,7 @@ def _late(values: Any, key: str) -> bool:
             if step not in values:
                 return False
             values = values[step]
-    return SENTINEL in _texts(values)
-
-
-def _texts(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return {value}
-    parts = value.values() if isinstance(value, Mapping) else value
-    if isinstance(value, Mapping | list):
-        return {text for part in parts for text in _texts(part)}
-    return set()
+    return SENTINEL in strings(values)
 
 
 def judged(
