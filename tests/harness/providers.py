@@ -36,13 +36,15 @@ class Choice:
 
     ``foreseen``: the offline providers plan what an apply would make known. A plan then shows what
     containers, policies and routes are given; whether one is possible at all where values are
-    unknown, it does not show.
+    unknown, it does not show. ``live``: an apply changes what the provider blocks' endpoints serve;
+    without it what a cloud would answer is made up.
     """
 
     mode: str = "offline"
     mirror: Path | None = None
     offline: Mapping[str, str] = field(default_factory=dict)
     foreseen: bool = False
+    live: bool = False
 
     def __str__(self) -> str:
         served = ", ".join(f"{name} {version}" for name, version in self.offline.items())
@@ -105,6 +107,11 @@ def as_applied(choice: Choice) -> Choice:
     return replace(choice, foreseen=True)
 
 
+def live(choice: Choice) -> Choice:
+    """The same providers, applying to what the provider blocks' endpoints serve."""
+    return replace(choice, live=True)
+
+
 def _cli_configuration(choice: Choice) -> str:
     if choice.mode == "registry":
         return "disable_checkpoint = true\n"
@@ -139,5 +146,5 @@ def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
         yield held
         return
     log = folder / "offline.log"
-    with serving(choice.offline, log, foreseen=choice.foreseen) as reattach:
+    with serving(choice.offline, log, foreseen=choice.foreseen, live=choice.live) as reattach:
         yield {**held, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}

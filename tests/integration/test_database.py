@@ -35,6 +35,7 @@ def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
 def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
     """Make database and user as Cloud SQL does, and run the migrations; gives their names."""
     database, user = (only(plan, f"google_sql_{kind}")["name"] for kind in ("database", "user"))
+    postgres.make_cloud_sql_group(server)
     postgres.make_cloud_sql_user(server, user, WORD)
     postgres.make_cloud_sql_database(server, database)
     with server.connect(database, user, WORD) as connection:
@@ -85,6 +86,7 @@ def test_postgres_drops_a_user_that_owns_nothing(
 ) -> None:
     # So it is the migrations that a destroy would fail by, not the dropping.
     plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
+    postgres.make_cloud_sql_group(server)
     postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
     assert cloud_sql.refusals(server, plan) == []
 

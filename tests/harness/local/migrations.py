@@ -34,18 +34,26 @@ def files() -> list[Path]:
 
 
 def run(connection: psycopg.Connection[tuple[object, ...]]) -> int:
-    """Run them all as the connection's user; gives how many there are.
+    """Run those that the database has not seen, as the connection's user; gives how many.
 
     Raises:
         MigrationError: one failed; the message names it and has what PostgreSQL said.
     """
-    held = files()
-    for file in held:
+    # Prisma's own table of what was done, with the columns of it that matter here.
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS _prisma_migrations (migration_name text PRIMARY KEY, "
+        "finished_at timestamptz NOT NULL DEFAULT now())"
+    )
+    done = {str(row[0]) for row in connection.execute("SELECT migration_name FROM _prisma_migrations")}
+    new = [file for file in files() if file.parent.name not in done]
+    for file in new:
+        name = file.parent.name
         try:
             connection.execute(file.read_text())
         except psycopg.Error as error:
-            raise MigrationError(f"{file.parent.name}: {error}") from error
-    return len(held)
+            raise MigrationError(f"{name}: {error}") from error
+        connection.execute("INSERT INTO _prisma_migrations (migration_name) VALUES (%s)", [name])
+    return len(new)
 
 
 def models() -> set[str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor
 
 START_SECONDS = 30
+# What PostgreSQL listens on where a stack says nothing of a port.
+PORT = 5432
 # The group that Cloud SQL puts whom its API makes into (Cloud SQL, PostgreSQL users).
 _SUPERUSERS = "cloudsqlsuperuser"
 
@@ -91,6 +95,8 @@ def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None
     # With the wheel's shared libraries, which stand beside the package.
     copy = folder / "packages"
     package = binaries.parent
+    if copy.exists():
+        return copy / package.name / binaries.name
     shutil.copytree(binaries, copy / package.name / binaries.name, symlinks=True)
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():
@@ -98,15 +104,39 @@ def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None
     return copy / package.name / binaries.name
 
 
-def start(supervisor: Supervisor) -> Server:
+def _own_address() -> tuple[str, int]:
+    """A loopback address with PostgreSQL's own port free, as a database in a cloud has.
+
+    Source: RFC 5735: all of 127.0.0.0/8 is loopback. Linux answers on all of it.
+    """
+    for _ in range(100):
+        address = f"127.{random.randint(16, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"  # noqa: S311
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, PORT))
+            except OSError:
+                continue
+        return address, PORT
+    raise PostgresError(f"no loopback address has port {PORT} free")
+
+
+def start(
+    supervisor: Supervisor, name: str = "postgres", *, own_address: bool = False
+) -> Server:
     """A new server with an empty cluster below the supervisor's folder; it ends with it.
+
+    Args:
+        supervisor: ends it.
+        name: of its folder.
+        own_address: listen on an address of its own at port 5432, where a stack that knows the
+            address alone finds it; otherwise on 127.0.0.1 at a free port.
 
     Raises:
         PostgresError: it does not start within 30 s; the message has the end of its log.
     """
     user, group = _account()
     binaries = _reachable(_binaries(), supervisor.folder, user, group)
-    home = supervisor.folder / "postgres"
+    home = supervisor.folder / name
     home.mkdir()
     admin, password = "admin", secrets.token_urlsafe(16)
     word = home / "password"
@@ -139,9 +169,9 @@ def start(supervisor: Supervisor) -> Server:
     word.unlink()
     if made.returncode != 0:
         raise PostgresError(f"initdb ended with status {made.returncode}:\n{made.stderr[-2000:]}")
-    port = free_port()
+    host, port = _own_address() if own_address else ("127.0.0.1", free_port())
     settings = {
-        "listen_addresses": "127.0.0.1",
+        "listen_addresses": host,
         "port": str(port),
         "unix_socket_directories": "",
         # Nothing here outlives the run, so nothing need reach the disk.
@@ -155,7 +185,7 @@ def start(supervisor: Supervisor) -> Server:
     pid = supervisor.start(
         Command(arguments, str(log), {"LC_ALL": "C"}, user, group, int(signal.SIGINT))
     )
-    server = Server("127.0.0.1", port, admin, password, pid)
+    server = Server(host, port, admin, password, pid)
     _wait(server, log)
     return server
 
@@ -179,18 +209,20 @@ def _wait(server: Server, log: Path) -> None:
 # ---- What the clouds make ----
 
 
+def make_cloud_sql_group(server: Server) -> None:
+    """The group that a Cloud SQL instance begins with."""
+    with server.connect() as connection:
+        connection.execute(
+            sql.SQL("CREATE ROLE {} CREATEROLE CREATEDB").format(sql.Identifier(_SUPERUSERS))
+        )
+
+
 def make_cloud_sql_user(server: Server, name: str, password: str) -> None:
     """A user as the Cloud SQL API makes it: no superuser, but of the group that may do most.
 
     Source: Cloud SQL, PostgreSQL users: such a user has CREATEROLE, CREATEDB and LOGIN.
     """
     with server.connect() as connection:
-        if not connection.execute(
-            "SELECT 1 FROM pg_roles WHERE rolname = %s", [_SUPERUSERS]
-        ).fetchone():
-            connection.execute(
-                sql.SQL("CREATE ROLE {} CREATEROLE CREATEDB").format(sql.Identifier(_SUPERUSERS))
-            )
         connection.execute(
             sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {} IN ROLE {}").format(
                 sql.Identifier(name), sql.Literal(password), sql.Identifier(_SUPERUSERS)

@@ -3,7 +3,8 @@
 ``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
 TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
 that was killed, too. With ``-- command ...`` it serves while that command runs and gives its
-status. With ``--foreseen`` a plan holds what an apply would make known.
+status. With ``--foreseen`` a plan holds what an apply would make known; with ``--live`` an apply
+changes what the provider blocks' endpoints serve.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ import signal
 import sys
 
 from tests.harness.offline.catalogue import load
-from tests.harness.offline.owner import FORESEEN
+from tests.harness.offline.owner import FORESEEN, LIVE
 from tests.harness.offline.server import Provider, serve
 
 
 async def _start(arguments: list[str]) -> tuple[list[object], str]:
     servers: list[object] = []
     reattach = {}
-    foreseen = FORESEEN in arguments
+    foreseen, live = FORESEEN in arguments, LIVE in arguments
     for release in arguments:
-        if release == FORESEEN:
+        if release in (FORESEEN, LIVE):
             continue
         name, version = release.split("=")
-        provider = Provider(*load(name, version), foreseen=foreseen)
+        provider = Provider(*load(name, version), foreseen=foreseen, live=live)
         server, port = await serve(provider)
         servers.append(server)
         reattach[provider.schema.source] = {

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[3]
 START_SECONDS = 60
 # The argument that makes the server plan what an apply would make known.
 FORESEEN = "--foreseen"
+# The argument that makes an apply change what the provider blocks' endpoints serve.
+LIVE = "--live"
 
 
 class OfflineError(RuntimeError):
@@ -22,7 +24,7 @@ class OfflineError(RuntimeError):
 
 @contextlib.contextmanager
 def serving(
-    releases: Mapping[str, str], log: Path, *, foreseen: bool = False
+    releases: Mapping[str, str], log: Path, *, foreseen: bool = False, live: bool = False
 ) -> Iterator[dict[str, object]]:
     """Serve ``releases`` (provider name to version); gives what TF_REATTACH_PROVIDERS holds.
 
@@ -33,6 +35,7 @@ def serving(
         releases: which provider at which version, from the schema files in ``data``.
         log: a file for the server's standard error.
         foreseen: plan what an apply would make known, in place of unknown values.
+        live: apply to what the provider blocks' endpoints serve.
 
     Raises:
         OfflineError: it did not start; the message ends with what it said.
@@ -40,6 +43,7 @@ def serving(
     command = [sys.executable, "-m", "tests.harness.offline"]
     command += [f"{name}={version}" for name, version in releases.items()]
     command += [FORESEEN] if foreseen else []
+    command += [LIVE] if live else []
     with log.open("w") as errors:
         process = subprocess.Popen(
             command,

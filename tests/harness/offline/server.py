@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import OrderedDict
@@ -14,7 +15,7 @@ import grpc.aio
 
 from tests.harness.offline import applying, planning, protocol, rules, wire
 from tests.harness.offline.diagnostics import Diagnostic, attribute_path, to_messages
-from tests.harness.offline.providers import Behaviour, Settings
+from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
 from tests.harness.offline.schema import ProviderSchema, to_message
 
 LOG = logging.getLogger(__name__)
@@ -27,18 +28,25 @@ class Provider:
     """One provider release as it is served.
 
     ``foreseen``: a plan holds the values that an apply would make up in place of unknown ones, so
-    that what depends on them can be looked at without an apply.
+    that what depends on them can be looked at without an apply. ``live``: an apply changes what the
+    provider block's endpoints serve, and a read asks them.
     """
 
     schema: ProviderSchema
     rules: Mapping[str, rules.Rules]
     behaviour: Behaviour
     foreseen: bool = False
+    live: bool = False
     settings: OrderedDict[str, Settings] = field(default_factory=OrderedDict)
 
     def settings_of(self, peer: str) -> Settings:
         """The provider block of the connection, so that two aliases stay apart."""
         return self.settings.get(peer, {})
+
+    @property
+    def lives(self) -> Live | None:
+        """How it applies for real, if it is to and can."""
+        return self.behaviour.live if self.live else None
 
 
 def _value(value: Any) -> Any:
@@ -95,7 +103,16 @@ def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
     return protocol.message("UpgradeResourceState.Response")(upgraded_state=_value(state))
 
 
-def _read_resource(_provider: Provider, request: Any, _peer: str) -> Any:
+def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
+    state = _read(request.current_state)
+    if provider.lives and state is not None:
+        response = protocol.message("ReadResource.Response")
+        block = provider.schema.resources[request.type_name].block
+        try:
+            found = provider.lives.read(request.type_name, block, state, provider.settings_of(peer))
+        except ApplyError as error:
+            return response(diagnostics=_refused(error), new_state=request.current_state)
+        return response(new_state=_value(found), private=request.private)
     return protocol.message("ReadResource.Response")(
         new_state=request.current_state, private=request.private
     )
@@ -126,9 +143,31 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     )
 
 
-def _apply(provider: Provider, request: Any, _peer: str) -> Any:
+def _refused(error: ApplyError) -> Any:
+    return to_messages([Diagnostic(str(error), "")])
+
+
+def _apply(provider: Provider, request: Any, peer: str) -> Any:
     response = protocol.message("ApplyResourceChange.Response")
     planned = _read(request.planned_state)
+    if provider.lives:
+        name, prior = request.type_name, _read(request.prior_state)
+        block = provider.schema.resources[name].block
+        try:
+            state = provider.lives.change(
+                name,
+                block,
+                planned,
+                prior,
+                _read(request.config) or {},
+                provider.settings_of(peer),
+            )
+        except ApplyError as error:
+            kept = error.state if prior is None else prior
+            return response(
+                new_state=_value(kept), diagnostics=_refused(error), legacy_type_system=True
+            )
+        return response(new_state=_value(state), legacy_type_system=True)
     if planned is None:
         return response(new_state=_value(None))
     name = request.type_name
@@ -201,11 +240,17 @@ _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
 }
 
 
+_ASKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
+
+
 def _handler(provider: Provider, name: str, request: Any) -> Any:
     call = _CALLS[name]
 
     async def handle(message: Any, context: Any) -> Any:
         try:
+            if provider.lives and name in _ASKING:
+                # It waits for a server; meanwhile others are to be served.
+                return await asyncio.to_thread(call, provider, message, context.peer())
             return call(provider, message, context.peer())
         except Exception as error:
             LOG.exception("%s for %s failed", name, getattr(message, "type_name", "the provider"))

@@ -11,6 +11,28 @@ from tests.harness.offline.schema import Block
 
 Settings = dict[str, Any]
 """A provider block's configuration."""
+Values = dict[str, Any]
+"""A resource's values by attribute and block."""
+
+
+class ApplyError(RuntimeError):
+    """A change that is refused; ``state`` is what is there all the same, to be replaced."""
+
+    def __init__(self, message: str, state: Values | None = None) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a provider applies for real. Each may raise :class:`ApplyError`.
+
+    ``change`` gives the new state, None once it is gone, of (type, schema, planned, prior,
+    configuration, settings); ``read`` the state as it is now, None if it has gone.
+    """
+
+    change: Callable[[str, Block, Values | None, Values | None, Values, Settings], Values | None]
+    read: Callable[[str, Block, Values, Settings], Values | None]
 
 
 def _no_settings(_settings: Settings) -> list[Diagnostic]:
@@ -39,7 +61,7 @@ class Behaviour:
     ``configure`` checks a provider block, ``check`` a resource's configuration beyond its rules,
     ``refine`` changes a planned value in place, ``applied`` sees each applied resource with its
     write-only arguments. ``data`` and ``ephemeral`` hold a function by type: (configuration,
-    settings) to value.
+    settings) to value. ``live`` is how it applies where a session is to.
     """
 
     configure: Callable[[Settings], list[Diagnostic]] = _no_settings
@@ -54,3 +76,4 @@ class Behaviour:
     ephemeral: dict[str, Callable[[dict[str, Any], Settings], dict[str, Any]]] = field(
         default_factory=dict
     )
+    live: Live | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.harness.offline import rest_google
 from tests.harness.offline.diagnostics import Diagnostic
-from tests.harness.offline.providers import Behaviour, Settings
+from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
 from tests.harness.offline.schema import Block
 from tests.harness.offline.values import known_items
 from tests.harness.offline.wire import UNKNOWN, is_known
@@ -72,8 +73,13 @@ def _secret_id(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def _secret_version(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
+def _secret_version(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
     secret = config["secret"]
+    if settings.get("secret_manager_custom_endpoint"):
+        name = secret if "/" in secret else f"projects/{config['project']}/secrets/{secret}"
+        data, version = rest_google.access(settings, name, config.get("version") or "latest")
+        number = version.rsplit("/", 1)[-1]
+        return {**config, "enabled": True, "name": version, "secret_data": data, "version": number}
     return {
         **config,
         "enabled": True,
@@ -110,7 +116,38 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     return found
 
 
+def _change(
+    type_name: str,
+    block: Block,
+    planned: dict[str, Any] | None,
+    prior: dict[str, Any] | None,
+    config: dict[str, Any],
+    settings: Settings,
+) -> dict[str, Any] | None:
+    verb = "deleting" if planned is None else "creating" if prior is None else "updating"
+    try:
+        call = rest_google.call_of(type_name, block, settings)
+        if planned is None:
+            rest_google.delete(call, prior or {})
+            return None
+        if prior is None:
+            return rest_google.create(call, planned, config)
+        return rest_google.update(call, planned, prior, config)
+    except rest_google.RestError as error:
+        raise ApplyError(f"Error {verb} {type_name}: {error}", error.state) from error
+
+
+def _read(
+    type_name: str, block: Block, state: dict[str, Any], settings: Settings
+) -> dict[str, Any] | None:
+    try:
+        return rest_google.read(rest_google.call_of(type_name, block, settings), state)
+    except rest_google.RestError as error:
+        raise ApplyError(f"Error when reading {type_name}: {error}") from error
+
+
 BEHAVIOUR = Behaviour(
+    live=Live(_change, _read),
     check=_check,
     refine=refine,
     applied=_applied,

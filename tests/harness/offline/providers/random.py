@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import string
 from typing import Any
 
-from tests.harness.offline.providers import Behaviour, Settings
+from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
+from tests.harness.offline.schema import Block
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 
@@ -33,4 +35,35 @@ def password(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
     return {**config, **defaults, **minima, "result": "".join(drawn), "bcrypt_hash": ""}
 
 
-BEHAVIOUR = Behaviour(ephemeral={"random_password": password})
+def _change(
+    type_name: str,
+    _block: Block,
+    planned: dict[str, Any] | None,
+    prior: dict[str, Any] | None,
+    _config: dict[str, Any],
+    _settings: Settings,
+) -> dict[str, Any] | None:
+    if planned is None or prior is not None:
+        return planned
+    if type_name != "random_id":
+        raise ApplyError(f"the offline provider cannot apply {type_name}: draw it in random.py")
+    drawn = secrets.token_bytes(int(planned["byte_length"]))
+    prefix = planned.get("prefix") or ""
+    url = base64.urlsafe_b64encode(drawn).decode().rstrip("=")
+    return {
+        **planned,
+        "b64_std": prefix + base64.b64encode(drawn).decode(),
+        "b64_url": prefix + url,
+        "dec": prefix + str(int.from_bytes(drawn, "big")),
+        "hex": prefix + drawn.hex(),
+        "id": url,
+    }
+
+
+def _read(
+    _type_name: str, _block: Block, state: dict[str, Any], _settings: Settings
+) -> dict[str, Any]:
+    return state
+
+
+BEHAVIOUR = Behaviour(ephemeral={"random_password": password}, live=Live(_change, _read))

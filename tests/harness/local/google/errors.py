@@ -1,0 +1,44 @@
+"""What the APIs answer when they refuse, in the one shape that all their clients read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# HTTP status to google.rpc.Code's name and number. Source: google.rpc.Code, HTTP mapping.
+_CODES = {
+    400: ("INVALID_ARGUMENT", 3),
+    403: ("PERMISSION_DENIED", 7),
+    404: ("NOT_FOUND", 5),
+    409: ("ALREADY_EXISTS", 6),
+    412: ("FAILED_PRECONDITION", 9),
+    500: ("INTERNAL", 13),
+    501: ("UNIMPLEMENTED", 12),
+}
+
+
+class ApiError(Exception):
+    """A refusal. ``reason`` is what compute, SQL and storage name it by; ``rpc`` what gRPC does."""
+
+    def __init__(self, status: int, message: str, reason: str = "", rpc: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.reason = reason or {404: "notFound", 409: "alreadyExists"}.get(status, "invalid")
+        self.rpc = rpc or _CODES.get(status, _CODES[500])[0]
+
+    def document(self) -> dict[str, Any]:
+        """The body of an answer with this status."""
+        item = {"message": self.message, "domain": "global", "reason": self.reason}
+        return {
+            "error": {
+                "code": self.status,
+                "message": self.message,
+                "status": self.rpc,
+                "errors": [item],
+            }
+        }
+
+    def rpc_status(self) -> dict[str, Any]:
+        """What a long-running operation holds as its error (google.rpc.Status)."""
+        numbers = dict(_CODES.values())
+        return {"code": numbers.get(self.rpc, 13), "message": self.message}
