@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,98 @@ def test_a_command_that_does_not_start_is_named_and_stops_nothing() -> None:
         with pytest.raises(SupervisorError, match="no-such-program does not start"):
             held.start(Command(["no-such-program"], str(held.folder / "log")))
         assert alive(held.start(Command(["sleep", "60"], str(held.folder / "log"))))
+
+
+DEAF = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_process_is_stopped_and_the_others_go_on() -> None:
+    with supervising() as held:
+        log = held.folder / "log"
+        first, last = (
+            held.start(Command([sys.executable, "-c", SAYS_ITS_NAME, name], str(log)))
+            for name in ("first", "last")
+        )
+        assert soon(lambda: log.read_text().count("up") == 2)
+        held.stop(first)
+        assert log.read_text().split() == ["up", "up", "first"]
+        # Not so much as a zombie is left.
+        assert not Path(f"/proc/{first}").exists()
+        assert not held.running(first)
+        assert held.running(last)
+        with pytest.raises(SupervisorError, match=f"process {first} is none"):
+            held.stop(first)
+
+
+def test_a_process_that_is_deaf_is_killed_with_what_it_started_and_holds_nobody_up() -> None:
+    with supervising() as held:
+        log = held.folder / "log"
+        deaf = held.start(Command([sys.executable, "-c", DEAF], str(log)))
+        assert soon(lambda: log.read_text().endswith("\n"))
+        child = int(log.read_text())
+        stopping = threading.Thread(target=held.stop, args=(deaf,))
+        stopping.start()
+        began = time.monotonic()
+        assert held.running(held.start(Command(["sleep", "60"], str(log))))
+        assert time.monotonic() - began < 2
+        stopping.join(timeout=10)
+        assert not alive(deaf)
+        assert soon(lambda: not alive(child))
+
+
+def test_a_process_that_ends_by_itself_is_reaped_and_can_still_be_stopped() -> None:
+    with supervising() as held:
+        pid = held.start(Command(["true"], str(held.folder / "log")))
+        assert soon(lambda: not Path(f"/proc/{pid}").exists())
+        assert not held.running(pid)
+        held.stop(pid)
+
+
+def test_a_process_without_the_owners_environment_has_its_own_alone() -> None:
+    with supervising() as held:
+        log = held.folder / "log"
+        held.start(Command(["/usr/bin/env"], str(log), {"A": "b"}, inherit=False))
+        assert soon(lambda: log.read_text() == "A=b\n"), log.read_text()
+
+
+def test_many_threads_start_and_stop_at_once() -> None:
+    with supervising() as held:
+        log = str(held.folder / "log")
+        wrong: list[str] = []
+
+        def work() -> None:
+            for _ in range(5):
+                pid = held.start(Command(["sleep", "60"], log))
+                if not held.running(pid):
+                    wrong.append(f"{pid} does not run")
+                held.stop(pid)
+                if held.running(pid):
+                    wrong.append(f"{pid} runs")
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert wrong == []
+
+
+def test_a_supervisor_that_is_gone_is_told_of() -> None:
+    with supervising() as held:
+        held.process.kill()
+        with pytest.raises(SupervisorError, match="the supervisor ended with status -9"):
+            held.start(Command(["sleep", "60"], str(held.folder / "log")))
+
+
+def test_homes_of_one_name_are_apart() -> None:
+    with supervising() as held:
+        assert [held.home("a").name for _ in range(3)] == ["a", "a-2", "a-3"]
 
 
 def test_the_server_listens_on_loopback_alone(tmp_path: Path) -> None:

@@ -136,8 +136,7 @@ def start(
     """
     user, group = _account()
     binaries = _reachable(_binaries(), supervisor.folder, user, group)
-    home = supervisor.folder / name
-    home.mkdir()
+    home = supervisor.home(name)
     admin, password = "admin", secrets.token_urlsafe(16)
     word = home / "password"
     word.touch(mode=0o600)

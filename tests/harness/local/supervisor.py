@@ -1,8 +1,17 @@
 """One process that owns every server of a run, and ends them however its own owner ends.
 
-``python -m tests.harness.local.supervisor FOLDER`` reads a command a line from its standard input,
-as JSON (:class:`Command`), starts it, and answers with a line: the process's id, or why it did not
-start. When the input closes, which the kernel does for an owner that was killed, too, it ends the
+``python -m tests.harness.local.supervisor FOLDER`` reads an order a line from its standard input and
+answers each with a line, both JSON objects. An order has one key:
+
+========== ================== =====================================================================
+``start``  :class:`Command`   ``pid``: the process's id, or ``error``: why it did not start
+``ask``    a process's id     ``running``: whether it still ran; it is asked to end
+``kill``   a process's id     ``running``: false; it is killed, and what is left of its group
+``poll``   a process's id     ``running``: whether it runs
+========== ================== =====================================================================
+
+An id that it did not give, or whose process was killed by an order, is answered with ``error``.
+When the input closes, which the kernel does for an owner that was killed, too, it ends the
 processes, the last one first, and removes the folder.
 """
 
@@ -17,10 +26,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from tests.harness.processes import soon
 from tests.harness.stacks import ROOT
 
 # How long a process may take to end once it is asked to, before it is killed.
@@ -30,7 +43,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class SupervisorError(RuntimeError):
-    """A process did not start."""
+    """A process did not start, or is none of the supervisor's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,8 @@ class Command:
     """A process to start.
 
     ``log`` takes what it prints; ``user`` and ``group`` are ids to run as, None for the owner's;
-    ``stop`` is the number of the signal that asks it to end.
+    ``stop`` is the number of the signal that asks it to end. ``inherit`` says whether it gets the
+    owner's environment below its own.
     """
 
     arguments: Sequence[str]
@@ -47,32 +61,75 @@ class Command:
     user: int | None = None
     group: int | None = None
     stop: int = int(signal.SIGTERM)
+    inherit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """A running supervisor. ``folder`` is the run's, and goes with it."""
+    """A running supervisor, for any number of threads. ``folder`` is the run's, and goes with it.
+
+    Each of its methods raises SupervisorError if the supervisor is gone.
+    """
 
     folder: Path
     process: subprocess.Popen[str]
+    # One order and its answer at a time.
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def home(self, name: str) -> Path:
+        """Make a folder for a process: ``name``, or if there is one already ``name-2`` and so on."""
+        number = 1
+        while True:
+            path = self.folder / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return path
 
     def start(self, command: Command) -> int:
         """Start a process; gives its id.
 
         Raises:
-            SupervisorError: it cannot be started, or the supervisor is gone.
+            SupervisorError: it cannot be started.
         """
-        if self.process.stdin is None or self.process.stdout is None:
-            raise SupervisorError("the supervisor was started without its pipes")
-        self.process.stdin.write(json.dumps(asdict(command)) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SupervisorError(f"the supervisor ended with status {self.process.wait()}")
-        answer = json.loads(line)
+        answer = self._asked({"start": asdict(command)})
         if "pid" not in answer:
             raise SupervisorError(f"{command.arguments[0]} does not start: {answer['error']}")
         return int(answer["pid"])
+
+    def running(self, pid: int) -> bool:
+        """Whether a process that it started runs; of any other id False."""
+        return bool(self._asked({"poll": pid}).get("running"))
+
+    def stop(self, pid: int) -> None:
+        """End a process, with what it started; returns once it is gone.
+
+        It is asked to end, and killed if it has not within 5 s. Other orders are not held up.
+
+        Raises:
+            SupervisorError: it started no such process, or stopped it before.
+        """
+        if self._asked({"ask": pid}).get("running"):
+            soon(lambda: not self.running(pid), _GRACE_SECONDS)
+        answer = self._asked({"kill": pid})
+        if "error" in answer:
+            raise SupervisorError(answer["error"])
+
+    def _asked(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        if self.process.stdin is None or self.process.stdout is None:
+            raise SupervisorError("the supervisor was started without its pipes")
+        with self._lock:
+            # A supervisor that is gone has closed its answers as well.
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(json.dumps(order) + "\n")
+                self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        if not line:
+            raise SupervisorError(f"the supervisor ended with status {self.process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 @contextlib.contextmanager
@@ -109,56 +166,105 @@ def supervising() -> Iterator[Supervisor]:
 # ---- In the supervisor itself ----
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process if its supervisor is killed, which nobody else sees."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process and the signal that asks it to end."""
+
+    process: subprocess.Popen[bytes]
+    stop: int
+
+    def ask(self) -> bool:
+        """Ask it to end; gives whether it still ran."""
+        if self.process.poll() is not None:
+            return False
+        self.process.send_signal(self.stop)
+        return True
+
+    def kill(self) -> None:
+        """Kill it, unless it ended, and whatever is left of the group that it led."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Ask it to end, and kill it if it does not."""
+        if self.ask():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=_GRACE_SECONDS)
+        self.kill()
 
 
-def _started(command: Command) -> subprocess.Popen[bytes]:
+def _prepare() -> None:
+    """In the new process: undo what the supervisor ignores, and end with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # Of a supervisor that is killed nobody else tells.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _started(command: Command) -> _Child:
     with Path(command.log).open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command.arguments,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **command.environment},
+            env={**(os.environ if command.inherit else {}), **command.environment},
             user=command.user,
             group=command.group,
             extra_groups=[] if command.user is not None else None,
+            # Its group is what it starts in turn.
+            process_group=0,
             # After the change of user, which would clear it.
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_prepare,
         )
+    return _Child(process, command.stop)
 
 
-def _end(process: subprocess.Popen[bytes], stop: int) -> None:
-    if process.poll() is None:
-        process.send_signal(stop)
+def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, Any]:
+    ((kind, value),) = order.items()
+    if kind == "start":
         try:
-            process.wait(timeout=_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            child = _started(Command(**value))
+        except (OSError, subprocess.SubprocessError) as error:
+            return {"error": str(error)}
+        children[child.process.pid] = child
+        # It may have ended before it was there to be looked at.
+        child.process.poll()
+        return {"pid": child.process.pid}
+    if value not in children:
+        return {"error": f"process {value} is none that the supervisor started and did not stop"}
+    child = children[value]
+    if kind == "ask":
+        return {"running": child.ask()}
+    if kind == "kill":
+        child.kill()
+        del children[value]
+        return {"running": False}
+    return {"running": child.process.poll() is None}
 
 
 def main(folder: Path) -> int:
-    """Serve commands from standard input until it closes; gives the exit status."""
+    """Serve orders from standard input until it closes; gives the exit status."""
+    children: dict[int, _Child] = {}
+
+    def reap(_number: int, _frame: FrameType | None) -> None:
+        for child in children.values():
+            child.process.poll()
+
     # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    running: list[tuple[subprocess.Popen[bytes], int]] = []
+    signal.signal(signal.SIGCHLD, reap)
     try:
         for line in sys.stdin:
-            command = Command(**json.loads(line))
-            try:
-                process = _started(command)
-            except (OSError, subprocess.SubprocessError) as error:
-                print(json.dumps({"error": str(error)}), flush=True)
-                continue
-            running.append((process, command.stop))
-            print(json.dumps({"pid": process.pid}), flush=True)
+            print(json.dumps(_answer(children, json.loads(line))), flush=True)
     finally:
-        for process, stop in reversed(running):
-            _end(process, stop)
+        for child in reversed(children.values()):
+            child.end()
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
