@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import cases, core, planner, providers, summary
-from tests.harness.offline.owner import OfflineError
+from tests.harness.processes import OwnedError
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import TerraformError
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     except (cases.CaseError, providers.ProviderError, core.CoreError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (OfflineError, TerraformError) as error:
+    except (OwnedError, TerraformError) as error:
         print(error, file=sys.stderr)
         return 1
     print(summary.render(result, f"{case.stack}: {case.name}, planned in {seconds:.1f} s"), end="")

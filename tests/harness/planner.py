@@ -84,7 +84,7 @@ def session(
 
     Raises:
         core.CoreError: there is no Terraform core.
-        OfflineError: the offline providers do not start.
+        OwnedError: the offline providers do not start.
     """
     cache.prune()
     with tempfile.TemporaryDirectory(prefix="litellm-plan-") as name:

@@ -1,10 +1,71 @@
-"""Whether processes are there, and waiting for what takes a while."""
+"""Processes: whether one is there, waiting for what takes a while, and one that ends with its owner."""
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from tests.harness.stacks import ROOT
+
+_START_SECONDS = 60
+
+
+class OwnedError(RuntimeError):
+    """A process did not start."""
+
+
+@contextlib.contextmanager
+def owned(arguments: Sequence[str], log: Path, end_seconds: float) -> Iterator[tuple[str, int]]:
+    """A Python module that serves; gives the line that it prints once it does, and its id.
+
+    It must end when its standard input closes, which it does when the block ends and also when this
+    process is killed.
+
+    Args:
+        arguments: the module and its arguments.
+        log: a file for its standard error.
+        end_seconds: how long it may take to end before it is killed.
+
+    Raises:
+        OwnedError: it did not start within 60 s; the message ends with what it said.
+    """
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    if process.stdin is None or process.stdout is None:
+        raise OwnedError(f"{arguments[0]} started without its pipes")
+    watchdog = threading.Timer(_START_SECONDS, process.kill)
+    watchdog.start()
+    try:
+        line = process.stdout.readline()
+        watchdog.cancel()
+        if not line:
+            status = process.wait()
+            raise OwnedError(
+                f"{arguments[0]} ended with status {status}:\n{log.read_text()[-2000:]}"
+            )
+        yield line, process.pid
+    finally:
+        watchdog.cancel()
+        process.stdin.close()
+        try:
+            process.wait(timeout=end_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 def alive(pid: int) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.offline.owner import OfflineError, serving
-from tests.harness.processes import alive, soon
+from tests.harness.offline.owner import serving
+from tests.harness.processes import OwnedError, alive, soon
 from tests.harness.stacks import ROOT
 
 OWNER = """
@@ -59,7 +59,7 @@ def test_the_providers_end_with_the_block(tmp_path: Path) -> None:
 
 def test_an_unknown_release_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with (
-        pytest.raises(OfflineError, match=r"there is 5\.100\.0, 6\.69\.1"),
+        pytest.raises(OwnedError, match=r"there is 5\.100\.0, 6\.69\.1"),
         serving({"aws": "4.0.0"}, tmp_path / "log"),
     ):
         pass

@@ -39,20 +39,24 @@ def run(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     Raises:
         MigrationError: one failed; the message names it and has what PostgreSQL said.
     """
-    # Prisma's own table of what was done, with the columns of it that matter here.
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS _prisma_migrations (migration_name text PRIMARY KEY, "
-        "finished_at timestamptz NOT NULL DEFAULT now())"
-    )
-    done = {str(row[0]) for row in connection.execute("SELECT migration_name FROM _prisma_migrations")}
-    new = [file for file in files() if file.parent.name not in done]
-    for file in new:
-        name = file.parent.name
-        try:
+    name = "the table of what was done"
+    try:
+        # Prisma's own, with the columns of it that matter here.
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS _prisma_migrations (migration_name text PRIMARY KEY, "
+            "finished_at timestamptz NOT NULL DEFAULT now())"
+        )
+        rows = connection.execute("SELECT migration_name FROM _prisma_migrations")
+        done = {str(row[0]) for row in rows}
+        new = [file for file in files() if file.parent.name not in done]
+        for file in new:
+            name = file.parent.name
             connection.execute(file.read_text())
-        except psycopg.Error as error:
-            raise MigrationError(f"{name}: {error}") from error
-        connection.execute("INSERT INTO _prisma_migrations (migration_name) VALUES (%s)", [name])
+            connection.execute(
+                "INSERT INTO _prisma_migrations (migration_name) VALUES (%s)", [name]
+            )
+    except psycopg.Error as error:
+        raise MigrationError(f"{name}: {error}") from error
     return len(new)
 
 

@@ -120,9 +120,7 @@ def _own_address() -> tuple[str, int]:
     raise PostgresError(f"no loopback address has port {PORT} free")
 
 
-def start(
-    supervisor: Supervisor, name: str = "postgres", *, own_address: bool = False
-) -> Server:
+def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool = False) -> Server:
     """A new server with an empty cluster below the supervisor's folder; it ends with it.
 
     Args:

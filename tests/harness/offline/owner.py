@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-START_SECONDS = 60
+from tests.harness import processes
+
+_END_SECONDS = 10
 # The argument that makes the server plan what an apply would make known.
 FORESEEN = "--foreseen"
 # The argument that makes an apply change what the provider blocks' endpoints serve.
 LIVE = "--live"
-
-
-class OfflineError(RuntimeError):
-    """The offline providers did not start."""
 
 
 @contextlib.contextmanager
@@ -38,42 +32,11 @@ def serving(
         live: apply to what the provider blocks' endpoints serve.
 
     Raises:
-        OfflineError: it did not start; the message ends with what it said.
+        OwnedError: it did not start; the message ends with what it said.
     """
-    command = [sys.executable, "-m", "tests.harness.offline"]
+    command = ["tests.harness.offline"]
     command += [f"{name}={version}" for name, version in releases.items()]
     command += [FORESEEN] if foreseen else []
     command += [LIVE] if live else []
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-    if process.stdin is None or process.stdout is None:
-        raise OfflineError("the offline providers started without their pipes")
-    watchdog = threading.Timer(START_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        line = process.stdout.readline()
-        watchdog.cancel()
-        if not line:
-            process.wait()
-            raise OfflineError(
-                f"the offline providers ended with status {process.returncode}:\n"
-                f"{log.read_text()[-2000:]}"
-            )
+    with processes.owned(command, log, _END_SECONDS) as (line, _):
         yield json.loads(line)
-    finally:
-        watchdog.cancel()
-        process.stdin.close()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()

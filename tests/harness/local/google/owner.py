@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.harness import processes
 from tests.harness.local.google.data_plane import Options
-from tests.harness.stacks import ROOT
 
-START_SECONDS = 60
 # All of its servers may use up their grace, one after the other.
 _END_SECONDS = 120
 # The services of the provider block that are served here, with what follows the host.
@@ -31,10 +27,6 @@ _ENDPOINTS = {
     "storage": "storage/v1/",
     "vpc_access": "v1/",
 }
-
-
-class LocalCloudError(RuntimeError):
-    """The local cloud did not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +50,9 @@ def serving(options: Options, log: Path) -> Iterator[Running]:
     """A local cloud with nothing in it. It goes with the block, and with this process.
 
     Raises:
-        LocalCloudError: it did not start; the message ends with what it said.
+        OwnedError: it did not start; the message ends with what it said.
     """
-    command = [sys.executable, "-m", "tests.harness.local.google", json.dumps(asdict(options))]
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-    if process.stdin is None or process.stdout is None:
-        raise LocalCloudError("the local cloud started without its pipes")
-    watchdog = threading.Timer(START_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        line = process.stdout.readline()
-        watchdog.cancel()
-        if not line:
-            status = process.wait()
-            raise LocalCloudError(
-                f"the local cloud ended with status {status}:\n{log.read_text()[-2000:]}"
-            )
+    command = ["tests.harness.local.google", json.dumps(asdict(options))]
+    with processes.owned(command, log, _END_SECONDS) as (line, pid):
         said = json.loads(line)
-        yield Running(said["url"], Path(said["folder"]), process.pid)
-    finally:
-        watchdog.cancel()
-        process.stdin.close()
-        try:
-            process.wait(timeout=_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        yield Running(said["url"], Path(said["folder"]), pid)
