@@ -7,7 +7,7 @@ list. What differs from that is in the table (``data/google.rest.yaml``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,7 @@ class Entry:
     taint: bool = False
     call: str = ""
     lock: str = ""
+    alike: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, values: Values) -> str:
         """The resource's own path."""
@@ -122,6 +123,12 @@ def _is_sent(attribute: Attribute, name: str) -> bool:
 
 # ---- From a document ----
 
+# What makes two texts mean the same, by the word in the table.
+_ALIKE: Mapping[str, Callable[[str], Any]] = {
+    "case": str.casefold,
+    "range": lambda text: (text.split("-")[0], text.split("-")[-1]),
+}
+
 
 def decode(
     entry: Entry, block: Block, document: Document, prior: Values, dotted: str = ""
@@ -136,7 +143,11 @@ def decode(
             state[name] = None if before is UNKNOWN else before
         else:
             found = _get(document, _field(entry, path))
-            state[name] = _value(attribute.type, found, before)
+            alike = _ALIKE.get(entry.alike.get(path, ""))
+            if alike and isinstance(found, str) and isinstance(before, str):
+                state[name] = before if alike(found) == alike(before) else found
+            else:
+                state[name] = _value(attribute.type, found, before)
     _labels(block, document, prior, state)
     for name, nested in block.blocks.items():
         path, before = f"{dotted}{name}", prior.get(name)

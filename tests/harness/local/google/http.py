@@ -43,7 +43,9 @@ _WAIT_SECONDS = 120
 
 def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
     """The WSGI application. ``more`` are routes that go before those of the table."""
-    routes = [route for collection in table().values() for route in _routes(collection)]
+    # The deepest first: a collection inside a resource looks like a verb of that.
+    deepest = sorted(table().values(), key=lambda one: -one.path.count("/"))
+    routes = [route for collection in deepest for route in _routes(collection)]
 
     def answer(request: Request, path: str) -> Any:
         for method, pattern, call in more:
