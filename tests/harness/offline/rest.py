@@ -44,6 +44,7 @@ class Entry:
     taint: bool = False
     call: str = ""
     lock: str = ""
+    repeated: tuple[str, ...] = ()
     alike: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, values: Values) -> str:
@@ -71,8 +72,9 @@ def _field(entry: Entry, dotted: str) -> list[str]:
     return given.split(".") if given else [_camel(dotted.rsplit(".", 1)[-1])]
 
 
-def _is_object(nested: NestedBlock) -> bool:
-    return nested.nesting in ("single", "group") or nested.max_items == 1
+def _is_object(entry: Entry, nested: NestedBlock, dotted: str) -> bool:
+    one = nested.nesting in ("single", "group") or nested.max_items == 1
+    return one and dotted not in entry.repeated
 
 
 def _put(document: Document, path: list[str], value: Any) -> None:
@@ -99,6 +101,9 @@ def encode(entry: Entry, block: Block, values: Values, dotted: str = "") -> Docu
         path, value = f"{dotted}{name}", values.get(name)
         if path in entry.local or path == "id" or not _is_sent(attribute, name):
             continue
+        # What the query says, the body does not.
+        if path in entry.query.values():
+            continue
         if name == "labels" and "effective_labels" in block.attributes:
             value = values.get("effective_labels")
         if value is None or value is UNKNOWN or value in ("", [], {}):
@@ -111,7 +116,7 @@ def encode(entry: Entry, block: Block, values: Values, dotted: str = "") -> Docu
             continue
         bodies = value if isinstance(value, list) else [value]
         sent = [encode(entry, nested.block, body or {}, f"{path}.") for body in bodies]
-        _put(document, _field(entry, path), sent[0] if _is_object(nested) else sent)
+        _put(document, _field(entry, path), sent[0] if _is_object(entry, nested, path) else sent)
     return document
 
 
@@ -155,7 +160,7 @@ def decode(
             state[name] = None if before is UNKNOWN else before
             continue
         found = _get(document, _field(entry, path))
-        items = [found] if _is_object(nested) and isinstance(found, dict) else found or []
+        items = [found] if _is_object(entry, nested, path) and isinstance(found, dict) else found or []
         held = before if isinstance(before, list) else []
         state[name] = [
             decode(entry, nested.block, item, held[i] if i < len(held) else {}, f"{path}.")

@@ -314,7 +314,28 @@ def _delete_connection(call: Call, prior: Values) -> None:
         ) from error
 
 
-# ---- Cloud SQL's users ----
+# ---- Cloud SQL's instances and users ----
+
+
+def _read_instance(call: Call, state: Values) -> Values:
+    held = call.send("GET", call.entry.where(state)).get("ipAddresses", [])
+    by_type = {one["type"]: one["ipAddress"] for one in reversed(held)}
+    return {
+        **_read(call, state),
+        "first_ip_address": held[0]["ipAddress"] if held else None,
+        "private_ip_address": by_type.get("PRIVATE"),
+        "public_ip_address": by_type.get("PRIMARY"),
+    }
+
+
+def _create_instance(call: Call, planned: Values, config: Values) -> Values:
+    _create(call, planned, config)
+    return _read_instance(call, planned)
+
+
+def _update_instance(call: Call, planned: Values, prior: Values, config: Values) -> Values:
+    _update(call, planned, prior, config)
+    return _read_instance(call, planned)
 
 
 def _create_user(call: Call, planned: Values, config: Values) -> Values:
@@ -514,7 +535,7 @@ def _read_object(call: Call, state: Values) -> Values:
         "content": None if changed else known["content"],
         "content_type": held["contentType"],
         "crc32c": held["crc32c"],
-        "detect_md5hash": held["md5Hash"],
+        "detect_md5hash": held["md5Hash"] if changed else known["detect_md5hash"],
         "generation": int(held["generation"]),
         "md5hash": held["md5Hash"],
         "md5hexhash": digest.hex(),
@@ -553,6 +574,7 @@ _BY_CALL = {
     "connection": _Functions(
         _create_connection, _read_connection, _update_connection, _delete_connection
     ),
+    "instance": _Functions(_create_instance, _read_instance, _update_instance, _delete),
     "member": _Functions(_create_member, _read_member, _never, _delete_member),
     "secret_version": _Functions(_create_version, _read_version, _update_version, _delete_version),
     "user": _Functions(_create_user, _read, _update_user, _delete_user),
