@@ -1,8 +1,10 @@
-"""Processes: whether one is there, waiting for what takes a while, and one that ends with its owner."""
+"""Whether processes are there, waiting for what takes a while, and ending with an owner."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,16 @@ from pathlib import Path
 from tests.harness.stacks import ROOT
 
 _START_SECONDS = 60
+# Source: prctl(2).
+_PR_SET_PDEATHSIG = 1
+# Loaded here: between fork and exec nothing may wait for a lock that another thread held.
+_LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """Have the kernel ask this process to end if its parent is killed, on Linux."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 class OwnedError(RuntimeError):

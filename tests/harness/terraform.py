@@ -19,6 +19,7 @@ from typing import Any
 
 import tftest
 
+from tests.harness import processes
 from tests.harness.plan import Plan, PlanResult, diagnostics
 
 # A plan of a full stack takes below a second offline and some ten seconds with real plugins.
@@ -51,8 +52,20 @@ def _end(process: subprocess.Popen[str]) -> None:
 class Terraform(tftest.TerraformTest):  # type: ignore[misc]
     """One root module's commands. The folder is the caller's to make and to remove."""
 
-    def __init__(self, folder: Path, binary: str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, binary: str, env: Mapping[str, str], *, mortal: bool = False
+    ) -> None:
+        """As tftest's.
+
+        Args:
+            folder: of the root module.
+            binary: Terraform's core.
+            env: the whole environment of the commands.
+            mortal: a command is asked to end when this process is killed, as one that changes a
+                cloud must be.
+        """
         super().__init__(str(folder), binary=binary, enable_cache=False, cache_dir=folder)
+        self._mortal = mortal
         # The whole environment, not tftest's mix with the caller's: a TF_VAR_ or TF_CLI_ARGS that
         # lies about would change every plan.
         self.env = dict(env)
@@ -75,6 +88,7 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                preexec_fn=processes.die_with_parent if self._mortal else None,
             )
         except OSError as error:
             raise TerraformError(f"{self.binary} does not start: {error}") from error

@@ -1,24 +1,90 @@
-"""The local cloud of a test, and what of a stack's life is not run here."""
+"""The local clouds, the lives of stacks in them, and what is not run here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.local import postgres, supervisor
+from tests.harness import core, life, planner, providers
+from tests.harness.local import litellm, postgres, supervisor
+from tests.harness.local.google import owner
+from tests.harness.local.google import target as google
+from tests.harness.local.google.data_plane import Options
 from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
+from tests.harness.targets import Target
 
+# In the order of a life. One needs those before it, but for `destroy`, which is always tried.
+STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leaks", "again")
+stage = pytest.mark.stage
 # What a whole run on an account would do and nothing here does yet, with the reason.
 NOT_RUN = {
-    "apply, probes and destroy on AWS": "there is no local control plane for AWS in this suite",
-    "apply, probes and destroy on Google Cloud": "there is no local server of Google's APIs yet",
-    "LiteLLM with a database (keys, users, spend)": "Prisma's engines are in no package",
-    "the backend's and the dashboard's containers": "no image's wrapper is in a package",
+    "apply, probes and destroy on AWS": "no hashicorp/aws plugin",
+    **google.NOT_RUN,
 }
+_deselected: dict[str, str] = {}
+_failed = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the lives of stacks take."""
+    group = parser.getgroup("lives of stacks")
+    group.addoption("--stages", default="", help=f"some of {','.join(STAGES)}; default: all")
+    group.addoption("--run-folder", help="keep the state here, for a later run to go on with")
+    group.addoption("--cloud", default="", help="the URL of a local Google Cloud that is there")
+    group.addoption(
+        "--kills", type=int, default=2, help="how many applies are killed at a random moment"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks."""
+    config.addinivalue_line("markers", f"stage(name): of a stack's life: {', '.join(STAGES)}")
+    config.addinivalue_line("markers", "needs(what): what a place may lack; there it is not run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the stages that are not asked for, and what the local cloud lacks."""
+    wanted = [name for name in config.getoption("stages").split(",") if name]
+    if unknown := set(wanted) - set(STAGES):
+        raise pytest.UsageError(f"--stages: {sorted(unknown)} is none of {', '.join(STAGES)}")
+    kept, left = [], []
+    for item in items:
+        mark, needs = item.get_closest_marker("stage"), item.get_closest_marker("needs")
+        if wanted and (mark is None or mark.args[0] not in wanted):
+            left.append(item)
+        elif needs is not None and needs.args[0] in google.LACKS:
+            _deselected[item.name] = google.LACKS[needs.args[0]]
+            left.append(item)
+        else:
+            kept.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Remember which stage of a module failed, and how."""
+    report = yield
+    mark = item.get_closest_marker("stage")
+    if mark is not None and report.failed and item.parent is not None:
+        item.parent.stash.setdefault(_failed, {}).setdefault(mark.args[0], item.name)
+    return report
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Do not run what needs a stage that failed."""
+    mark = item.get_closest_marker("stage")
+    if mark is None or item.parent is None or mark.args[0] == "destroy":
+        return
+    for name, test in item.parent.stash.get(_failed, {}).items():
+        if STAGES.index(name) < STAGES.index(mark.args[0]):
+            pytest.skip(f"not run: {name} failed ({test})")
 
 
 def planned(held: planner.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
@@ -37,8 +103,46 @@ def server() -> Iterator[postgres.Server]:
         yield postgres.start(held)
 
 
+@pytest.fixture(scope="module")
+def gcp_target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """A local Google Cloud with LiteLLM behind it; the one of ``--cloud`` if there is one."""
+    folder = tmp_path_factory.mktemp("gcp")
+    url = request.config.getoption("cloud")
+    if url:
+        yield google.target(url, folder)
+        return
+    with owner.serving(Options(str(litellm.installed())), folder / "cloud.log") as running:
+        yield google.target(running.url, folder)
+
+
+Lives = Callable[..., life.Life]
+
+
+@pytest.fixture(scope="module")
+def lives(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lives]:
+    """Lives of stacks: ``lives(target, inputs, source=None)``."""
+    config = request.config
+    with contextlib.ExitStack() as stack:
+
+        def begin(
+            target: Target, inputs: Mapping[str, Any], source: Path | None = None
+        ) -> life.Life:
+            folder = tmp_path_factory.mktemp("life")
+            environment = stack.enter_context(providers.environment(target.choice, folder))
+            found = core.find(folder, config.getoption("core"))
+            kept = config.getoption("run_folder")
+            root = Path(kept).absolute() / target.stack.name if kept else folder
+            return life.prepare(target, root, found, environment, inputs, source)
+
+        yield begin
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what is not run."""
     terminalreporter.section("not run")
-    for what, why in NOT_RUN.items():
+    for what, why in {**NOT_RUN, **_deselected}.items():
         terminalreporter.write_line(f"not run: {what}: {why}")

@@ -160,7 +160,9 @@ def decode(
             state[name] = None if before is UNKNOWN else before
             continue
         found = _get(document, _field(entry, path))
-        items = [found] if _is_object(entry, nested, path) and isinstance(found, dict) else found or []
+        items = (
+            [found] if _is_object(entry, nested, path) and isinstance(found, dict) else found or []
+        )
         held = before if isinstance(before, list) else []
         state[name] = [
             decode(entry, nested.block, item, held[i] if i < len(held) else {}, f"{path}.")

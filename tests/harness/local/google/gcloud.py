@@ -23,7 +23,7 @@ def install(folder: Path, url: str) -> dict[str, str]:
     """Write the command into a folder; gives the variables with which a shell finds it."""
     script = folder / "gcloud"
     script.write_text(
-        f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} '
+        f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} "
         f'-m tests.harness.local.google.gcloud "$@"\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)

@@ -13,20 +13,6 @@ from tests.harness.local.google.data_plane import Options
 
 # All of its servers may use up their grace, one after the other.
 _END_SECONDS = 120
-# The services of the provider block that are served here, with what follows the host.
-_ENDPOINTS = {
-    "artifact_registry": "v1/",
-    "cloud_resource_manager": "v1/",
-    "cloud_run_v2": "v2/",
-    "compute": "compute/v1/",
-    "iam": "v1/",
-    "redis": "v1/",
-    "secret_manager": "v1/",
-    "service_networking": "v1/",
-    "sql": "sql/v1beta4/",
-    "storage": "storage/v1/",
-    "vpc_access": "v1/",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +22,6 @@ class Running:
     url: str
     folder: Path
     pid: int
-
-    def endpoints(self) -> dict[str, str]:
-        """The arguments of a google provider block that make it the provider's cloud."""
-        return {
-            f"{service}_custom_endpoint": f"{self.url}/{path}"
-            for service, path in _ENDPOINTS.items()
-        }
 
 
 @contextlib.contextmanager

@@ -1,0 +1,189 @@
+"""The life of a stack at a target: init, apply, plan again, destroy, and cleaning up after a run.
+
+All of it is in a folder, which a later process may go on with: the module's copy, the state, and
+the inputs that were applied last.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.harness import roots
+from tests.harness.core import Core
+from tests.harness.diagnoses import diagnose
+from tests.harness.plan import Plan
+from tests.harness.targets import Target
+from tests.harness.terraform import Terraform, TerraformError
+
+_INPUTS = "inputs.json"
+_COMMON = ("-input=false", "-no-color")
+
+
+class LifeError(RuntimeError):
+    """A stage failed. ``sentence`` says what it means and what mends it, if that is known."""
+
+    def __init__(self, stage: str, said: str) -> None:
+        self.stage = stage
+        self.said = said
+        self.sentence = diagnose(said)
+        super().__init__(f"{stage}: {self.sentence or 'no diagnosis is known'}\n{said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A stack in a folder, at a target."""
+
+    target: Target
+    folder: Path
+    terraform: Terraform
+
+    @property
+    def name(self) -> str:
+        """The stack's name, which tags, labels and resources carry."""
+        given = self.inputs()
+        return f"{given['tenant']}-litellm-{given['env']}"
+
+    def inputs(self) -> dict[str, Any]:
+        """The inputs that were given last."""
+        held: dict[str, Any] = json.loads((self.folder / _INPUTS).read_text())
+        return held
+
+
+def prepare(
+    target: Target,
+    folder: Path,
+    core: Core,
+    environment: Mapping[str, str],
+    inputs: Mapping[str, Any],
+    source: Path | None = None,
+) -> Life:
+    """A stack's root in a folder, initialised; a state that is there is gone on with.
+
+    Args:
+        target: where it is applied.
+        folder: takes everything; made if it is not there.
+        core: runs it.
+        environment: what ``providers.environment`` gave for the target's choice.
+        inputs: of the stack, laid over those that the target asks for.
+        source: a module in place of the checkout's.
+
+    Raises:
+        LifeError: init failed.
+    """
+    stack = target.stack
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {path.name: path.read_bytes() for path in folder.glob(f"{stack.name}/*.tfstate*")}
+    shutil.rmtree(folder / stack.name, ignore_errors=True)
+    module = roots.copy_module(stack, folder, source)
+    for name, data in state.items():
+        (module / name).write_bytes(data)
+    block = {**stack.provider_block(f"${{var.{stack.scope[0]}}}"), **target.provider}
+    document = {"provider": {stack.provider: block}}
+    (module / "harness.tf.json").write_text(json.dumps(document, indent=1))
+    merged = {**stack.smallest, **target.inputs, **inputs}
+    (folder / _INPUTS).write_text(json.dumps(merged, indent=1))
+    terraform = Terraform(module, core.binary, {**environment, **target.environment}, mortal=True)
+    life = Life(target, folder, terraform)
+    _run(life, "init", "init", "-backend=false", *_COMMON)
+    return life
+
+
+def apply(life: Life, changes: Mapping[str, Any] | None = None) -> str:
+    """Apply, with ``changes`` to the inputs from now on; gives what Terraform said.
+
+    Raises:
+        LifeError: it failed.
+    """
+    if changes:
+        (life.folder / _INPUTS).write_text(json.dumps({**life.inputs(), **changes}, indent=1))
+    with life.terraform.variables(life.inputs()) as file:
+        return _run(life, "apply", "apply", "-auto-approve", *_COMMON, f"-var-file={file}")
+
+
+def plan(life: Life, changes: Mapping[str, Any] | None = None) -> Plan:
+    """What an apply would do, with ``changes`` to the inputs for this time.
+
+    Raises:
+        LifeError: it cannot be planned.
+    """
+    result = life.terraform.planned({**life.inputs(), **(changes or {})})
+    if result.plan is None or result.errors:
+        raise LifeError("plan", "\n".join(map(str, result.errors)))
+    return result.plan
+
+
+def changes(planned: Plan) -> Mapping[str, str]:
+    """What a plan does, by address: ``create``, ``update``, ``delete`` or ``replace``."""
+    return {
+        address: "replace" if len(resource.actions) > 1 else resource.actions[0]
+        for address, resource in planned.resources.items()
+        if resource.actions != ("no-op",)
+    }
+
+
+def destroy(life: Life) -> str:
+    """Destroy; gives what Terraform said.
+
+    Raises:
+        LifeError: it failed.
+    """
+    with life.terraform.variables(life.inputs()) as file:
+        return _run(life, "destroy", "destroy", "-auto-approve", *_COMMON, f"-var-file={file}")
+
+
+def outputs(life: Life) -> Mapping[str, Any]:
+    """The outputs by name. Those that are secret are among them.
+
+    Raises:
+        LifeError: there is no state.
+    """
+    held = json.loads(_run(life, "output", "output", "-json", "-no-color"))
+    return {name: entry["value"] for name, entry in held.items()}
+
+
+def addresses(life: Life) -> list[str]:
+    """What the state holds, data sources aside.
+
+    Raises:
+        LifeError: the state cannot be read.
+    """
+    if not (Path(life.terraform.tfdir) / "terraform.tfstate").exists():
+        return []
+    listed = _run(life, "state list", "state", "list").split()
+    return [one for one in listed if not re.search(r"(?:^|\.)data\.", one)]
+
+
+def remains(life: Life) -> list[str]:
+    """What is left of the stack, by its state and by the cloud's APIs."""
+    return [*addresses(life), *life.target.control.remains(life.name)]
+
+
+def clean(life: Life) -> list[str]:
+    """Take away what an earlier run of the stack left; gives what that was.
+
+    What is in the state is destroyed, and what is in no state, for the run was broken off before it
+    was written, is deleted by the cloud's APIs.
+
+    Raises:
+        LifeError: what is in the state cannot be destroyed.
+    """
+    found = addresses(life)
+    if found:
+        destroy(life)
+    return [*found, *life.target.control.sweep(life.name)]
+
+
+def _run(life: Life, stage: str, command: str, *arguments: str) -> str:
+    try:
+        output = life.terraform.run(command, *arguments)
+    except TerraformError as error:
+        raise LifeError(stage, str(error)) from error
+    if output.retcode != 0:
+        raise LifeError(stage, (output.err or output.out).strip()[-6000:])
+    return output.out
