@@ -81,12 +81,20 @@ def seeded(defect: Defect, folder: Path) -> Path:
         DefectError: the text to change is not in the file exactly once.
     """
     module = copy_module(defect.stack, folder)
-    file = module / defect.file
-    text = file.read_text()
-    if text.count(defect.old) != 1:
-        raise DefectError(
-            f"{defect.id}: {defect.old!r} is {text.count(defect.old)} times in {file.name}; "
-            "write it as it stands there, with as much around it as makes it the only one"
-        )
-    file.write_text(text.replace(defect.old, defect.new))
+    change(module / defect.file, defect.old, defect.new)
     return module
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Put ``new`` in the place of a text that is in a file once.
+
+    Raises:
+        DefectError: it is not in the file, or more than once.
+    """
+    text = file.read_text()
+    if text.count(old) != 1:
+        raise DefectError(
+            f"{old!r} is {text.count(old)} times in {file.name}; write it as it stands there, "
+            "with as much around it as makes it the only one"
+        )
+    file.write_text(text.replace(old, new))

@@ -175,7 +175,10 @@ def _secrets(place: _Place, stack: str) -> Mapping[str, bool]:
     return found
 
 
-def _store(place: _Place, bucket: str, name: str, data: bytes) -> None:
+def _store(place: _Place, bucket: str, name: str, data: bytes | None) -> None:
+    if data is None:
+        place.ask("DELETE", "storage", f"b/{bucket}/o/{quote(name, safe='')}")
+        return
     # An upload's path begins before that of the other calls.
     url = google_clients.address("storage", place.url).replace(
         "/storage/v1/", "/upload/storage/v1/"

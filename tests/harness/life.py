@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import roots
-from tests.harness.core import Core
 from tests.harness.diagnoses import diagnose
 from tests.harness.plan import Plan
 from tests.harness.targets import Target
@@ -58,7 +57,7 @@ class Life:
 def prepare(
     target: Target,
     folder: Path,
-    core: Core,
+    binary: str,
     environment: Mapping[str, str],
     inputs: Mapping[str, Any],
     source: Path | None = None,
@@ -68,7 +67,7 @@ def prepare(
     Args:
         target: where it is applied.
         folder: takes everything; made if it is not there.
-        core: runs it.
+        binary: Terraform's core.
         environment: what ``providers.environment`` gave for the target's choice.
         inputs: of the stack, laid over those that the target asks for.
         source: a module in place of the checkout's.
@@ -88,10 +87,20 @@ def prepare(
     (module / "harness.tf.json").write_text(json.dumps(document, indent=1))
     merged = {**stack.smallest, **target.inputs, **inputs}
     (folder / _INPUTS).write_text(json.dumps(merged, indent=1))
-    terraform = Terraform(module, core.binary, {**environment, **target.environment}, mortal=True)
+    terraform = Terraform(module, binary, {**environment, **target.environment}, mortal=True)
     life = Life(target, folder, terraform)
     _run(life, "init", "init", "-backend=false", *_COMMON)
     return life
+
+
+def renewed(life: Life, inputs: Mapping[str, Any], source: Path | None = None) -> Life:
+    """The same stack, with its state, of another module and with other inputs.
+
+    Raises:
+        LifeError: init failed.
+    """
+    terraform = life.terraform
+    return prepare(life.target, life.folder, terraform.binary, terraform.env, inputs, source)
 
 
 def apply(life: Life, changes: Mapping[str, Any] | None = None) -> str:

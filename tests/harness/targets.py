@@ -48,7 +48,7 @@ class ControlPlane:
     """What a cloud's APIs tell of a stack, by its name (``<tenant>-litellm-<env>``).
 
     ``tags`` are of every resource that has any, by the resource's name. ``secrets`` says of each
-    whether it has a version in use. ``store`` puts an object (bucket, name, data). ``remains`` lists what is there of the stack at all, ``sweep``
+    whether it has a version in use. ``store`` puts an object (bucket, name, data); without data it deletes it. ``remains`` lists what is there of the stack at all, ``sweep``
     deletes it and gives what it deleted.
     """
 
@@ -56,7 +56,7 @@ class ControlPlane:
     runs: Callable[[str], list[Run]]
     tags: Callable[[str], Mapping[str, Mapping[str, str]]]
     secrets: Callable[[str], Mapping[str, bool]]
-    store: Callable[[str, str, bytes], None]
+    store: Callable[[str, str, bytes | None], None]
     remains: Callable[[str], list[str]]
     sweep: Callable[[str], list[str]]
 

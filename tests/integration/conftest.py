@@ -136,7 +136,7 @@ def lives(
             found = core.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder
-            return life.prepare(target, root, found, environment, inputs, source)
+            return life.prepare(target, root, found.binary, environment, inputs, source)
 
         yield begin
 

@@ -213,8 +213,9 @@ def _create(call: Call, planned: Values, _config: Values) -> Values:
             "POST", entry.path.format(**planned), document, **_query(entry, planned)
         )
     except RestError as error:
+        # An operation failed: what it made, if it is there, is kept and marked as to be replaced.
         if entry.taint and error.status == 0:
-            error.state = _read(call, planned)
+            error.state = read(call, planned)
         raise
     if entry.key not in planned or planned[entry.key] is UNKNOWN:
         planned = {**planned, entry.key: answer[entry.key]}

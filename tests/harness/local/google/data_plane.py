@@ -19,12 +19,13 @@ from tests.harness.local.supervisor import Supervisor
 class Options:
     """How the local cloud behaves.
 
-    ``python`` is the interpreter of LiteLLM's environment. A revision that does not answer its
+    ``python`` is the interpreter of LiteLLM's environment; without it a stand-in answers for every
+    container. A revision that does not answer its
     startup probe within ``startup_seconds`` is given up, whatever its probe says. A deleted
     instance holds its network's peering for ``producer_seconds``.
     """
 
-    python: str
+    python: str = ""
     startup_seconds: float = 60
     producer_seconds: float = 0
 

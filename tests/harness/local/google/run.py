@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,9 +17,13 @@ from google.protobuf import json_format
 from tests.harness.local import components, migrations
 from tests.harness.local.components import Component
 from tests.harness.local.google import compute, secrets, storage
+from tests.harness.local.google.data_plane import DataPlane
 from tests.harness.local.google.engine import Cloud, Document, Hooks, Operation, Resource, now
 from tests.harness.local.google.errors import ApiError
 from tests.harness.local.google.iam import POLICY_VERBS, check_account
+from tests.harness.local.ports import free_port
+from tests.harness.local.supervisor import Command
+from tests.harness.stacks import ROOT
 
 # Source: Cloud Run, deploying container images: what it pulls from.
 _REGISTRIES = re.compile(
@@ -96,22 +101,33 @@ def _wanted(body: Document) -> int:
 
 
 def _start(cloud: Cloud, resource: Resource, count: int) -> list[Component]:
-    plane, template = cloud.data_plane, resource.body["template"]
+    template = resource.body["template"]
     container = template["containers"][0]
     environment = _environment(cloud, resource.place["project"], template)
     files = _files(cloud, template)
+    command = [*container.get("command", []), *container.get("args", [])]
     return [
-        components.start(
-            plane.supervisor,
-            plane.python,
-            container["image"],
-            [*container.get("command", []), *container.get("args", [])],
-            environment,
-            files,
-            resource.id,
-        )
+        _started(cloud.data_plane, resource.id, container["image"], command, environment, files)
         for _ in range(count)
     ]
+
+
+def _started(
+    plane: DataPlane,
+    name: str,
+    image: str,
+    command: list[str],
+    environment: dict[str, str],
+    files: dict[str, str],
+) -> Component:
+    if plane.options.python or image.endswith(f":{components.BROKEN_TAG}"):
+        return components.start(
+            plane.supervisor, plane.python, image, command, environment, files, name
+        )
+    log, port = plane.supervisor.home(name) / "log", free_port()
+    arguments = [sys.executable, "-m", "tests.harness.local.stand_in", str(port), name]
+    pid = plane.supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
+    return Component(pid, port, log)
 
 
 def _answers(port: int, path: str) -> bool:
