@@ -175,6 +175,18 @@ def classified(route: Route, classes: Mapping[str, Iterable[str]]) -> str | None
     return found.pop() if len(found) == 1 else None
 
 
+def owners(
+    served: Iterable[Route], classes: Mapping[str, Iterable[str]], owned: Ownership
+) -> Mapping[Route, str]:
+    """Each route's component by the package's lists, else by the allow-lists, else the backend."""
+    return {
+        route: "ui"
+        if route.kind == "dashboard"
+        else classified(route, classes) or owned.listed(route.template) or "backend"
+        for route in served
+    }
+
+
 @dataclass(frozen=True)
 class Split:
     """The split that a module's ``routes.yaml`` describes in words, with the dashboard's files."""

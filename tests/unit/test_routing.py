@@ -66,14 +66,7 @@ def split(files: Mapping[str, tuple[str, ...]]) -> Split:
 
 @pytest.fixture(scope="module")
 def wanted(served: tuple[Route, ...], owned: Ownership) -> Mapping[Route, str]:
-    """Each route's component by the package's lists, else by the allow-lists, else the backend."""
-    classes = litellm_routes.classes()
-    return {
-        route: "ui"
-        if route.kind == "dashboard"
-        else ownership.classified(route, classes) or owned.listed(route.template) or "backend"
-        for route in served
-    }
+    return ownership.owners(served, litellm_routes.classes(), owned)
 
 
 def misled(

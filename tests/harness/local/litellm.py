@@ -1,13 +1,11 @@
 """LiteLLM itself, from its package, started as a planned container is.
 
 It needs an environment of its own, for it pins most of what it depends on: one is made in the cache
-when it is first asked for. The gateway's image wraps LiteLLM in an application that is in no
-package; LiteLLM's own stands for it, with all routes.
+when it is first asked for.
 """
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import subprocess
 import sys
@@ -20,8 +18,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from tests.harness.containers import Container
-from tests.harness.local.ports import free_port
-from tests.harness.local.supervisor import Command, Supervisor
+from tests.harness.local import components
+from tests.harness.local.supervisor import Supervisor
 from tests.harness.plan import Plan
 from tests.harness.processes import soon
 from tests.harness.stacks import ROOT
@@ -31,9 +29,6 @@ from tests.harness.stacks import ROOT
 RELEASE = "1.106.2"
 _PACKAGES = (f"litellm[proxy]=={RELEASE}", "prisma==0.15.0")
 START_SECONDS = 60
-_NOBODY = "http://127.0.0.1:9"
-_IMAGES_APPLICATION = "gateway.main:app"
-_APPLICATION = "litellm.proxy.proxy_server:app"
 _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
 
@@ -74,19 +69,6 @@ def configuration(plan: Plan) -> str:
     return str(held[0].values["content"]) if held else "{}"
 
 
-def _server(container: Container) -> list[str]:
-    """The server's part of a container's command, as arguments.
-
-    Raises:
-        LiteLLMError: the command starts no server that is known here.
-    """
-    _, found, rest = container.command[-1].partition("exec uvicorn ")
-    arguments = shlex.split(rest)
-    if not found or arguments[0] != _IMAGES_APPLICATION:
-        raise LiteLLMError(f"{container.address}: {container.command} starts no gateway")
-    return arguments[1:]
-
-
 def start(
     supervisor: Supervisor,
     python: Path,
@@ -107,36 +89,26 @@ def start(
         LiteLLMError: it is not live within 60 s, or a secret has no value; the message has the end
             of its log.
     """
-    home = supervisor.folder / "gateway"
-    home.mkdir()
-    file, log = home / "config.yaml", home / "log"
-    file.write_text(config)
     missing = [name for name, _, secret in container.entries if secret and name not in secrets]
     if missing:
         raise LiteLLMError(f"{container.address}: no value is given for {', '.join(missing)}")
-    plain = {name: value for name, value, _ in container.entries if value is not None}
-    environment = {
-        "HOME": str(home),
-        # Nothing outside is asked: not for a table of prices, nor, by a proxy that is none, at all.
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "http_proxy": _NOBODY,
-        "https_proxy": _NOBODY,
-        "no_proxy": "127.0.0.1,localhost",
-        **plain,
-        **{name: secrets[name] for name, _, secret in container.entries if secret},
-        # Where the container's start command puts it, or its volume has it.
-        **({"CONFIG_FILE_PATH": str(file)} if "CONFIG_FILE_PATH" in plain else {}),
-    }
-    arguments = _server(container)
-    port = free_port()
-    for name, value in (("--host", "127.0.0.1"), ("--port", str(port))):
-        arguments[arguments.index(name) + 1] = value
-    command = [str(python), "-m", "uvicorn", _APPLICATION, *arguments]
-    supervisor.start(Command(command, str(log), environment))
-    if not soon(lambda: _live(port), START_SECONDS):
-        said = log.read_text(errors="replace")[-2000:]
+    environment = {name: value for name, value, _ in container.entries if value is not None}
+    # Where the container's start command puts it, or its volume has it.
+    place = environment.get("CONFIG_FILE_PATH")
+    environment |= {name: secrets[name] for name, _, secret in container.entries if secret}
+    held = components.start(
+        supervisor,
+        python,
+        container.image,
+        container.command,
+        environment,
+        {place: config} if place else {},
+        "gateway",
+    )
+    if not soon(lambda: _live(held.port), START_SECONDS):
+        said = held.log.read_text(errors="replace")[-2000:]
         raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{said}")
-    return port
+    return held.port
 
 
 def _live(port: int) -> bool:

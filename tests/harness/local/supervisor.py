@@ -1,7 +1,7 @@
 """One process that owns every server of a run, and ends them however its own owner ends.
 
-``python -m tests.harness.local.supervisor FOLDER`` reads an order a line from its standard input and
-answers each with a line, both JSON objects. An order has one key:
+``python -m tests.harness.local.supervisor FOLDER`` reads an order a line from its standard input
+and answers each with a line, both JSON objects. An order has one key:
 
 ========== ================== =====================================================================
 ``start``  :class:`Command`   ``pid``: the process's id, or ``error``: why it did not start
@@ -77,7 +77,7 @@ class Supervisor:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def home(self, name: str) -> Path:
-        """Make a folder for a process: ``name``, or if there is one already ``name-2`` and so on."""
+        """Make a folder for a process: ``name``, or where there is one ``name-2`` and so on."""
         number = 1
         while True:
             path = self.folder / (name if number == 1 else f"{name}-{number}")
