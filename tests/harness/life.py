@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,15 @@ def renewed(life: Life, inputs: Mapping[str, Any], source: Path | None = None) -
     return prepare(life.target, life.folder, terraform.binary, terraform.env, inputs, source)
 
 
-def apply(life: Life, changes: Mapping[str, Any] | None = None) -> str:
+def apply(
+    life: Life, changes: Mapping[str, Any] | None = None, targets: Sequence[str] = ()
+) -> str:
     """Apply, with ``changes`` to the inputs from now on; gives what Terraform said.
+
+    Args:
+        life: the stack.
+        changes: laid over the inputs, and kept.
+        targets: the resources to apply, with what they need; none for all.
 
     Raises:
         LifeError: it failed.
@@ -112,7 +119,8 @@ def apply(life: Life, changes: Mapping[str, Any] | None = None) -> str:
     if changes:
         (life.folder / _INPUTS).write_text(json.dumps({**life.inputs(), **changes}, indent=1))
     with life.terraform.variables(life.inputs()) as file:
-        return _run(life, "apply", "apply", "-auto-approve", *_COMMON, f"-var-file={file}")
+        options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
+        return _run(life, "apply", "apply", "-auto-approve", *options)
 
 
 def plan(life: Life, changes: Mapping[str, Any] | None = None) -> Plan:

@@ -60,6 +60,6 @@ def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path)
         assert failure.value.sentence.startswith(story["sentence"]), str(failure.value)
         # What the sentence says mends it: all of these are right in the module as it is.
         mended = renewed(life, INPUTS)
-        apply(mended)
+        apply(mended, targets=story.get("targets", ()))
         destroy(mended)
         assert remains(mended) == []

@@ -20,23 +20,32 @@ locals {
     log_min_error_statement   = "error"
     log_statement             = "ddl"
   }
-}
 
-# The name of a deleted instance stays taken for about a week, so each instance
-# has a random end of its own, drawn anew where it is made anew.
-resource "random_id" "database" {
-  for_each = toset(concat(
-    var.create_database ? ["writer"] : [],
-    local.has_reader ? ["reader"] : [],
-  ))
-
-  prefix      = "${local.names["database_${each.key}"]}-"
-  byte_length = 4
-  keepers = {
+  # What makes an instance anew, and so must make its name anew.
+  _database_keepers = {
     project = var.project
     region  = var.region
     key     = var.kms_key_name
   }
+}
+
+# The name of a deleted instance stays taken for about a week, so each instance
+# has a random end of its own, drawn anew where it is made anew. Two resources, for
+# a destroy that stops at the writer must free the reader's end with the reader.
+resource "random_id" "writer" {
+  count = var.create_database ? 1 : 0
+
+  prefix      = "${local.names.database_writer}-"
+  byte_length = 4
+  keepers     = local._database_keepers
+}
+
+resource "random_id" "reader" {
+  count = local.has_reader ? 1 : 0
+
+  prefix      = "${local.names.database_reader}-"
+  byte_length = 4
+  keepers     = local._database_keepers
 }
 
 resource "google_sql_database_instance" "writer" {
@@ -44,7 +53,7 @@ resource "google_sql_database_instance" "writer" {
 
   project             = var.project
   region              = var.region
-  name                = random_id.database["writer"].hex
+  name                = random_id.writer[0].hex
   database_version    = var.db_version
   encryption_key_name = local.kms_key_name
   deletion_protection = var.cloudsql_deletion_protection
@@ -104,7 +113,7 @@ resource "google_sql_database_instance" "reader" {
 
   project              = var.project
   region               = var.region
-  name                 = random_id.database["reader"].hex
+  name                 = random_id.reader[0].hex
   master_instance_name = google_sql_database_instance.writer[0].name
   database_version     = var.db_version
   deletion_protection  = var.cloudsql_deletion_protection

@@ -120,12 +120,16 @@ def _started(
     environment: dict[str, str],
     files: dict[str, str],
 ) -> Component:
-    if plane.options.python or image.endswith(f":{components.BROKEN_TAG}"):
-        return components.start(
-            plane.supervisor, plane.python, image, command, environment, files, name
-        )
+    if plane.options.python:
+        # One after the other: the first reads what the others then have.
+        with plane.lock:
+            return components.start(
+                plane.supervisor, plane.python, image, command, environment, files, name
+            )
     log, port = plane.supervisor.home(name) / "log", free_port()
     arguments = [sys.executable, "-m", "tests.harness.local.stand_in", str(port), name]
+    if image.endswith(f":{components.BROKEN_TAG}"):
+        arguments = [sys.executable, "-c", "import time; time.sleep(3600)"]
     pid = plane.supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
     return Component(pid, port, log)
 
