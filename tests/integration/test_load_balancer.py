@@ -17,11 +17,11 @@ import trustme
 
 from tests.harness import planner, routing
 from tests.harness.local import load_balancers
-from tests.harness.local.load_balancers import Certificate, LoadBalancerError
+from tests.harness.local.load_balancers import LoadBalancerError
 from tests.harness.local.supervisor import supervising
 from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
-from tests.integration.conftest import planned
+from tests.integration.conftest import certificate, planned
 
 HOST = "llm.example.com"
 TLS: Mapping[str, Mapping[str, Any]] = {
@@ -106,11 +106,9 @@ def stack(
     name, tls = request.param
     plan = planned(foreseen_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
-    issued = authority.issue_cert(HOST, "127.0.0.1")
-    chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
-    certificate = Certificate(chain, issued.private_key_pem.bytes().decode())
+    issued = certificate(authority, HOST, "127.0.0.1")
     with supervising() as held:
-        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, certificate)
+        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, issued)
         yield Stack(plan, ports, authority)
 
 

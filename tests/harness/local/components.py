@@ -139,7 +139,7 @@ def _reference(image: str) -> tuple[str, str]:
 
 
 def _steps(image: _Image, command: Sequence[str], python: Path, port: int) -> list[str]:
-    """The steps of a command, as a shell takes them; the last one starts our server in its place."""
+    """The steps of a command, as a shell takes them; the last starts our server in its place."""
     planned = f"exec uvicorn {image.application} --host 0.0.0.0 --port {image.port}"
     given = tuple(command) or ("sh", "-c", planned)
     *before, server = given[-1].split(" && ")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 import venv
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +17,7 @@ from filelock import FileLock
 
 from tests.harness.containers import Container
 from tests.harness.local import components
+from tests.harness.local.ports import fetched
 from tests.harness.local.supervisor import Supervisor
 from tests.harness.plan import Plan
 from tests.harness.processes import soon
@@ -29,6 +28,7 @@ from tests.harness.stacks import ROOT
 RELEASE = "1.106.2"
 _PACKAGES = (f"litellm[proxy]=={RELEASE}", "prisma==0.15.0")
 START_SECONDS = 60
+_LIVE = "/health/liveliness"
 _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
 
@@ -105,16 +105,7 @@ def start(
         {place: config} if place else {},
         "gateway",
     )
-    if not soon(lambda: _live(held.port), START_SECONDS):
+    if not soon(lambda: fetched(held.port, _LIVE)[0] == 200, START_SECONDS):
         said = held.log.read_text(errors="replace")[-2000:]
         raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{said}")
     return held.port
-
-
-def _live(port: int) -> bool:
-    try:
-        url = f"http://127.0.0.1:{port}/health/liveliness"
-        with urllib.request.urlopen(url, timeout=2) as answer:  # of loopback alone
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

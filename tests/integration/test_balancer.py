@@ -1,0 +1,181 @@
+"""A load balancer that changes while it serves lets no request go."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from tests.harness.local.load_balancers import (
+    Balancer,
+    Listener,
+    LoadBalancerError,
+    balancer,
+)
+from tests.harness.local.ports import answers, free_port
+from tests.harness.local.supervisor import supervising
+from tests.harness.processes import soon
+from tests.integration.conftest import certificate
+
+ROUTES = ({"match": {"prefix": "/"}, "route": {"cluster": "gateway", "timeout": "0s"}},)
+PLAIN = Listener(80, "", ROUTES)
+SECURE = Listener(443, "TLSv1_2", ROUTES)
+
+
+class Named(http.server.BaseHTTPRequestHandler):
+    """Say the server's port; below /slow after a second."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        if self.path.startswith("/slow"):
+            time.sleep(1)
+        forwarded = self.headers.get("x-forwarded-proto")
+        body = f"{self.server.server_address[1]} {forwarded}".encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[list[int]]:
+    """The ports of two servers."""
+    held = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Named) for _ in range(2)]
+    for server in held:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield [server.server_address[1] for server in held]
+    for server in held:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Balancer]:
+    with supervising() as held:
+        yield balancer(held)
+
+
+@pytest.fixture
+def client() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+def test_no_request_fails_while_its_server_is_changed(
+    running: Balancer, servers: list[int], client: requests.Session
+) -> None:
+    port, stopped = free_port(), threading.Event()
+    running.update({port: PLAIN}, {"gateway": servers[0]})
+    found: list[str] = []
+
+    def ask(path: str) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not stopped.is_set():
+                try:
+                    answer = session.get(f"http://127.0.0.1:{port}{path}", timeout=10)
+                    found.append(answer.text if answer.ok else f"status {answer.status_code}")
+                except requests.RequestException as error:
+                    found.append(repr(error))
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in ("/", "/a", "/slow")]
+    for thread in threads:
+        thread.start()
+    wrong = []
+    for turn in range(20):
+        to = servers[(turn + 1) % 2]
+        running.update({port: PLAIN}, {"gateway": to})
+        answer = client.get(f"http://127.0.0.1:{port}/", timeout=10).text
+        if answer != f"{to} http":
+            wrong.append(f"{answer}, not {to}")
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(found) > 100
+    assert set(found) == {f"{server} http" for server in servers}
+
+
+def test_servers_of_one_component_are_asked_in_turn_and_none_is_503(
+    running: Balancer, servers: list[int], client: requests.Session
+) -> None:
+    port = free_port()
+    running.update({port: PLAIN}, {"gateway": servers})
+    asked = [client.get(f"http://127.0.0.1:{port}/", timeout=10).text for _ in range(6)]
+    assert {asked.count(f"{server} http") for server in servers} == {3}
+    running.update({port: PLAIN}, {"gateway": ()})
+    assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 503
+
+
+def test_listeners_come_and_go(running: Balancer, servers: list[int]) -> None:
+    first, second = free_port(), free_port()
+    running.update({first: PLAIN}, {"gateway": servers[0]})
+    assert (answers(first), answers(second)) == (True, False)
+    running.update({first: PLAIN, second: PLAIN}, {"gateway": servers[0]})
+    assert (answers(first), answers(second)) == (True, True)
+    running.update({second: PLAIN}, {"gateway": servers[0]})
+    assert (answers(first), answers(second)) == (False, True)
+    running.update({first: PLAIN}, {"gateway": servers[0]})
+    assert (answers(first), answers(second)) == (True, False)
+    running.update({}, {})
+    assert (answers(first), answers(second)) == (False, False)
+
+
+def test_changed_routes_hold_on_a_connection_that_is_open(
+    running: Balancer, servers: list[int], client: requests.Session
+) -> None:
+    port = free_port()
+    running.update({port: PLAIN}, {"gateway": servers[0]})
+    assert client.get(f"http://127.0.0.1:{port}/", timeout=10).ok
+    refused = Listener(80, "", ({"match": {"prefix": "/"}, "direct_response": {"status": 404}},))
+    running.update({port: refused}, {})
+    assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 404
+
+
+def test_a_listener_with_tls_serves_its_certificate(
+    running: Balancer, servers: list[int], client: requests.Session, tmp_path: Path
+) -> None:
+    port, authority = free_port(), trustme.CA()
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    client.verify = str(file)
+    running.update({port: SECURE}, {"gateway": servers[0]}, certificate(authority, "127.0.0.1"))
+    # What the client itself says of the scheme counts for nothing.
+    said = {"x-forwarded-proto": "http"}
+    answer = client.get(f"https://127.0.0.1:{port}/", headers=said, timeout=10)
+    assert answer.text == f"{servers[0]} https"
+    running.update({port: SECURE}, {"gateway": servers[0]}, certificate(trustme.CA(), "127.0.0.1"))
+    # On a new connection: the open one has seen a certificate.
+    client.close()
+    with pytest.raises(requests.exceptions.SSLError):
+        client.get(f"https://127.0.0.1:{port}/", timeout=10)
+
+
+def test_what_envoy_refuses_is_told_in_its_words_and_changes_nothing(
+    running: Balancer, servers: list[int], client: requests.Session
+) -> None:
+    port = free_port()
+    running.update({port: PLAIN}, {"gateway": servers[0]})
+    wrong = Listener(80, "", ({"match": {"prefix": "/"}, "route": {"cluster": "nobody"}},))
+    with pytest.raises(LoadBalancerError, match="unknown cluster 'nobody'"):
+        running.update({port: wrong}, {"gateway": servers[0]})
+    assert client.get(f"http://127.0.0.1:{port}/", timeout=10).ok
+    with pytest.raises(LoadBalancerError, match="port 443 needs a certificate"):
+        running.update({port: SECURE}, {"gateway": servers[0]})
+    running.update({}, {})
+    assert soon(lambda: not answers(port))

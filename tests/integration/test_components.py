@@ -1,0 +1,239 @@
+"""The planned containers, started as processes, do what the images do."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+import redis
+import requests
+import trustme
+
+from tests.harness import planner
+from tests.harness.containers import Container, containers
+from tests.harness.local import components, litellm
+from tests.harness.local import redis as local_redis
+from tests.harness.local.components import BROKEN_TAG, Component, ComponentError
+from tests.harness.local.ports import answers, fetched
+from tests.harness.local.supervisor import Supervisor, supervising
+from tests.harness.processes import soon
+from tests.harness.stacks import STACKS
+from tests.integration.conftest import certificate, planned
+
+KEY = "sk-a-master-key-of-the-test-0123456789"
+IMAGE = "ghcr.io/berriai/litellm-{}:main-stable"
+PROBES = {"gateway": "/health/readiness", "backend": "/health/readiness", "ui": "/healthz"}
+WITH_KEY = {"Authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    with supervising() as held:
+        yield held
+
+
+@pytest.fixture
+def client() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+def ready(supervisor: Supervisor, component: str, held: Component) -> str:
+    """Where a container answers its probe with 200."""
+
+    def done() -> bool:
+        up = fetched(held.port, PROBES[component])[0] == 200
+        return up or not supervisor.running(held.pid)
+
+    assert soon(done, 60)
+    assert supervisor.running(held.pid), held.log.read_text()[-2000:]
+    return f"http://127.0.0.1:{held.port}"
+
+
+def started(
+    supervisor: Supervisor, component: str, container: Container, overlaid: Mapping[str, str]
+) -> str:
+    """Start a planned container with values laid over its variables."""
+    environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
+    files = {path: "{}" for name, path in environment.items() if name == "CONFIG_FILE_PATH"}
+    held = components.start(
+        supervisor,
+        litellm.installed(),
+        container.image,
+        container.command,
+        environment,
+        files,
+        component,
+    )
+    return ready(supervisor, component, held)
+
+
+@pytest.fixture(scope="module", params=sorted(STACKS))
+def stack(
+    request: pytest.FixtureRequest, foreseen_session: planner.Session, supervisor: Supervisor
+) -> Iterator[Mapping[str, str]]:
+    """Where the containers of a default stack answer, with its database left out; and its Redis."""
+    inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}
+    held = containers(planned(foreseen_session, request.param, inputs))
+    store, authority = local_redis.start(supervisor), trustme.CA()
+    pem = authority.cert_pem.bytes()
+    overlaid = {
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": str(
+            local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1"))
+        ),
+    }
+    if request.param == "gcp":
+        overlaid["REDIS_CA_PEM_B64"] = base64.b64encode(pem).decode()
+    else:
+        file = supervisor.folder / "authority.pem"
+        file.write_bytes(pem)
+        overlaid["SSL_CERT_FILE"] = str(file)
+    yield {
+        "redis": str(store.port),
+        **{
+            name: started(supervisor, name, held[name], overlaid if name != "ui" else {})
+            for name in PROBES
+        },
+    }
+
+
+def test_the_gateway_serves_models_to_whoever_has_the_key(
+    stack: Mapping[str, str], client: requests.Session
+) -> None:
+    url = f"{stack['gateway']}/v1/models"
+    assert client.get(url, headers=WITH_KEY, timeout=10).status_code == 200
+    assert client.get(url, timeout=10).status_code == 401
+
+
+# Some routers are loaded when they are first asked for: /v1/agents is of one, /v1/evals, too.
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/evals", "/v1/realtime/client_secrets"])
+def test_a_path_of_the_gateway_is_no_path_of_the_backend(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
+    found = {
+        name: client.get(stack[name] + path, headers=WITH_KEY, timeout=30).status_code
+        for name in ("gateway", "backend")
+    }
+    assert found["gateway"] != 404
+    assert found["backend"] == 404
+
+
+@pytest.mark.parametrize("path", ["/key/list", "/v1/agents", "/guardrails/list", "/spend/logs"])
+def test_a_path_of_the_backend_is_no_path_of_the_gateway(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
+    found = {
+        name: client.get(stack[name] + path, headers=WITH_KEY, timeout=30).status_code
+        for name in ("gateway", "backend")
+    }
+    assert found["backend"] != 404
+    assert found["gateway"] == 404
+
+
+@pytest.mark.parametrize("path", ["/ui/", "/_next/static/x.js", "/litellm-asset-prefix/_next/x"])
+def test_the_dashboard_is_the_uis_alone(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
+    for name in ("gateway", "backend"):
+        assert client.get(stack[name] + path, timeout=10).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/health/readiness", "/health/liveliness"])
+def test_both_answer_probes(stack: Mapping[str, str], client: requests.Session, path: str) -> None:
+    for name in ("gateway", "backend"):
+        assert client.get(stack[name] + path, timeout=10).status_code == 200
+
+
+def test_the_proxies_are_connected_to_redis_over_tls(stack: Mapping[str, str]) -> None:
+    with redis.Redis("127.0.0.1", int(stack["redis"])) as client:
+        # The one that asks, and one at least of each proxy.
+        assert soon(lambda: len(client.client_list()) >= 3), client.client_list()
+
+
+# ---- The dashboard ----
+
+
+@pytest.mark.parametrize("path", ["/login", "/ui/login", "/ui/login/"])
+def test_a_deep_link_gets_its_page(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
+    answer = client.get(stack["ui"] + path, timeout=10)
+    assert answer.status_code == 200
+    assert answer.text != client.get(f"{stack['ui']}/", timeout=10).text
+    assert "/login/" in answer.text or "login" in answer.text
+
+
+def test_an_unknown_link_gets_the_first_page(
+    stack: Mapping[str, str], client: requests.Session
+) -> None:
+    first = client.get(f"{stack['ui']}/", timeout=10)
+    assert first.headers["content-type"].startswith("text/html")
+    for path in ("/ui", "/ui/", "/ui/no/such/page", "/nowhere"):
+        assert client.get(stack["ui"] + path, timeout=10).text == first.text, path
+
+
+def test_whatever_a_page_loads_is_there(stack: Mapping[str, str], client: requests.Session) -> None:
+    loaded = set()
+    for page in ("/", "/ui/login"):
+        text = client.get(stack["ui"] + page, timeout=10).text
+        loaded |= set(re.findall(r'(?:src|href)="(/litellm-asset-prefix/[^"]+)"', text))
+    assert len(loaded) > 20
+    for path in sorted(loaded | {"/favicon.ico", "/login.txt", "/ui/login/__next._tree.txt"}):
+        answer = client.get(stack["ui"] + path, timeout=10)
+        assert answer.status_code == 200, path
+        assert not answer.headers["content-type"].startswith("text/html"), path
+
+
+@pytest.mark.parametrize(
+    "path", ["/_next/none.js", "/litellm-asset-prefix/_next/none.js", "/none.txt", "/../pyproject"]
+)
+def test_a_file_that_is_not_there_is_not_found(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
+    answer = client.get(stack["ui"] + path, timeout=10)
+    if path == "/../pyproject":
+        assert "<html" in answer.text
+    else:
+        assert answer.status_code == 404
+
+
+# ---- What does not start ----
+
+
+def test_a_broken_image_runs_and_never_listens(supervisor: Supervisor) -> None:
+    image = f"registry:5000/a/litellm-gateway:{BROKEN_TAG}"
+    held = components.start(supervisor, litellm.installed(), image, (), {}, {}, "broken")
+    assert not soon(lambda: answers(held.port), 1)
+    assert supervisor.running(held.pid)
+    supervisor.stop(held.pid)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "said"),
+    [
+        ("postgres:18", (), "postgres:18 is of no component"),
+        (IMAGE.format("gateway"), ("sh", "-c", "exec uvicorn other:app"), "starts no server"),
+        (IMAGE.format("backend"), ("python", "-m", "backend"), "starts no server"),
+    ],
+)
+def test_what_is_not_understood_is_told(
+    supervisor: Supervisor, image: str, command: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ComponentError, match=said):
+        components.start(supervisor, litellm.installed(), image, command, {}, {}, "odd")
+
+
+def test_no_variable_of_a_database_is_handed_on(supervisor: Supervisor) -> None:
+    names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
+    image = IMAGE.format("ui")
+    environment = {name: "x" for name in names} | {"KEPT": "y"}
+    held = components.start(supervisor, litellm.installed(), image, (), environment, {}, "ui")
+    with open(f"/proc/{held.pid}/environ") as file:  # noqa: PTH123
+        found = dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)
+    assert found["KEPT"] == "y"
+    assert not set(names) & set(found)
+    supervisor.stop(held.pid)

@@ -1,0 +1,101 @@
+"""A real Redis, plain and with TLS."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+import trustme
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.harness.local import redis as local
+from tests.harness.local.supervisor import supervising
+from tests.harness.processes import alive
+from tests.integration.conftest import certificate
+
+# A client would else ask again for seconds.
+ONCE = Retry(NoBackoff(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Redis with a password, the port of its TLS, and the authority behind that."""
+
+    held: local.Redis
+    tls: int
+    password: str
+    authority: trustme.CA
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    password, authority = secrets.token_urlsafe(16), trustme.CA()
+    with supervising() as supervisor:
+        held = local.start(supervisor, password)
+        tls = local.with_tls(supervisor, held, certificate(authority, "127.0.0.1"))
+        yield Server(held, tls, password, authority)
+    assert not alive(held.pid)
+
+
+def plain(port: int, password: str | None = None) -> redis.Redis:
+    return redis.Redis("127.0.0.1", port, password=password, retry=ONCE)
+
+
+def over_tls(server: Server, authority: trustme.CA, folder: Path) -> redis.Redis:
+    file = folder / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return redis.Redis(
+        "127.0.0.1",
+        server.tls,
+        password=server.password,
+        ssl=True,
+        ssl_ca_certs=str(file),
+        retry=ONCE,
+    )
+
+
+def test_what_is_set_over_tls_is_there_without_it(server: Server, tmp_path: Path) -> None:
+    with over_tls(server, server.authority, tmp_path) as client:
+        assert client.set("greeting", "hello")
+        assert client.get("greeting") == b"hello"
+    with plain(server.held.port, server.password) as client:
+        assert client.get("greeting") == b"hello"
+
+
+def test_another_authority_is_not_believed(server: Server, tmp_path: Path) -> None:
+    with (
+        over_tls(server, trustme.CA(), tmp_path) as client,
+        pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        client.ping()
+
+
+@pytest.mark.parametrize("password", ["wrong", None])
+def test_whoever_has_not_the_password_is_refused(server: Server, password: str | None) -> None:
+    with (
+        plain(server.held.port, password) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        client.get("greeting")
+
+
+def test_plain_words_to_the_port_of_tls_are_not_answered(server: Server) -> None:
+    with (
+        plain(server.tls, server.password) as client,
+        pytest.raises(redis.ConnectionError),
+    ):
+        client.ping()
+
+
+def test_without_a_password_none_is_asked_for() -> None:
+    with supervising() as supervisor:
+        held = local.start(supervisor)
+        with plain(held.port) as client:
+            assert client.ping()
+            assert client.config_get("bind") == {"bind": "127.0.0.1"}
+            assert client.config_get("save") == {"save": ""}
