@@ -54,11 +54,16 @@ def ready(supervisor: Supervisor, component: str, held: Component) -> str:
 
 
 def started(
-    supervisor: Supervisor, component: str, container: Container, overlaid: Mapping[str, str]
+    supervisor: Supervisor,
+    component: str,
+    container: Container,
+    overlaid: Mapping[str, str],
+    authority: str,
 ) -> str:
-    """Start a planned container with values laid over its variables."""
+    """Start a planned container with values laid over its variables, and what is in its files."""
     environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
-    files = {path: "{}" for name, path in environment.items() if name == "CONFIG_FILE_PATH"}
+    texts = {"CONFIG_FILE_PATH": "{}", "SSL_CERT_FILE": authority}
+    files = {environment[name]: text for name, text in texts.items() if name in environment}
     held = components.start(
         supervisor,
         litellm.installed(),
@@ -74,30 +79,21 @@ def started(
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def stack(
     request: pytest.FixtureRequest, foreseen_session: planner.Session, supervisor: Supervisor
-) -> Iterator[Mapping[str, str]]:
+) -> Mapping[str, str]:
     """Where the containers of a default stack answer, with its database left out; and its Redis."""
     inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}
     held = containers(planned(foreseen_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
-    overlaid = {
-        "REDIS_HOST": "127.0.0.1",
-        "REDIS_PORT": str(
-            local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1"))
-        ),
+    tls = local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1"))
+    trusted = {
+        "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
+        "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},
     }
-    if request.param == "gcp":
-        overlaid["REDIS_CA_PEM_B64"] = base64.b64encode(pem).decode()
-    else:
-        file = supervisor.folder / "authority.pem"
-        file.write_bytes(pem)
-        overlaid["SSL_CERT_FILE"] = str(file)
-    yield {
+    overlaid = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(tls), **trusted[request.param]}
+    return {
         "redis": str(store.port),
-        **{
-            name: started(supervisor, name, held[name], overlaid if name != "ui" else {})
-            for name in PROBES
-        },
+        **{name: started(supervisor, name, held[name], overlaid, pem.decode()) for name in PROBES},
     }
 
 
@@ -164,7 +160,6 @@ def test_a_deep_link_gets_its_page(
     answer = client.get(stack["ui"] + path, timeout=10)
     assert answer.status_code == 200
     assert answer.text != client.get(f"{stack['ui']}/", timeout=10).text
-    assert "/login/" in answer.text or "login" in answer.text
 
 
 def test_an_unknown_link_gets_the_first_page(
@@ -189,16 +184,12 @@ def test_whatever_a_page_loads_is_there(stack: Mapping[str, str], client: reques
 
 
 @pytest.mark.parametrize(
-    "path", ["/_next/none.js", "/litellm-asset-prefix/_next/none.js", "/none.txt", "/../pyproject"]
+    "path", ["/_next/none.js", "/litellm-asset-prefix/_next/none.js", "/none.txt"]
 )
 def test_a_file_that_is_not_there_is_not_found(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
-    answer = client.get(stack["ui"] + path, timeout=10)
-    if path == "/../pyproject":
-        assert "<html" in answer.text
-    else:
-        assert answer.status_code == 404
+    assert client.get(stack["ui"] + path, timeout=10).status_code == 404
 
 
 # ---- What does not start ----
@@ -230,7 +221,7 @@ def test_what_is_not_understood_is_told(
 def test_no_variable_of_a_database_is_handed_on(supervisor: Supervisor) -> None:
     names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
     image = IMAGE.format("ui")
-    environment = {name: "x" for name in names} | {"KEPT": "y"}
+    environment = dict.fromkeys(names, "x") | {"KEPT": "y"}
     held = components.start(supervisor, litellm.installed(), image, (), environment, {}, "ui")
     with open(f"/proc/{held.pid}/environ") as file:  # noqa: PTH123
         found = dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)

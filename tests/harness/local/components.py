@@ -8,7 +8,7 @@ temporary files alone are put elsewhere.
 What is left out: the database, for LiteLLM needs Prisma's engines for one and they are in no
 package (:data:`LEFT_OUT`). Redis is not: its variables work as they are given. On Google Cloud the
 start command writes the authority of its certificate to a file; on AWS, whose authorities every
-system knows, give ``SSL_CERT_FILE`` with the local one.
+system knows, name one of ``files`` with the local one by ``SSL_CERT_FILE``.
 """
 
 from __future__ import annotations
@@ -106,8 +106,12 @@ def start(
     before = [step.replace(f" {_TEMPORARY}", f" {temporary}/") for step in before]
 
     def placed(value: str) -> str:
-        inside = value.removeprefix(_TEMPORARY)
-        return places.get(value, f"{temporary}/{inside}" if inside != value else value)
+        if value in places:
+            return places[value]
+        # The run's own folder is most often among the temporary ones of the machine.
+        if value.startswith(_TEMPORARY) and not value.startswith(str(supervisor.folder)):
+            return f"{temporary}/{value.removeprefix(_TEMPORARY)}"
+        return value
 
     held = {
         # The interpreter's commands come first, as in the images.
