@@ -103,9 +103,7 @@ def renewed(life: Life, inputs: Mapping[str, Any], source: Path | None = None) -
     return prepare(life.target, life.folder, terraform.binary, terraform.env, inputs, source)
 
 
-def apply(
-    life: Life, changes: Mapping[str, Any] | None = None, targets: Sequence[str] = ()
-) -> str:
+def apply(life: Life, changes: Mapping[str, Any] | None = None, targets: Sequence[str] = ()) -> str:
     """Apply, with ``changes`` to the inputs from now on; gives what Terraform said.
 
     Args:

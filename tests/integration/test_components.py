@@ -85,7 +85,7 @@ def stack(
     held = containers(planned(foreseen_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
-    tls = local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1"))
+    tls = local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1")).port
     trusted = {
         "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},

@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness import litellm_routes, ownership, stacks
 from tests.harness.life import Life, addresses, apply, changes, destroy, outputs, plan, remains
+from tests.harness.local import components, litellm
 from tests.harness.processes import soon
 from tests.harness.targets import Target
 from tests.integration.conftest import Lives, stage
@@ -116,7 +117,7 @@ def test_routes_of_every_class_reach_the_component_that_has_them(door: Door) -> 
     """Each component drops the others' routes, so that a mis-routed request finds none: 404."""
     split = ownership.split(stacks.STACKS["gcp"].folder, ())
     asked: dict[tuple[str, str], tuple[str, str]] = {}
-    for route in litellm_routes.served():
+    for route in litellm_routes.served(components.package(litellm.installed())):
         for path in litellm_routes.examples(route.template):
             key = (split.component(path), "/".join(path.split("/")[:3]))
             asked.setdefault(key, (route.methods[0] if route.methods else "GET", path))

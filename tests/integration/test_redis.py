@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
     password, authority = secrets.token_urlsafe(16), trustme.CA()
     with supervising() as supervisor:
         held = local.start(supervisor, password)
-        tls = local.with_tls(supervisor, held, certificate(authority, "127.0.0.1"))
+        tls = local.with_tls(supervisor, held, certificate(authority, "127.0.0.1")).port
         yield Server(held, tls, password, authority)
     assert not alive(held.pid)
 

@@ -169,16 +169,25 @@ def _written(home: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield path, str(place)
 
 
+def package(python: Path) -> Path:
+    """LiteLLM's package in the environment of an interpreter.
+
+    Raises:
+        ComponentError: there is none.
+    """
+    # Not resolved: the interpreter of a virtual environment is a link to another one.
+    found = list(python.parents[1].glob("lib/python*/site-packages/litellm"))
+    if not found:
+        raise ComponentError(f"{python} is of no environment with litellm: install it there")
+    return found[0]
+
+
 def _routes(python: Path, repository: str) -> dict[str, str]:
     """The variable that tells the application which routes are the component's."""
     component = repository.removeprefix("litellm-")
     if component not in ("gateway", "backend"):
         return {}
-    # Not resolved: the interpreter of a virtual environment is a link to another one.
-    packages = list(python.parents[1].glob("lib/python*/site-packages/litellm"))
-    if not packages:
-        raise ComponentError(f"{python} is of no environment with litellm: install it there")
-    owned = _owned(packages[0])
+    owned = _owned(package(python))
     foreign = [t for t, owners in owned.items() if component not in owners]
     # What is on no list is the backend's.
     keep = None if component == "backend" else sorted(set(owned) - set(foreign))

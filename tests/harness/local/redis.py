@@ -85,8 +85,8 @@ def _answers(port: int, password: str) -> bool:
             return False
 
 
-def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> int:
-    """Serve TLS in front of a server; gives the loopback port.
+def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> Redis:
+    """Serve TLS in front of a server; gives that front.
 
     Raises:
         RedisError: it does not listen within 30 s; the message has the end of Envoy's log.
@@ -116,4 +116,4 @@ def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> i
     process = envoy.start(supervisor, "redis", supervisor.home("redis-tls"), bootstrap)
     if not soon(lambda: answers(port), START_SECONDS):
         raise RedisError(f"Envoy does not listen within {START_SECONDS} s:\n{process.said()}")
-    return port
+    return Redis("127.0.0.1", port, process.pid)

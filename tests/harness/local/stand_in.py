@@ -13,7 +13,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     text = b""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer with the text."""
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.text)))

@@ -11,6 +11,7 @@ import trustme
 
 from tests.harness.local import load_balancers
 from tests.harness.local.components import Component
+from tests.harness.local.envoy import Certificate
 from tests.harness.local.postgres import Server
 from tests.harness.local.supervisor import Supervisor
 
@@ -40,6 +41,7 @@ class DataPlane:
     authority: trustme.CA = field(default_factory=trustme.CA)
     databases: dict[str, Server] = field(default_factory=dict)
     instances: dict[str, list[Component]] = field(default_factory=dict)
+    certificates: dict[tuple[str, ...], Certificate] = field(default_factory=dict)
     lingering: dict[str, tuple[str, float]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,11 +55,16 @@ class DataPlane:
         """The certificate of the run's own authority."""
         return self.authority.cert_pem.bytes().decode()
 
-    def certificate(self, *names: str) -> load_balancers.Certificate:
-        """A certificate for host names, issued by the run's own authority."""
+    def certificate(self, *names: str) -> Certificate:
+        """The certificate for host names, issued by the run's own authority when first asked for."""
+        if names not in self.certificates:
+            self.certificates[names] = self._issued(*names)
+        return self.certificates[names]
+
+    def _issued(self, *names: str) -> Certificate:
         issued = self.authority.issue_cert(*names)
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-        return load_balancers.Certificate(chain.decode(), issued.private_key_pem.bytes().decode())
+        return Certificate(chain.decode(), issued.private_key_pem.bytes().decode())
 
 
 def addresses(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:

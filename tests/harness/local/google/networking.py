@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tests.harness.local.google.engine import Cloud, Document, Hooks, Operation, Resource, table
+from tests.harness.local.google.engine import Cloud, Document, Hooks, Operation, Resource
 from tests.harness.local.google.errors import ApiError
 from tests.harness.local.google.http import body_of
 from tests.harness.local.google.iam import project_number, same_project
