@@ -270,7 +270,7 @@ def _listener(
 
 def _routes(listener: Listener, port: int) -> dict[str, Any]:
     hosts = [{"name": "all", "domains": ["*"], "routes": list(listener.routes)}]
-    # Else a route to what is no component would be one that is never served right.
+    # A route to what is no component is refused: it would answer 503 as if that were down.
     return {"name": _name(port), "virtual_hosts": hosts, "validate_clusters": True}
 
 
@@ -311,8 +311,8 @@ class Balancer:
 
         Raises:
             LoadBalancerError: a listener has no certificate, or Envoy refuses something or does
-                not serve it within 15 s; the message has its words. It goes on with
-                what it had, or with a part of what is new.
+                not serve it within 15 s; the message has its words. It goes on with what it had,
+                or with a part of what is new.
         """
         clusters = {
             name: envoy.cluster(name, [ports] if isinstance(ports, int) else ports)
@@ -357,8 +357,11 @@ class Balancer:
             self._listeners.update(listeners)
             for port in gone:
                 self._served.pop(port, None)
-            # Its workers take a listener up and let it go a moment after it is taken note of.
+            # Its workers take a listener up and let it go a moment after it is taken note of; one
+            # whose routes it refuses it never takes up.
+            self._open.add("listeners")
             self._wait(lambda: all(map(answers, listeners)) and not any(map(answers, gone)), 0)
+            self._open.discard("listeners")
 
     def _put(self, kind: str, file: str, resources: list[dict[str, Any]], stat: str) -> None:
         """Write a file, and wait until Envoy says that it has what is in it."""
@@ -390,7 +393,9 @@ class Balancer:
     def _stats(self, prefix: str) -> dict[str, str]:
         """Envoy's statistics whose names begin so."""
         query = f"filter=^{re.escape(prefix)}&type=All"
-        _, text = fetched(self.admin, f"/stats?{query}")
+        status, text = fetched(self.admin, f"/stats?{query}")
+        if status != 200:
+            raise LoadBalancerError(f"Envoy does not tell how it is:\n{self.process.said()}")
         return dict(line.split(": ", 1) for line in text.splitlines())
 
 
