@@ -20,8 +20,10 @@ from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
 from tests.harness.targets import Target
 
-# In the order of a life. One needs those before it, but for `destroy`, which is always tried.
+# In the order of a life.
 STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leaks", "again")
+# Whose failure leaves nothing to look at for the later ones; `destroy` is always tried.
+_NEEDED = ("init", "apply", "migrate", "destroy", "leaks")
 stage = pytest.mark.stage
 # What a whole run on an account would do and nothing here does yet, with the reason.
 NOT_RUN = {
@@ -85,7 +87,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if mark is None or item.parent is None or mark.args[0] == "destroy":
         return
     for name, test in item.parent.stash.get(_failed, {}).items():
-        if STAGES.index(name) < STAGES.index(mark.args[0]):
+        if name in _NEEDED and STAGES.index(name) < STAGES.index(mark.args[0]):
             pytest.skip(f"not run: {name} failed ({test})")
 
 
