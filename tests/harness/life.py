@@ -6,21 +6,25 @@ the inputs that were applied last.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.harness import roots
 from tests.harness.diagnoses import diagnose
 from tests.harness.plan import Plan
+from tests.harness.processes import soon
 from tests.harness.targets import Target
 from tests.harness.terraform import Terraform, TerraformError
 
 _INPUTS = "inputs.json"
+# A run that was asked to end finishes what it began to make.
+_IN_USE_SECONDS = 600
 _COMMON = ("-input=false", "-no-color")
 
 
@@ -73,11 +77,11 @@ def prepare(
         source: a module in place of the checkout's.
 
     Raises:
-        LifeError: init failed.
+        LifeError: init failed, or another run uses the state.
     """
     stack = target.stack
     folder.mkdir(parents=True, exist_ok=True)
-    state = {path.name: path.read_bytes() for path in folder.glob(f"{stack.name}/*.tfstate*")}
+    state = _kept(folder / stack.name)
     shutil.rmtree(folder / stack.name, ignore_errors=True)
     module = roots.copy_module(stack, folder, source)
     for name, data in state.items():
@@ -91,6 +95,32 @@ def prepare(
     life = Life(target, folder, terraform)
     _run(life, "init", "init", "-backend=false", *_COMMON)
     return life
+
+
+def _kept(module: Path) -> Mapping[str, bytes]:
+    """The files of the state, once no other run uses it."""
+    state = module / "terraform.tfstate"
+    if not state.exists():
+        return {}
+    with state.open("r+b") as file:
+        if not soon(lambda: _free(file), _IN_USE_SECONDS):
+            raise LifeError("init", f"another run of Terraform still uses {state}")
+        data = file.read()
+    try:
+        json.loads(data)
+    except ValueError:
+        # A run that was killed while it wrote. What it had made is found by the cloud's APIs.
+        return {f"{state.name}.broken": data}
+    return {state.name: data}
+
+
+def _free(file: IO[bytes]) -> bool:
+    """Whether nobody else has the lock that Terraform takes on its state; takes it if so."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def renewed(life: Life, inputs: Mapping[str, Any], source: Path | None = None) -> Life:
@@ -189,9 +219,15 @@ def clean(life: Life) -> list[str]:
         LifeError: what is in the state cannot be destroyed.
     """
     found = addresses(life)
+    swept: list[str] = []
     if found:
-        destroy(life)
-    return [*found, *life.target.control.sweep(life.name)]
+        try:
+            destroy(life)
+        except LifeError:
+            # What is in no state may still use what is in it.
+            swept = life.target.control.sweep(life.name)
+            destroy(life)
+    return [*found, *swept, *life.target.control.sweep(life.name)]
 
 
 def _run(life: Life, stage: str, command: str, *arguments: str) -> str:

@@ -14,7 +14,17 @@ import pytest
 import yaml
 
 from tests.harness import litellm_routes, ownership, stacks
-from tests.harness.life import Life, addresses, apply, changes, destroy, outputs, plan, remains
+from tests.harness.life import (
+    Life,
+    addresses,
+    apply,
+    changes,
+    clean,
+    destroy,
+    outputs,
+    plan,
+    remains,
+)
 from tests.harness.local import components, litellm
 from tests.harness.processes import soon
 from tests.harness.targets import Target
@@ -59,7 +69,9 @@ def door(life: Life) -> Iterator[Door]:
 
 
 @stage("init")
-def test_nothing_is_there_of_the_stack_before(life: Life) -> None:
+def test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up(life: Life) -> None:
+    for left in clean(life):
+        print(f"cleaned up: {left}")
     assert remains(life) == []
 
 

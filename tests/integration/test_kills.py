@@ -1,0 +1,91 @@
+"""A run that is killed in the middle of an apply is cleaned up by the next one, which then passes.
+
+``--kills=20`` kills more of them. Terraform and the worker that runs it are killed in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.local.google import owner
+from tests.harness.local.google.data_plane import Options
+from tests.harness.processes import alive, soon
+from tests.harness.stacks import ROOT
+
+# An apply with stand-ins for the containers takes some 4 s on two cores.
+MOST_SECONDS = 3.0
+SUITE = "tests/integration/test_life_gcp.py"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    count = metafunc.config.getoption("kills")
+    metafunc.parametrize("number", range(count), ids=[f"{i + 1} of {count}" for i in range(count)])
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
+    log = tmp_path_factory.mktemp("cloud") / "log"
+    with owner.serving(Options(), log) as running:
+        yield running
+
+
+def command(url: str, folder: Path, stages: str) -> list[str]:
+    """A run of the life's stages in a process of its own."""
+    options = [f"--cloud={url}", f"--run-folder={folder}", f"--stages={stages}"]
+    return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, SUITE]
+
+
+def applying(root: int) -> int:
+    """The process below ``root`` that applies, 0 if there is none."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if parent == root and b"apply" in words:
+            return int(path.name)
+    return 0
+
+
+def test_the_next_run_cleans_up_and_passes_after_a_kill(
+    number: int, cloud: owner.Running, tmp_path: Path
+) -> None:
+    moment = random.uniform(0, MOST_SECONDS)  # noqa: S311
+    worker = subprocess.Popen(
+        command(cloud.url, tmp_path, "init,apply"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert soon(lambda: applying(worker.pid) > 0, 60)
+        terraform = applying(worker.pid)
+        time.sleep(moment)
+        victim = terraform if number % 2 else worker.pid
+        assert alive(victim), f"it had ended {moment:.2f} s after it began"
+        print(f"killed {'Terraform' if number % 2 else 'the worker'} after {moment:.2f} s")
+        os.kill(victim, signal.SIGKILL)
+        # What is under way is finished or left; the worker's end asks Terraform to end.
+        assert soon(lambda: not alive(terraform), 60)
+    finally:
+        if worker.poll() is None and number % 2 == 0:
+            worker.kill()
+        worker.wait(timeout=60)
+    done = subprocess.run(
+        command(cloud.url, tmp_path, "init,apply,replan,destroy,leaks"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
