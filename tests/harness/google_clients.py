@@ -43,7 +43,7 @@ def _client(client: Any, transport: Any, url: str) -> Any:
         transport=transport(
             host=parts.netloc,
             url_scheme=parts.scheme,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            credentials=AnonymousCredentials(),
         )
     )
 

@@ -232,8 +232,8 @@ def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
         session = requests.Session()
         session.trust_env = False
     else:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])  # type: ignore[no-untyped-call]
-        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        session = AuthorizedSession(credentials)
     place = _Place(project, region, url, session)
     return ControlPlane(
         services=lambda stack: _services(place, stack),

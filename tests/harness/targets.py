@@ -1,7 +1,7 @@
 """Where a stack is applied: the local cloud or an account. What differs between them is here.
 
 A :class:`Target` has what a life of a stack (``life.py``) needs of the place; its
-:class:`ControlPlane` is the cloud's own view of what was applied, in one vocabulary for both clouds.
+:class:`ControlPlane` is the cloud's own view of what was applied, in one vocabulary for both.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class ControlPlane:
     """What a cloud's APIs tell of a stack, by its name (``<tenant>-litellm-<env>``).
 
     ``tags`` are of every resource that has any, by the resource's name. ``secrets`` says of each
-    whether it has a version in use. ``store`` puts an object (bucket, name, data); without data it deletes it. ``remains`` lists what is there of the stack at all, ``sweep``
-    deletes it and gives what it deleted.
+    whether it has a version in use. ``store`` puts an object (bucket, name, data); without data it
+    deletes it. ``remains`` lists what is there of the stack at all, ``sweep`` deletes it and gives
+    what it deleted.
     """
 
     services: Callable[[str], Mapping[str, Service]]

@@ -1,4 +1,4 @@
-"""Sessions that reach a stack's load balancer, also where its addresses stand for loopback ports."""
+"""Sessions that reach a load balancer, also where its addresses stand for loopback ports."""
 
 from __future__ import annotations
 

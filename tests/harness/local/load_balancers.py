@@ -23,6 +23,7 @@ from tests.harness.local.envoy import API, START_SECONDS
 from tests.harness.local.envoy import Certificate as Certificate
 from tests.harness.local.ports import answers, fetched, free_port
 from tests.harness.local.supervisor import Supervisor
+from tests.harness.offline import catalogue, rest, rest_google
 from tests.harness.plan import Plan, Resource
 from tests.harness.processes import soon
 
@@ -190,30 +191,52 @@ def _on_gcp(plan: Plan) -> Iterator[Listener]:
         )
 
 
+def _document(resource: Resource) -> dict[str, Any]:
+    """The resource as the API is sent it."""
+    schema = catalogue.schema("google", catalogue.releases("google")[0])
+    entry = rest.table(rest_google.TABLE)[resource.type]
+    return rest.encode(entry, schema.resources[resource.type].block, dict(resource.values))
+
+
 def _url_map(resource: Resource, components: Mapping[Any, str]) -> Iterator[dict[str, Any]]:
-    for redirect in resource.values["default_url_redirect"] or ():
+    return url_map_routes(
+        _document(resource),
+        lambda service: _to(components[service]),
+    )
+
+
+def url_map_routes(
+    document: Mapping[str, Any], target: Callable[[str], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Envoy's routes of a URL map, as the API has it; ``target`` gives a backend service's.
+
+    Raises:
+        LoadBalancerError: the map has something that is not translated.
+    """
+    redirect = document.get("defaultUrlRedirect")
+    if redirect:
+        code = redirect.get("redirectResponseCode", "MOVED_PERMANENTLY_DEFAULT")
         yield {
             "match": {"prefix": "/"},
             "redirect": {
-                "https_redirect": bool(redirect["https_redirect"]),
-                "strip_query": bool(redirect["strip_query"]),
-                "response_code": _STATUS[redirect["redirect_response_code"]],
+                "https_redirect": bool(redirect.get("httpsRedirect")),
+                "strip_query": bool(redirect.get("stripQuery")),
+                "response_code": _STATUS[code],
             },
         }
         return
-    (host_rule,) = resource.values["host_rule"]
-    if list(host_rule["hosts"]) != ["*"]:
-        raise LoadBalancerError(
-            f"{resource.address}: hosts {host_rule['hosts']} are not translated"
-        )
-    matchers = {matcher["name"]: matcher for matcher in resource.values["path_matcher"]}
-    matcher = matchers[host_rule["path_matcher"]]
-    held = [(path, rule["service"]) for rule in matcher["path_rule"] for path in rule["paths"]]
+    rules = document.get("hostRules") or []
+    if [rule["hosts"] for rule in rules] not in ([], [["*"]]):
+        raise LoadBalancerError(f"host rules {rules} are not translated")
+    matchers = {one["name"]: one for one in document.get("pathMatchers", [])}
+    matcher = matchers[rules[0]["pathMatcher"]] if rules else {}
+    held = [(p, rule["service"]) for rule in matcher.get("pathRules", []) for p in rule["paths"]]
     # The longest path that fits is taken, wherever it stands; an exact one before what it begins.
     for path, service in sorted(held, key=lambda one: (-len(one[0].removesuffix("*")), one[0])):
         key = "prefix" if path.endswith("/*") else "path"
-        yield {"match": {key: path.removesuffix("*")}, **_to(components[service])}
-    yield {"match": {"prefix": "/"}, **_to(components[matcher["default_service"]])}
+        yield {"match": {key: path.removesuffix("*")}, **target(service)}
+    last = matcher.get("defaultService") or document["defaultService"]
+    yield {"match": {"prefix": "/"}, **target(last)}
 
 
 # ---- Envoy ----

@@ -1,4 +1,4 @@
-"""A server that stands for a container where its work does not matter: it answers 200 to everything.
+"""A server for a container whose work does not matter: it answers 200 to everything.
 
 ``python -m tests.harness.local.stand_in PORT TEXT``
 """

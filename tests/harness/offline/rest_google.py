@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from tests.harness.offline.rest import Document, Entry, Values
 from tests.harness.offline.schema import Block
 from tests.harness.offline.wire import UNKNOWN
 
-_TABLE = rest.Path(__file__).parent / "data" / "google.rest.yaml"
+TABLE = Path(__file__).parent / "data" / "google.rest.yaml"
 _POLL_SECONDS = 0.1
 # How long a change may take. Source: the provider's documentation, timeouts; the longest is
 # Cloud SQL's.
@@ -120,7 +121,7 @@ def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
     Raises:
         RestError: the table has no such type, or the provider block no endpoint for it.
     """
-    entry = rest.table(_TABLE).get(type_name)
+    entry = rest.table(TABLE).get(type_name)
     if entry is None:
         raise RestError(
             f"the offline provider cannot apply {type_name}: add it to "
@@ -370,7 +371,7 @@ def _delete_user(call: Call, prior: Values) -> None:
 
 
 def _create_version(call: Call, planned: Values, config: Values) -> Values:
-    data = config.get("secret_data_wo") or planned.get("secret_data")
+    data: str = config.get("secret_data_wo") or planned["secret_data"]
     payload = {"data": base64.b64encode(data.encode()).decode()}
     made = call.send("POST", f"{planned['secret']}:addVersion", {"payload": payload})
     return _read_version(call, {**planned, "name": made["name"]})
@@ -512,7 +513,7 @@ def _object_path(values: Values) -> str:
 def _create_object(call: Call, planned: Values, _config: Values) -> Values:
     # The upload's path begins before the one of the other calls.
     url = f"{call.endpoint.removesuffix('storage/v1/')}upload/storage/v1/b/{planned['bucket']}/o"
-    content = planned["content"]
+    content: str = planned["content"]
     answer = requests.post(
         url,
         params={"uploadType": "media", "name": planned["name"]},

@@ -39,7 +39,7 @@ _LOCAL = (
 )
 
 
-class _Handler(WSGIRequestHandler):
+class _Handler(WSGIRequestHandler):  # type: ignore[misc]
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:

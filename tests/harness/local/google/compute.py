@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from tests.harness.local.google.engine import Cloud, Document, Hooks, Resource
-from tests.harness.local.google.errors import ApiError
 from tests.harness.local.google.iam import may
-from tests.harness.local.load_balancers import Listener
+from tests.harness.local.load_balancers import Listener, url_map_routes
 from tests.harness.local.ports import free_port
 
-# Envoy's names. Source: Compute Engine API, HttpRedirectAction; Envoy API v3, RedirectResponseCode.
-_STATUS = {"MOVED_PERMANENTLY_DEFAULT": "MOVED_PERMANENTLY"}
 # What Cloud Run answers to who may not invoke a service.
 _FORBIDDEN = {"direct_response": {"status": 403, "body": {"inline_string": "Forbidden"}}}
 _UNANSWERED = {"direct_response": {"status": 502, "body": {"inline_string": "no backend"}}}
@@ -20,39 +18,7 @@ _PROXIES = ("targetHttpProxies", "targetHttpsProxies")
 Route = dict[str, Any]
 
 
-def url_map_routes(document: Document, target: Callable[[str], Route]) -> Iterator[Route]:
-    """Envoy's routes of a URL map; ``target`` gives what goes to a backend service.
-
-    Raises:
-        ApiError: 501, the map has something that is not translated.
-    """
-    redirect = document.get("defaultUrlRedirect")
-    if redirect:
-        code = redirect.get("redirectResponseCode", "MOVED_PERMANENTLY_DEFAULT")
-        yield {
-            "match": {"prefix": "/"},
-            "redirect": {
-                "https_redirect": bool(redirect.get("httpsRedirect")),
-                "strip_query": bool(redirect.get("stripQuery")),
-                "response_code": _STATUS.get(code, code),
-            },
-        }
-        return
-    rules = document.get("hostRules") or []
-    if [rule["hosts"] for rule in rules] not in ([], [["*"]]):
-        raise ApiError(501, f"host rules {rules} are not served by the local cloud")
-    matchers = {one["name"]: one for one in document.get("pathMatchers", [])}
-    matcher = matchers[rules[0]["pathMatcher"]] if rules else {}
-    held = [(p, rule["service"]) for rule in matcher.get("pathRules", []) for p in rule["paths"]]
-    # The longest path that fits is taken, wherever it stands; an exact one before what it begins.
-    for path, service in sorted(held, key=lambda one: (-len(one[0].removesuffix("*")), one[0])):
-        key = "prefix" if path.endswith("/*") else "path"
-        yield {"match": {key: path.removesuffix("*")}, **target(service)}
-    last = matcher.get("defaultService") or document["defaultService"]
-    yield {"match": {"prefix": "/"}, **target(last)}
-
-
-def _target(cloud: Cloud, value: str, place: Mapping[str, str]) -> Route:
+def _target(cloud: Cloud, place: Mapping[str, str], value: str) -> Route:
     backend = cloud.named("backendServices", value, place)
     groups = [one["group"] for one in backend.body.get("backends", [])] if backend else []
     if not groups:
@@ -84,7 +50,7 @@ def _listeners(cloud: Cloud) -> Iterator[tuple[str, Listener]]:
         urls = cloud.named("urlMaps", proxy.body["urlMap"], place)
         if urls is None:
             continue
-        routes = url_map_routes(urls.body, lambda value: _target(cloud, value, place))
+        routes = url_map_routes(urls.body, partial(_target, cloud, place))
         address = cloud.named("globalAddresses", rule.body.get("IPAddress", ""), place)
         ip = address.body["address"] if address else rule.body.get("IPAddress", "")
         port = int(str(rule.body["portRange"]).split("-")[0])

@@ -53,10 +53,10 @@ class DataPlane:
 
     def authority_pem(self) -> str:
         """The certificate of the run's own authority."""
-        return self.authority.cert_pem.bytes().decode()
+        return str(self.authority.cert_pem.bytes(), "ascii")
 
     def certificate(self, *names: str) -> Certificate:
-        """The certificate for host names, issued by the run's own authority when first asked for."""
+        """The certificate for host names, issued by the run's own authority."""
         if names not in self.certificates:
             self.certificates[names] = self._issued(*names)
         return self.certificates[names]

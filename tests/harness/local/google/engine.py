@@ -72,7 +72,7 @@ def table() -> Mapping[str, Collection]:
 
 @dataclass(slots=True)
 class Resource:
-    """A resource: ``path`` is its key, ``place`` the parts of the path, ``private`` a hook's own."""
+    """A resource; ``path`` is its key, ``place`` the path's parts, ``private`` a hook's own."""
 
     collection: Collection
     path: str
@@ -123,8 +123,8 @@ class Hooks:
 
     ``check`` sees a resource before it is made or changed, ``check_deletion`` before it is deleted;
     both may refuse. ``create``, ``update`` and ``delete`` do the work, within the operation;
-    ``policy`` follows a change of its policy. ``verbs`` are the custom methods: (cloud, resource, request's document, query) to an answer or
-    an operation.
+    ``policy`` follows a change of its policy. ``verbs`` are the custom methods: of (cloud,
+    resource, request's document, query) they give an answer or an operation.
     """
 
     check: Callable[[Any, Resource], None] = _nothing
@@ -202,7 +202,6 @@ class Cloud:
 
     def named(self, collection: str, value: str, place: Mapping[str, str]) -> Resource | None:
         """What a reference names, in full, by a link, or by its id beside ``place``."""
-        entry = table()[collection]
         text = relative(value)
         for resource in self.of(collection):
             if resource.name == text:
@@ -214,7 +213,7 @@ class Cloud:
             )
             if "/" not in text and beside and resource.id == text:
                 return resource
-        return None if "/" in text and entry.kind not in text.split("/") else None
+        return None
 
     def referrers(self, target: Resource) -> list[Resource]:
         """The resources whose table entry makes them refer to ``target``."""

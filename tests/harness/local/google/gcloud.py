@@ -1,7 +1,7 @@
 """What stands for the gcloud CLI beside a local cloud: the one command that a stack runs.
 
-``gcloud run jobs execute JOB --project P --region R --wait``, by Google's own client of Cloud Run. As
-gcloud does, it takes the API's address from CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN.
+``gcloud run jobs execute JOB --project P --region R --wait``, by Google's own client of Cloud Run.
+As gcloud does, it takes the API's address from CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +19,7 @@ from tests.harness.local.google.data_plane import DataPlane
 from tests.harness.local.google.engine import Cloud, Document, Hooks, Operation, Resource, now
 from tests.harness.local.google.errors import ApiError
 from tests.harness.local.google.iam import POLICY_VERBS, check_account
-from tests.harness.local.ports import free_port
+from tests.harness.local.ports import fetched, free_port
 from tests.harness.local.supervisor import Command
 from tests.harness.stacks import ROOT
 
@@ -47,7 +45,8 @@ def _check_template(cloud: Cloud, template: Document) -> None:
             raise ApiError(
                 400,
                 "Expected an image path like [host/]repo-path[:tag and/or @digest], where host is "
-                f"one of [region.]gcr.io, [region-]docker.pkg.dev or docker.io but obtained {image}",
+                "one of [region.]gcr.io, [region-]docker.pkg.dev or docker.io but obtained "
+                f"{image}",
             )
         names = [one["name"] for one in container.get("env", [])]
         if odd := {n for n in names if names.count(n) > 1 or _RESERVED.fullmatch(n)}:
@@ -134,14 +133,6 @@ def _started(
     return Component(pid, port, log)
 
 
-def _answers(port: int, path: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-            return 200 <= answer.status < 400
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def _wait(cloud: Cloud, resource: Resource, started: list[Component]) -> None:
     """Wait for the startup probe of each instance.
 
@@ -158,7 +149,7 @@ def _wait(cloud: Cloud, resource: Resource, started: list[Component]) -> None:
     until = time.monotonic() + min(allowed, plane.options.startup_seconds)
     waiting = list(started)
     while waiting:
-        waiting = [one for one in waiting if not _answers(one.port, path)]
+        waiting = [one for one in waiting if not 200 <= fetched(one.port, path)[0] < 400]
         gone = [one for one in waiting if not plane.supervisor.running(one.pid)]
         if waiting and (gone or time.monotonic() > until):
             port = container.get("ports", [{}])[0].get("containerPort", 8080)
