@@ -18,6 +18,7 @@ from tests.harness.local import load_balancers
 from tests.harness.local.google import (
     compute,
     iam,
+    knative,
     memorystore,
     networking,
     run,
@@ -31,7 +32,7 @@ from tests.harness.local.google.http import application
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import supervising
 
-_MODULES = (compute, iam, memorystore, networking, run, secrets, sql, storage)
+_MODULES = (compute, iam, knative, memorystore, networking, run, secrets, sql, storage)
 _LOCAL = (
     ("GET", "/local/addresses", addresses),
     ("GET", "/local/authority", authority),

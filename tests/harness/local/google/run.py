@@ -318,6 +318,28 @@ def _update_job(cloud: Cloud, resource: Resource, _before: Document) -> None:
 def _run_job(
     cloud: Cloud, resource: Resource, _document: Document, _query: Mapping[str, str]
 ) -> Document:
+    operation = Operation(
+        f"operation-{cloud.number()}",
+        "lro",
+        "run",
+        resource.path,
+        resource.place,
+        "google.cloud.run.v2.Execution",
+    )
+    operation.metadata = _new_execution(cloud, resource)
+    cloud.submit(operation, lambda: _execute(cloud, resource, operation.metadata))
+    return cloud.operation_document(operation, hidden=True)
+
+
+def execute(cloud: Cloud, resource: Resource) -> Document:
+    """Start a job; gives its execution, which goes on in the background."""
+    execution = _new_execution(cloud, resource)
+    operation = Operation("", "lro", "run", resource.path, resource.place)
+    cloud.submit(operation, lambda: _execute(cloud, resource, execution))
+    return execution
+
+
+def _new_execution(cloud: Cloud, resource: Resource) -> Document:
     name = f"{resource.name}/executions/{resource.id}-{cloud.number()}"
     execution: Document = {
         "name": name,
@@ -330,17 +352,7 @@ def _run_job(
         "runningCount": 1,
     }
     resource.private.setdefault("executions", {})[name] = execution
-    operation = Operation(
-        f"operation-{cloud.number()}",
-        "lro",
-        "run",
-        resource.path,
-        resource.place,
-        "google.cloud.run.v2.Execution",
-    )
-    operation.metadata = execution
-    cloud.submit(operation, lambda: _execute(cloud, resource, execution))
-    return cloud.operation_document(operation, hidden=True)
+    return execution
 
 
 def _execute(cloud: Cloud, resource: Resource, execution: Document) -> Document:

@@ -1,0 +1,305 @@
+"""The local server of Google's APIs: what it refuses, how it answers, and who can use it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.api_core import exceptions
+from google.cloud import run_v2
+
+from tests.harness import google_clients
+from tests.harness.life import apply, changes, destroy, plan, remains
+from tests.harness.local.google import gcloud, owner
+from tests.harness.local.google import target as google
+from tests.harness.local.google.data_plane import Options
+from tests.harness.processes import soon
+from tests.integration.conftest import Lives
+
+P = "projects/acme-prod-1"
+PARENT = f"{P}/locations/us-central1"
+NETWORK = f"{P}/global/networks/vpc"
+IMAGE = "docker.io/litellm/litellm-gateway:v1"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
+    log = tmp_path_factory.mktemp("cloud") / "log"
+    with owner.serving(Options(), log) as running:
+        yield running
+    assert log.read_text() == ""
+
+
+class Api:
+    """Calls of the server's, each waited for."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.session = url, requests.Session()
+        self.session.trust_env = False
+
+    def send(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
+        """The answer as it comes."""
+        return self.session.request(
+            method, f"{self.url}{path}", json=body, params=query, timeout=30
+        )
+
+    def done(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """The answer once its operation is done; a refusal, there or at once, is returned."""
+        answer = self.send(method, path, body, **query).json()
+        name = answer.get("selfLink", "").removeprefix(self.url) or f"/v1/{answer.get('name')}"
+        if "operations/" not in name:
+            return answer
+        assert soon(lambda: _ended(self.send("GET", name).json()))
+        return self.send("GET", name).json()
+
+
+def _ended(operation: Any) -> bool:
+    return bool(operation.get("done") or operation.get("status") == "DONE")
+
+
+def _said(answer: Any) -> str:
+    error = answer.get("error", {})
+    return str(error.get("message") or [one["message"] for one in error.get("errors", [])])
+
+
+@pytest.fixture(scope="module")
+def api(cloud: owner.Running) -> Api:
+    held = Api(cloud.url)
+    held.done("POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"})
+    return held
+
+
+def test_it_listens_on_loopback_alone(cloud: owner.Running) -> None:
+    port = int(cloud.url.rsplit(":", 1)[1])
+    hosts = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port)}
+    for host in hosts - {"127.0.0.1", "127.0.1.1"}:
+        with socket.socket() as probe:
+            assert probe.connect_ex((host, port)) != 0, host
+
+
+def test_a_change_answers_with_an_operation_that_is_not_done_yet(api: Api) -> None:
+    answer = api.send("POST", f"/compute/v1/{P}/global/networks", {"name": "late"}).json()
+    assert answer["kind"] == "compute#operation"
+    assert answer["status"] == "RUNNING"
+    waited = api.send("POST", answer["selfLink"].removeprefix(api.url) + "/wait").json()
+    assert waited["status"] == "DONE"
+
+
+def _subnet(api: Api) -> None:
+    api.done(
+        "POST",
+        f"/compute/v1/{P}/regions/us-central1/subnetworks",
+        {"name": "used", "network": NETWORK, "ipCidrRange": "10.1.0.0/16"},
+    )
+
+
+def _secret(api: Api) -> None:
+    api.send("POST", f"/v1/{P}/secrets", {"replication": {"automatic": {}}}, secretId="word")
+
+
+def _bucket(api: Api) -> None:
+    api.send("POST", "/storage/v1/b", {"name": "acme-full"}, project="acme-prod-1")
+    api.session.post(
+        f"{api.url}/upload/storage/v1/b/acme-full/o?uploadType=media&name=a", data=b"x", timeout=30
+    )
+
+
+REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
+    "a name that is taken": (
+        None, "POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"}, "already exists",
+    ),
+    "a name that breaks the rules": (
+        None, "POST", f"/compute/v1/{P}/global/networks", {"name": "No_Such"},
+        "Must be a match of regex",
+    ),
+    "what refers to nothing": (
+        None, "POST", f"/compute/v1/{P}/regions/us-central1/subnetworks",
+        {"name": "sub", "network": f"{P}/global/networks/gone", "ipCidrRange": "10.0.0.0/24"},
+        "cannot be found",
+    ),
+    "the deletion of what is in use": (
+        _subnet, "DELETE", f"/compute/v1/{NETWORK}", None, "is already being used by",
+    ),
+    "a label that is none": (
+        None, "POST", f"/compute/v1/{P}/global/addresses", {"name": "ip", "labels": {"A:b": "c"}},
+        "Invalid label",
+    ),
+    "a change of another version": (
+        _secret, "PATCH", f"/v1/{P}/secrets/word?updateMask=labels",
+        {"labels": {"a": "b"}, "etag": "00"}, "was changed since",
+    ),
+    "a secret's version with nothing in it": (
+        _secret, "POST", f"/v1/{P}/secrets/word:addVersion", {"payload": {}}, "cannot be empty",
+    ),
+    "a bucket that is not empty": (
+        _bucket, "DELETE", "/storage/v1/b/acme-full", None, "is not empty",
+    ),
+    "a bucket of Google's name": (
+        None, "POST", "/storage/v1/b?project=acme-prod-1", {"name": "my-google-data"},
+        "Must be a match of regex",
+    ),
+    "a member that is not there": (
+        _secret, "POST", f"/v1/{P}/secrets/word:setIamPolicy",
+        {"policy": {"bindings": [{
+            "role": "roles/viewer",
+            "members": ["serviceAccount:nobody@acme-prod-1.iam.gserviceaccount.com"],
+        }]}},
+        "does not exist",
+    ),
+    "a connector that is no /28": (
+        None, "POST", f"/v1/{PARENT}/connectors?connectorId=conn",
+        {"network": "vpc", "ipCidrRange": "10.8.0.0/24", "minInstances": 2, "maxInstances": 3},
+        "must be a /28",
+    ),
+    "a database in a network without a peering": (
+        None, "POST", f"/sql/v1beta4/{P}/instances",
+        {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
+            "tier": "db-custom-1-3840", "ipConfiguration": {"privateNetwork": NETWORK}}},
+        "private services connection",
+    ),
+    "a machine that its edition does not have": (
+        None, "POST", f"/sql/v1beta4/{P}/instances",
+        {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
+            "tier": "db-custom-1-3840", "edition": "ENTERPRISE_PLUS"}},
+        "Invalid Tier",
+    ),
+    "an image of another registry": (
+        None, "POST", f"/v2/{PARENT}/services?serviceId=s",
+        {"template": {"containers": [{"image": "ghcr.io/berriai/litellm:v1"}]}},
+        "Expected an image path like",
+    ),
+    "a field that Cloud Run does not have": (
+        None, "POST", f"/v2/{PARENT}/services?serviceId=s",
+        {"template": {"container": [{"image": IMAGE}]}}, "Invalid JSON payload",
+    ),
+    "a variable that stands twice": (
+        None, "POST", f"/v2/{PARENT}/services?serviceId=s",
+        {"template": {"containers": [
+            {"image": IMAGE, "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}]}},
+        "stand twice",
+    ),
+    "a service account that is not there": (
+        None, "POST", f"/v2/{PARENT}/services?serviceId=s",
+        {"template": {"serviceAccount": "x@acme-prod-1.iam.gserviceaccount.com",
+                      "containers": [{"image": IMAGE}]}},
+        "does not exist",
+    ),
+    "what is served nowhere": (
+        None, "GET", f"/v1/{P}/topics", None, "is not served by the local cloud",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_it_refuses(api: Api, what: str) -> None:
+    before, method, path, body, text = REFUSALS[what]
+    if before:
+        before(api)
+    assert text in _said(api.done(method, path, body))
+
+
+def test_a_patch_changes_what_its_mask_names_alone(api: Api) -> None:
+    _secret(api)
+    path = f"/v1/{P}/secrets/word"
+    api.send("PATCH", path, {"labels": {"a": "b"}, "annotations": {"c": "d"}}, updateMask="labels")
+    held = api.send("GET", path).json()
+    assert held["labels"] == {"a": "b"}
+    assert "annotations" not in held
+
+
+def test_googles_client_of_cloud_run_makes_changes_and_deletes_a_service(
+    cloud: owner.Running,
+) -> None:
+    client = google_clients.services(cloud.url)
+    name = f"{PARENT}/services/by-client"
+    wanted = run_v2.Service(
+        template=run_v2.RevisionTemplate(containers=[run_v2.Container(image=IMAGE)])
+    )
+    made = client.create_service(parent=PARENT, service=wanted, service_id="by-client").result()
+    assert made.terminal_condition.state.name == "CONDITION_SUCCEEDED"
+    assert made.latest_ready_revision.endswith("-00001-loc")
+    stale = run_v2.Service(made)
+    made.labels["a"] = "b"
+    assert client.update_service(service=made).result().labels == {"a": "b"}
+    with pytest.raises(exceptions.Conflict, match="was changed since"):
+        client.update_service(service=stale)
+    client.delete_service(name=name).result()
+    with pytest.raises(exceptions.NotFound):
+        client.get_service(name=name)
+
+
+def _job(cloud: owner.Running, name: str, tag: str) -> None:
+    client = google_clients.jobs(cloud.url)
+    container = run_v2.Container(image=f"docker.io/litellm/litellm-migrations:{tag}")
+    template = run_v2.TaskTemplate(containers=[container], max_retries=1)
+    job = run_v2.Job(template=run_v2.ExecutionTemplate(template=template))
+    client.create_job(parent=PARENT, job=job, job_id=name).result()
+
+
+def test_a_job_that_fails_is_shown_as_failed_by_both_of_cloud_runs_apis(
+    cloud: owner.Running, api: Api
+) -> None:
+    _job(cloud, "fails", "broken")
+    done = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
+    assert (done.failed_count, done.succeeded_count, done.retried_count) == (1, 0, 1)
+    # What gcloud asks for.
+    base = "/apis/run.googleapis.com/v1/namespaces/acme-prod-1"
+    started = api.send("POST", f"{base}/jobs/fails:run", {}).json()
+    path = f"{base}/executions/{started['metadata']['name']}"
+    assert soon(lambda: "completionTime" in api.send("GET", path).json()["status"])
+    (condition,) = api.send("GET", path).json()["status"]["conditions"]
+    assert condition["type"] == "Completed"
+    assert condition["status"] == "False"
+    assert "ended with status 1" in condition["message"]
+
+
+def test_the_stand_in_for_gcloud_ends_as_the_job_does(cloud: owner.Running, tmp_path: Path) -> None:
+    _job(cloud, "by-gcloud", "broken")
+    command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
+    done = subprocess.run(
+        [*command, "--region", "us-central1", "--wait", "--quiet"],
+        env=gcloud.install(tmp_path, cloud.url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.search(r"by-gcloud-\d+-task0 failed with message", done.stderr)
+
+
+def test_the_newest_provider_release_applies_a_wide_stack_and_sees_drift(
+    cloud: owner.Running, lives: Lives, tmp_path: Path
+) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    life = lives(
+        target,
+        {
+            "tenant": "wide",
+            "lb_domains": ["wide.example.com"],
+            "proxy_config": {"model_list": []},
+            "ui_password": "a-password-of-the-test",
+            "gateway_autoscaling_enabled": False,
+            "gateway_desired_count": 2,
+            "cloudsql_deletion_protection": False,
+            "gcs_force_destroy": True,
+        },
+    )
+    apply(life)
+    assert changes(plan(life)) == {}
+    api = Api(cloud.url)
+    api.send("PATCH", f"/v1/{P}/secrets/{life.name}-master-key", {"labels": {"odd": "one"}})
+    api.done("DELETE", f"/v2/{PARENT}/services/{life.name}-ui")
+    assert changes(plan(life)) == {
+        'google_cloud_run_v2_service.this["ui"]': "create",
+        'google_cloud_run_v2_service_iam_member.invoker["ui"]': "create",
+        'google_secret_manager_secret.this["master_key"]': "update",
+    }
+    apply(life)
+    destroy(life)
+    assert remains(life) == []

@@ -1,0 +1,93 @@
+"""The table by which the offline Google provider applies fits the provider's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.harness import planner
+from tests.harness.offline import catalogue, rest, rest_google
+from tests.harness.offline.schema import Block
+from tests.harness.planner import Case
+from tests.harness.stacks import STACKS
+
+TABLE = rest.table(rest_google.TABLE)
+RELEASES = catalogue.releases("google")
+
+
+def dotted(block: Block, prefix: str = "") -> Iterator[str]:
+    """Every attribute and block of a schema by its dotted path."""
+    for name in block.attributes:
+        yield prefix + name
+    for name, nested in block.blocks.items():
+        yield prefix + name
+        yield from dotted(nested.block, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("type_name", TABLE)
+def test_an_entry_names_what_the_schema_has(type_name: str, release: str) -> None:
+    entry = TABLE[type_name]
+    known = set(dotted(catalogue.schema("google", release).resources[type_name].block))
+    named = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
+    document = rest.yaml.safe_load(rest_google.TABLE.read_text())
+    own = {*document["types"][type_name].get("local", ())}
+    assert named | own - known <= known
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_entry_goes_to_a_service_that_the_provider_can_be_pointed_at(release: str) -> None:
+    attributes = catalogue.schema("google", release).provider.block.attributes
+    services = {f"{entry.service}_custom_endpoint" for entry in TABLE.values()}
+    assert services <= set(attributes)
+
+
+def planned(held: planner.Session) -> Mapping[str, Any]:
+    inputs = {
+        **STACKS["gcp"].smallest,
+        "lb_domains": ["litellm.example.com"],
+        "proxy_config": {"model_list": []},
+        "create_read_replica": True,
+        "kms_key_name": "projects/acme-prod-1/locations/us-central1/keyRings/llm/cryptoKeys/llm",
+    }
+    result = planner.plan(held, Case("rest", "gcp", inputs))
+    assert result.plan is not None, str(result)
+    return result.plan.resources
+
+
+def given(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a state an argument can have set."""
+    held = {
+        name: values.get(name)
+        for name, attribute in block.attributes.items()
+        if (attribute.optional or attribute.required) and name != "id"
+    }
+    for name, nested in block.blocks.items():
+        value = values.get(name)
+        held[name] = (
+            [given(nested.block, one) for one in value] if isinstance(value, list) else value
+        )
+    return held
+
+
+def test_every_type_of_the_stack_has_an_entry_and_comes_back_as_it_was_sent(
+    foreseen_session: planner.Session,
+) -> None:
+    schema = catalogue.schema("google", RELEASES[0])
+    seen = 0
+    for address, resource in planned(foreseen_session).items():
+        if resource.type.startswith("google_"):
+            entry, block = TABLE[resource.type], schema.resources[resource.type].block
+            values = {
+                name: value
+                for name, value in given(block, resource.values).items()
+                if name not in entry.query.values()
+            }
+            sent = rest.encode(entry, block, {**resource.values, **values})
+            back = rest.decode(entry, block, sent, dict(resource.values))
+            found = given(block, back)
+            assert {name: found[name] for name in values} == values, address
+            seen += 1
+    assert seen > 50
