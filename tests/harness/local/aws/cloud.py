@@ -1,0 +1,142 @@
+"""The AWS that Terraform's provider and boto3 talk to: the emulator with the front before it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.harness.local.aws import clients, emulator
+from tests.harness.local.ports import free_port
+from tests.harness.local.supervisor import Command, Supervisor
+from tests.harness.processes import soon
+from tests.harness.providers import mirrored
+from tests.harness.stacks import ROOT
+
+MIRROR = "LITELLM_PROVIDER_MIRROR"
+_PLUGIN = "registry.terraform.io/hashicorp/aws"
+
+
+class CloudError(RuntimeError):
+    """The front does not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running cloud. ``url`` is where all of it answers."""
+
+    url: str
+    region: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service, as boto3 calls it."""
+        return clients.client(self.url, service, self.region)
+
+
+def start(supervisor: Supervisor, region: str = emulator.REGION) -> Cloud:
+    """Start an AWS with nothing in it but what an account begins with; it ends with the supervisor.
+
+    Raises:
+        InstallError: the emulator cannot be installed.
+        EmulatorError: the emulator does not answer within 30 s.
+        CloudError: the front does not; the message has the end of its log.
+    """
+    inner = emulator.start(supervisor, emulator.installed(), region)
+    port, log = free_port(), supervisor.folder / "front.log"
+    module = "tests.harness.local.aws.front"
+    arguments = [sys.executable, "-m", module, str(port), f"http://127.0.0.1:{inner}"]
+    home = supervisor.folder / "front"
+    home.mkdir()
+    supervisor.start(
+        Command(
+            arguments,
+            str(log),
+            {"PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(home)},
+        )
+    )
+    if not soon(lambda: emulator.answers(port, "/_ministack/health"), emulator.START_SECONDS):
+        said = log.read_text(errors="replace")[-2000:]
+        raise CloudError(
+            f"the front does not answer within {emulator.START_SECONDS} s:\n{said}"
+        )
+    return Cloud(f"http://127.0.0.1:{port}", region)
+
+
+# ---- For Terraform's provider ----
+
+
+def environment(cloud: Cloud) -> dict[str, str]:
+    """What an AWS SDK or the aws CLI is told, so that it speaks to the cloud and to nothing else.
+
+    Sources: AWS SDKs and Tools Reference Guide, settings; Terraform AWS provider, its arguments.
+    """
+    return {
+        "AWS_ENDPOINT_URL": cloud.url,
+        "AWS_REGION": cloud.region,
+        "AWS_DEFAULT_REGION": cloud.region,
+        "AWS_ACCESS_KEY_ID": clients.KEY,
+        "AWS_SECRET_ACCESS_KEY": clients.KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        # The SDK for Go takes proxies from the environment, even for loopback given as a name.
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+# The services that the module's resources are of, as the provider calls them.
+SERVICES = (
+    "applicationautoscaling",
+    "cloudwatchlogs",
+    "ec2",
+    "ecs",
+    "elasticache",
+    "elbv2",
+    "iam",
+    "kms",
+    "rds",
+    "s3",
+    "secretsmanager",
+    "sts",
+    "wafv2",
+)
+
+
+def provider_block(url: str, region: str) -> str:
+    """The ``provider "aws"`` block, as HCL, that makes a root apply to a cloud.
+
+    Each service is named, for an endpoint in the block outdoes whatever the environment says. Paths
+    name buckets, since no name below 127.0.0.1 resolves.
+    """
+    endpoints = "\n".join(f"    {name} = {json.dumps(url)}" for name in SERVICES)
+    return (
+        'provider "aws" {\n'
+        f"  region                      = {json.dumps(region)}\n"
+        f"  access_key                  = {json.dumps(clients.KEY)}\n"
+        f"  secret_key                  = {json.dumps(clients.KEY)}\n"
+        "  s3_use_path_style           = true\n"
+        "  skip_credentials_validation = true\n"
+        "  skip_metadata_api_check     = true\n"
+        "  skip_region_validation      = true\n"
+        "  skip_requesting_account_id  = false\n"
+        "  max_retries                 = 2\n\n"
+        f"  endpoints {{\n{endpoints}\n  }}\n"
+        "}\n"
+    )
+
+
+def plugin(environment: Mapping[str, str]) -> Path | None:
+    """The folder of the hashicorp/aws plugin's newest version; None if there is none to be had.
+
+    Args:
+        environment: whose ``LITELLM_PROVIDER_MIRROR`` names a filesystem mirror of providers.
+    """
+    folder = environment.get(MIRROR, "")
+    if not folder:
+        return None
+    version = mirrored(Path(folder)).get("aws")
+    return Path(folder) / _PLUGIN / version if version else None
