@@ -49,8 +49,6 @@ def installed(name: str, release: str, packages: Sequence[str], folder: Path = F
             check=False,
         )
         if made.returncode != 0:
-            raise InstallError(
-                f"pip does not install {tuple(packages)}:\n{made.stderr[-2000:]}"
-            )
+            raise InstallError(f"pip does not install {tuple(packages)}:\n{made.stderr[-2000:]}")
         done.touch()
     return python

@@ -19,7 +19,7 @@ _LOCK = threading.Lock()
 
 def _session(key: str, region: str) -> boto3.Session:
     # Neither the machine's files nor its profile are looked at.
-    variables = {name: (None, None, None, None) for name in ("profile", "ca_bundle")}
+    variables = dict.fromkeys(("profile", "ca_bundle"), (None, None, None, None))
     held = botocore.session.Session(session_vars=variables)
     for name in ("config_file", "credentials_file"):
         held.set_config_variable(name, "/dev/null")

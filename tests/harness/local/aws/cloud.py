@@ -59,9 +59,7 @@ def start(supervisor: Supervisor, region: str = emulator.REGION) -> Cloud:
     )
     if not soon(lambda: emulator.answers(port, "/_ministack/health"), emulator.START_SECONDS):
         said = log.read_text(errors="replace")[-2000:]
-        raise CloudError(
-            f"the front does not answer within {emulator.START_SECONDS} s:\n{said}"
-        )
+        raise CloudError(f"the front does not answer within {emulator.START_SECONDS} s:\n{said}")
     return Cloud(f"http://127.0.0.1:{port}", region)
 
 

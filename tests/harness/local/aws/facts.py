@@ -41,7 +41,10 @@ def _service(service: dict[str, Any], facts: Facts) -> None:
         "old": 0,
         **facts["services"].get(service["serviceArn"], {}),
     }
-    if held.get("definition") not in {None, service["taskDefinition"]}:
+    if service["deployments"] and held.get("deployment") not in {
+        None,
+        service["deployments"][0]["id"],
+    }:
         # The reconciler has not looked since the last change.
         held |= {"rolloutState": "IN_PROGRESS", "old": held["runningCount"]}
     if service["status"] == "INACTIVE":

@@ -145,7 +145,9 @@ def _vpc(ask: Ask, call: Call, _: Facts) -> Refusal | None:
     ]
     if not gateways and not tables:
         return None
-    return Refusal("DependencyViolation", f"The vpc '{vpc}' has dependencies and cannot be deleted.")
+    return Refusal(
+        "DependencyViolation", f"The vpc '{vpc}' has dependencies and cannot be deleted."
+    )
 
 
 def _internet_gateway(ask: Ask, call: Call, _: Facts) -> Refusal | None:
@@ -217,7 +219,8 @@ def _rules(ask: Ask, call: Call, _: Facts) -> Refusal | None:
     if count < MOST_RULES:
         return None
     return Refusal(
-        "TooManyRules", f"The maximum number of rules on load balancer '{balancer}' has been reached"
+        "TooManyRules",
+        f"The maximum number of rules on load balancer '{balancer}' has been reached",
     )
 
 
@@ -279,7 +282,8 @@ def _snapshot(ask: Ask, call: Call, _: Facts) -> Refusal | None:
         return None
     return Refusal(
         "DBClusterSnapshotAlreadyExistsFault",
-        f"Cannot create the cluster snapshot because one with the identifier {name} already exists.",
+        f"Cannot create the cluster snapshot because one with the identifier {name} already "
+        "exists.",
     )
 
 
@@ -313,7 +317,8 @@ def _cache_subnets(ask: Ask, call: Call, _: Facts) -> Refusal | None:
     if not any(one.get("CacheSubnetGroupName") == name for one in caches):
         return None
     return Refusal(
-        "CacheSubnetGroupInUse", f"Cache subnet group {name} is currently in use by a cache cluster."
+        "CacheSubnetGroupInUse",
+        f"Cache subnet group {name} is currently in use by a cache cluster.",
     )
 
 
