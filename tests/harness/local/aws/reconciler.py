@@ -99,6 +99,7 @@ class Replica:
     not_before: float = 0
     reason: str = ""
     leaving: float | None = None
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ class Reconciler:
                 self._failed(replica, f"{type(failure).__name__}: {failure}")
             else:
                 replica.running = replica.future.result()
-        elif replica.running and not alive(replica.running.pid):
+        elif replica.running and not replica.ending and not alive(replica.running.pid):
             self._failed(replica, "Essential container in task exited")
 
     def _job(self, task: Mapping[str, Any]) -> None:
@@ -346,8 +347,11 @@ class Reconciler:
             running = one.running
             if running is None and one.future and not one.future.exception():
                 running = one.future.result()
-            if running:
-                end(running.pid)
+            if running and alive(running.pid):
+                if not one.ending:
+                    one.ending = True
+                    self.executor.submit(end, running.pid)
+                continue
             del self._replicas[arn]
 
     # ---- Load balancers ----

@@ -352,11 +352,13 @@ def _cluster(ask: Ask, call: Call, _: Facts) -> Refusal | None:
     return None
 
 
-def _draining(_: Ask, call: Call, facts: Facts) -> Refusal | None:
-    cluster = str(call.parameters.get("cluster", "default")).rpartition("/")[2]
-    end = f":service/{cluster}/{call.parameters.get('serviceName')}"
-    for arn, fact in facts.get("services", {}).items():
-        if arn.endswith(end) and fact.get("gone") and fact["runningCount"]:
+def _draining(ask: Ask, call: Call, facts: Facts) -> Refusal | None:
+    cluster = str(call.parameters.get("cluster", "default"))
+    name = str(call.parameters.get("serviceName"))
+    held = ask("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    for one in held:
+        fact = facts.get("services", {}).get(one["serviceArn"], {})
+        if one["status"] != "ACTIVE" and fact.get("runningCount"):
             return Refusal(
                 "InvalidParameterException", "Unable to Start a service that is still Draining."
             )
