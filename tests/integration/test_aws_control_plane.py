@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,16 +13,20 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.harness import core, providers
 from tests.harness.local import postgres
-from tests.harness.local.aws import cloud, leaks, reconciler
+from tests.harness.local.aws import clients, cloud, leaks, reconciler
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.reconciler import Finished, Hooks, Reconciler
 from tests.harness.local.aws.works import Work
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor, supervising
 from tests.harness.processes import alive, soon
+from tests.harness.providers import Choice
+from tests.harness.terraform import Terraform
 
 ZONES = ("eu-west-1a", "eu-west-1b")
 
@@ -137,8 +143,62 @@ def test_objects_come_back_as_they_were_put(aws: Cloud) -> None:
 
 def test_the_block_of_the_provider_names_every_service_and_no_other_place() -> None:
     text = cloud.provider_block("http://127.0.0.1:1", "eu-west-1")
-    assert text.count("http://127.0.0.1:1") == len(cloud.SERVICES)
+    assert text.count("http://127.0.0.1:1") == len(cloud.SERVICES) + 2
     assert "s3_use_path_style           = true" in text
+
+
+ROOT = """
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+  }
+}
+
+resource "aws_vpc" "this" {
+  cidr_block = "10.9.0.0/16"
+  tags       = { Name = "applied" }
+}
+
+resource "aws_s3_bucket" "this" {
+  bucket = "applied-by-the-provider"
+  tags   = { Name = "applied" }
+}
+"""
+
+
+@contextlib.contextmanager
+def root(aws: Cloud, choice: Choice, folder: Path) -> Iterator[Terraform]:
+    """A root that applies to a cloud, initialized."""
+    (folder / "main.tf").write_text(ROOT + cloud.provider_block(aws.url, aws.region))
+    with providers.environment(choice, folder) as environment:
+        held = Terraform(
+            folder, core.find(folder).binary, {**environment, **cloud.environment(aws)}
+        )
+        held.execute_command("init", "-input=false", "-no-color")
+        yield held
+
+
+def test_the_block_of_the_provider_is_one_that_its_schema_takes(aws: Cloud, tmp_path: Path) -> None:
+    # The oldest release's schema has each service's name; the newest's was cut without them.
+    with root(aws, providers.choose("offline"), tmp_path) as held:
+        held.execute_command("validate", "-no-color")
+
+
+@pytest.mark.aws_plugin
+def test_the_real_provider_applies_plans_nothing_more_and_destroys(
+    aws: Cloud, tmp_path: Path
+) -> None:
+    choice = providers.choose(f"mirror:{os.environ[cloud.MIRROR]}")
+    with root(aws, choice, tmp_path) as held:
+        held.execute_command("apply", "-auto-approve", "-input=false", "-no-color")
+        again = held.run("plan", "-detailed-exitcode", "-input=false", "-no-color")
+        assert again.retcode == 0, again.out
+        names = {"Name": "tag:Name", "Values": ["applied"]}
+        assert len(aws.client("ec2").describe_vpcs(Filters=[names])["Vpcs"]) == 1
+        held.execute_command("destroy", "-auto-approve", "-input=false", "-no-color")
+        assert aws.client("ec2").describe_vpcs(Filters=[names])["Vpcs"] == []
 
 
 def test_a_plugin_is_found_in_a_mirror_and_nowhere_else(tmp_path: Path) -> None:
@@ -438,6 +498,61 @@ def test_scaling_is_told_back_as_it_was_set(aws: Cloud) -> None:
     assert refused(scaling.deregister_scalable_target, **target) == "ObjectNotFoundException"
 
 
+# ---- What the emulator forgets ----
+
+
+def test_what_was_set_is_read_back(aws: Cloud) -> None:
+    ec2, rds = aws.client("ec2"), aws.client("rds")
+    vpc, (subnet,) = network(aws, 1)
+    tags = [{"Key": "a", "Value": "b"}]
+    (flow,) = ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::logs/flow/",
+        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": tags}],
+    )["FlowLogIds"]
+    (told,) = ec2.describe_flow_logs(FlowLogIds=[flow])["FlowLogs"]
+    assert told["Tags"] == tags
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]
+    (told,) = ec2.describe_nat_gateways(NatGatewayIds=[made["NatGatewayId"]])["NatGateways"]
+    for one in (made, told):
+        assert [part["AllocationId"] for part in one["NatGatewayAddresses"]] == [address]
+    named = {"DBClusterIdentifier": "exports"}
+    assert cluster(aws, "exports", EnableCloudwatchLogsExports=["postgresql"])[
+        "EnabledCloudwatchLogsExports"
+    ] == ["postgresql"]
+    change = {"DisableLogTypes": ["postgresql"]}
+    rds.modify_db_cluster(**named, CloudwatchLogsExportConfiguration=change)
+    (told,) = rds.describe_db_clusters(**named)["DBClusters"]
+    assert told.get("EnabledCloudwatchLogsExports", []) == []
+    _, subnets = network(aws)
+    arn = balancer(aws, "capacity", subnets, [])
+    aws.client("elbv2").describe_capacity_reservation(LoadBalancerArn=arn)
+
+
+def test_tags_of_buckets_are_told_by_s3_control_through_the_proxy(aws: Cloud) -> None:
+    place = {"LocationConstraint": aws.region}
+    aws.client("s3").create_bucket(Bucket="controlled", CreateBucketConfiguration=place)
+    config = Config(proxies={"http": aws.url})
+    control = clients.session().client("s3control", endpoint_url=aws.url, config=config)
+    of = {"AccountId": "123456789012", "ResourceArn": "arn:aws:s3:::controlled"}
+    control.tag_resource(**of, Tags=[{"Key": "a", "Value": "b"}])
+    assert control.list_tags_for_resource(**of)["Tags"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_the_proxy_reaches_nothing_else(aws: Cloud) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        proxies = {"http": aws.url, "https": aws.url}
+        answer = session.get("http://nowhere.invalid/a", proxies=proxies, timeout=5)
+        assert answer.status_code == 403
+        with pytest.raises(requests.exceptions.ProxyError):
+            session.get("https://nowhere.invalid/a", proxies=proxies, timeout=5)
+
+
 # ---- What runs ----
 
 SERVER = """
@@ -692,7 +807,7 @@ def test_a_job_without_its_secret_stops_before_it_ran(kept: Kept) -> None:
 def get(kept: Kept, name: str, path: str, method: str = "GET") -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        port = kept.following.proxies[name].ports[80]
+        port = kept.following.balancers.proxies[name].ports[80]
         url = f"http://127.0.0.1:{port}{path}"
         return session.request(method, url, timeout=5, allow_redirects=False)
 

@@ -1,12 +1,32 @@
-"""The load balancers that ELBv2's API tells of, as records of the local load balancer."""
+"""The load balancers that ELBv2's API tells of, as Envoys with the targets that are registered.
+
+Source: ELB, health checks for Application Load Balancer target groups. One answer makes a target
+healthy here, and one miss unhealthy, for AWS's counts and intervals take minutes.
+"""
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.local.load_balancers import Listener, aws_listeners
+from tests.harness.local import load_balancers
+from tests.harness.local.aws import facts
+from tests.harness.local.aws.cloud import Cloud
+from tests.harness.local.aws.refusals import paged
+from tests.harness.local.load_balancers import (
+    Certificate,
+    Following,
+    Listener,
+    LoadBalancerError,
+    aws_listeners,
+)
+from tests.harness.local.supervisor import Supervisor
+from tests.harness.processes import end
+
+_LOOPBACK = "127.0.0.1"
+_CHECK_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +96,112 @@ def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listen
                 }
                 rules[rule["RuleArn"]] = Said(rule["RuleArn"], values)
     return list(aws_listeners(held, rules, groups))
+
+
+# ---- Targets ----
+
+
+def _answers(group: Mapping[str, Any], port: int) -> bool:
+    """Whether a target answers its group's health check with a status that the group admits."""
+    connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=_CHECK_SECONDS)
+    try:
+        connection.request("GET", group.get("HealthCheckPath", "/"))
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    for part in group.get("Matcher", {}).get("HttpCode", "200").split(","):
+        low, _, high = part.partition("-")
+        if int(low) <= status <= int(high or low):
+            return True
+    return False
+
+
+@dataclass(slots=True)
+class Balancers:
+    """All load balancers and target groups of a cloud.
+
+    ``proxies`` are the Envoys by load balancer's name, ``health`` the states of targets by group's
+    ARN and target. ``certificate`` is for listeners with TLS.
+    """
+
+    cloud: Cloud
+    supervisor: Supervisor
+    certificate: Certificate | None = None
+    proxies: dict[str, Following] = field(default_factory=dict)
+    health: dict[str, dict[str, str]] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+    _registered: dict[str, set[int]] = field(default_factory=dict)
+    _made: int = 0
+
+    def step(self, wanted: Mapping[str, set[int]]) -> list[str]:
+        """Register the ports that are wanted and no others, look how they are, and serve them.
+
+        Args:
+            wanted: loopback ports by target group's ARN.
+
+        Gives what went wrong.
+        """
+        elb = self.cloud.client("elbv2")
+        groups = {
+            one["TargetGroupArn"]: one
+            for one in paged(elb, "describe_target_groups", "TargetGroups")
+        }
+        self._registered = {arn: self._register(elb, arn, wanted.get(arn, set())) for arn in groups}
+        self.health = {arn: self._states(one) for arn, one in groups.items()}
+        return self._serve(elb, {arn: one["TargetGroupName"] for arn, one in groups.items()})
+
+    def healthy(self, group: str, port: int) -> bool:
+        """Whether a target was healthy when it was last looked at."""
+        return self.health.get(group, {}).get(facts.target(_LOOPBACK, port)) == "healthy"
+
+    def _register(self, elb: Any, arn: str, ports: set[int]) -> set[int]:
+        held = self._registered.get(arn, set())
+        for call, some in (
+            (elb.register_targets, ports - held),
+            (elb.deregister_targets, held - ports),
+        ):
+            if some:
+                targets = [{"Id": _LOOPBACK, "Port": port} for port in sorted(some)]
+                call(TargetGroupArn=arn, Targets=targets)
+        return ports
+
+    def _states(self, group: Mapping[str, Any]) -> dict[str, str]:
+        arn = group["TargetGroupArn"]
+        before, now = self.health.get(arn, {}), {}
+        for port in self._registered[arn]:
+            key = facts.target(_LOOPBACK, port)
+            # One that never was well is still on its way.
+            ill = "initial" if before.get(key, "initial") == "initial" else "unhealthy"
+            now[key] = "healthy" if _answers(group, port) else ill
+        return now
+
+    def _ports(self, group: str) -> list[int]:
+        """The ports of the healthy targets; of all, if none is: ELB then fails open."""
+        ports = sorted(self._registered[group])
+        return [port for port in ports if self.healthy(group, port)] or ports
+
+    def _serve(self, elb: Any, groups: Mapping[str, str]) -> list[str]:
+        there = {
+            one["LoadBalancerArn"]: one["LoadBalancerName"]
+            for one in paged(elb, "describe_load_balancers", "LoadBalancers")
+        }
+        for arn in self._names.keys() - there.keys():
+            end(self.proxies.pop(self._names.pop(arn)).pid)
+        upstreams = {groups[arn]: self._ports(arn) for arn in groups}
+        said = []
+        for arn, name in there.items():
+            if arn not in self._names:
+                self._made += 1
+                made = load_balancers.following(self.supervisor, f"envoy-{self._made}")
+                self._names[arn], self.proxies[name] = name, made
+            try:
+                held = listeners(elb, arn, groups)
+                self.proxies[name].update(held, upstreams, self.certificate)
+            except LoadBalancerError as error:
+                said.append(f"{name}: {error}")
+            except KeyError:
+                # A group that was made since they were listed; the next look finds it.
+                continue
+        return said

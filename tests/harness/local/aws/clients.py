@@ -17,8 +17,8 @@ KEY = "local"
 _LOCK = threading.Lock()
 
 
-def _session(key: str, region: str) -> boto3.Session:
-    # Neither the machine's files nor its profile are looked at.
+def session(key: str = KEY, region: str = emulator.REGION) -> boto3.Session:
+    """A session that looks at neither the machine's files nor its profile."""
     variables = dict.fromkeys(("profile", "ca_bundle"), (None, None, None, None))
     held = botocore.session.Session(session_vars=variables)
     for name in ("config_file", "credentials_file"):
@@ -43,7 +43,7 @@ def _made(url: str, service: str, region: str, key: str) -> Any:
         use_fips_endpoint=False,
         use_dualstack_endpoint=False,
     )
-    return _session(key, region).client(service, endpoint_url=url, config=config)
+    return session(key, region).client(service, endpoint_url=url, config=config)
 
 
 def client(url: str, service: str, region: str = emulator.REGION, key: str = KEY) -> Any:

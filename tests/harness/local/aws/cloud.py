@@ -86,18 +86,20 @@ def environment(cloud: Cloud) -> dict[str, str]:
     }
 
 
-# The services that the module's resources are of, as the provider calls them.
+# The services that the module's resources are of, as the provider calls them. Tags of buckets are
+# read by S3 Control since release 6.23.
 SERVICES = (
-    "applicationautoscaling",
-    "cloudwatchlogs",
+    "appautoscaling",
     "ec2",
     "ecs",
     "elasticache",
     "elbv2",
     "iam",
     "kms",
+    "logs",
     "rds",
     "s3",
+    "s3control",
     "secretsmanager",
     "sts",
     "wafv2",
@@ -108,7 +110,11 @@ def provider_block(url: str, region: str) -> str:
     """The ``provider "aws"`` block, as HCL, that makes a root apply to a cloud.
 
     Each service is named, for an endpoint in the block outdoes whatever the environment says. Paths
-    name buckets, since no name below 127.0.0.1 resolves.
+    name buckets, since no name below 127.0.0.1 resolves; the cloud is the proxy for the names that
+    S3 Control makes all the same, and for all that is forgotten here, which it refuses. The account
+    is asked for, since S3 Control is not called without its number.
+
+    Source: Terraform AWS provider, Argument Reference, Custom Service Endpoints.
     """
     endpoints = "\n".join(f"    {name} = {json.dumps(url)}" for name in SERVICES)
     return (
@@ -121,7 +127,9 @@ def provider_block(url: str, region: str) -> str:
         "  skip_metadata_api_check     = true\n"
         "  skip_region_validation      = true\n"
         "  skip_requesting_account_id  = false\n"
-        "  max_retries                 = 2\n\n"
+        "  max_retries                 = 2\n"
+        f"  http_proxy                  = {json.dumps(url)}\n"
+        f"  https_proxy                 = {json.dumps(url)}\n\n"
         f"  endpoints {{\n{endpoints}\n  }}\n"
         "}\n"
     )

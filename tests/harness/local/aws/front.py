@@ -4,6 +4,10 @@
 it has nothing to say to. ``PUT /_local/facts`` takes what the reconciler knows
 (:mod:`tests.harness.local.aws.facts`).
 
+It is a proxy, too, for names below its own address: S3 Control puts the account's number before
+the host, ``123456789012.127.0.0.1``, which resolves nowhere. Any other place it refuses, so that
+whoever is given it for a proxy reaches nothing real.
+
 On aiohttp, which is server and client in one: starlette would want uvicorn and httpx beside it, and
 mitmproxy is a proxy with an interface for people.
 """
@@ -15,7 +19,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -23,7 +27,7 @@ import yarl
 from aiohttp import web
 from botocore.exceptions import ClientError
 
-from tests.harness.local.aws import autoscaling, calls, clients, facts, refusals
+from tests.harness.local.aws import autoscaling, calls, clients, completions, facts, refusals
 from tests.harness.local.aws.calls import Call, Refusal
 
 FACTS = "/_local/facts"
@@ -42,6 +46,7 @@ class Held:
     known: facts.Facts | None = None
     targets: dict[str, dict[tuple[str, int], None]] = field(default_factory=dict)
     scaling: dict[str, autoscaling.State] = field(default_factory=dict)
+    memory: completions.Memory = field(default_factory=completions.Memory)
     # Between a check and what it admits nothing may change.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,9 +65,15 @@ def _asking(held: Held, call: Call) -> refusals.Ask:
 
 
 async def _sent_on(held: Held, request: web.Request, body: bytes) -> Answer:
-    headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _HOP | {"expect"}]
+    dropped = _HOP | {"expect"}
+    path = request.raw_path
+    if not path.startswith("/"):
+        # Of a proxy's request: the host would be taken for a bucket's.
+        path = "/" + path.partition("://")[2].partition("/")[2]
+        dropped |= {"host"}
+    headers = [(k, v) for k, v in request.headers.items() if k.lower() not in dropped]
     # As it was written: a signature is over the path as it came.
-    url = yarl.URL(held.emulator + request.raw_path, encoded=True)
+    url = yarl.URL(held.emulator + path, encoded=True)
     async with held.session.request(
         request.method, url, headers=headers, data=body, allow_redirects=False
     ) as answer:
@@ -143,6 +154,8 @@ async def _answered(held: Held, request: web.Request, body: bytes) -> Answer:
         )
         return _written(*calls.said(call, said)) if isinstance(said, Refusal) else _json(said)
     key = (call.service, call.operation)
+    if key in completions.CONSTANT:
+        return _written(200, "text/xml", completions.CONSTANT[key].encode())
     guarded = key in refusals.REFUSALS or key in refusals.BESIDES
     async with held.lock if guarded else contextlib.nullcontext():
         if guarded:
@@ -150,13 +163,30 @@ async def _answered(held: Held, request: web.Request, body: bytes) -> Answer:
             if refusal:
                 return _written(*calls.said(call, refusal))
         answer = await _sent_on(held, request, body)
+    completion = completions.COMPLETIONS.get(key)
+    if completion and answer.status == 200:
+        text = await asyncio.to_thread(
+            completion, _asking(held, call), call, held.memory, answer.body.decode()
+        )
+        answer = replace(answer, body=text.encode())
     return Answer(answer.status, answer.headers, _laid_over(held, call, answer))
 
 
 _HELD = web.AppKey("held", Held)
 
 
+def _elsewhere(request: web.Request) -> bool:
+    """Whether a proxy's request is for a place that is none of the front's names."""
+    path = request.raw_path
+    if path.startswith("/"):
+        return False
+    host = yarl.URL(path).host or ""
+    return request.method == "CONNECT" or not f".{host}".endswith(".127.0.0.1")
+
+
 async def _handle(request: web.Request) -> web.Response:
+    if _elsewhere(request):
+        return web.Response(status=403, text="only this machine's AWS is reached from here\n")
     held = request.app[_HELD]
     body = await request.read()
     if request.path == FACTS and request.method == "PUT":

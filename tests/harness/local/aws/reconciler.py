@@ -23,13 +23,14 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tests.harness.local import load_balancers, postgres
-from tests.harness.local.aws import balancing, facts, front
+from tests.harness.local import postgres
+from tests.harness.local.aws import front
+from tests.harness.local.aws.balancing import Balancers
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.refusals import paged
 from tests.harness.local.aws.stores import Cache, Stores
 from tests.harness.local.aws.works import NotYetError, Work, WorkError, work
-from tests.harness.local.load_balancers import Certificate, Following, LoadBalancerError
+from tests.harness.local.load_balancers import Certificate
 from tests.harness.local.supervisor import Supervisor
 from tests.harness.processes import alive, end
 
@@ -38,7 +39,6 @@ from tests.harness.processes import alive, end
 LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
 DRAIN_SECONDS = 0.5
-_LOOPBACK = "127.0.0.1"
 
 
 class Running(Protocol):
@@ -102,50 +102,25 @@ class Replica:
     ending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """How a target group asks its targets how they are."""
-
-    path: str
-    codes: tuple[tuple[int, int], ...]
-
-    def healthy(self, port: int) -> bool:
-        connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=2)
-        try:
-            connection.request("GET", self.path)
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-        return any(low <= status <= high for low, high in self.codes)
-
-
-def _check(group: Mapping[str, Any]) -> _Check:
-    ranges = []
-    for part in group.get("Matcher", {}).get("HttpCode", "200").split(","):
-        low, _, high = part.partition("-")
-        ranges.append((int(low), int(high or low)))
-    return _Check(group.get("HealthCheckPath", "/"), tuple(ranges))
+def _groups(service: Mapping[str, Any] | None) -> list[str]:
+    """The target groups of a service."""
+    blocks = service.get("loadBalancers", ()) if service else ()
+    return [block["targetGroupArn"] for block in blocks if block.get("targetGroupArn")]
 
 
 @dataclass(slots=True)
 class Reconciler:
     """What runs for a cloud.
 
-    ``proxies`` are the Envoys by load balancer's name; ``problems`` what went wrong, each once.
+    ``problems`` says what went wrong, each once.
     """
 
     cloud: Cloud
-    supervisor: Supervisor
     hooks: Hooks
-    certificate: Certificate | None
     executor: ThreadPoolExecutor
     stores: Stores
-    proxies: dict[str, Following] = field(default_factory=dict)
+    balancers: Balancers
     problems: list[str] = field(default_factory=list)
-    _balancers: dict[str, str] = field(default_factory=dict)
-    _made: int = 0
     _replicas: dict[str, Replica] = field(default_factory=dict)
     _jobs: dict[str, tuple[Work | None, Future[Finished] | None]] = field(default_factory=dict)
     _tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -153,8 +128,6 @@ class Reconciler:
     _completed: dict[str, str] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
     _definitions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _registered: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
-    _health: dict[str, dict[str, str]] = field(default_factory=dict)
     _told: str = ""
 
     # ---- What is asked of the API ----
@@ -357,80 +330,19 @@ class Reconciler:
     # ---- Load balancers ----
 
     def _balance(self, services: Mapping[str, Mapping[str, Any]]) -> None:
-        """Register the tasks, look how they are, and give the load balancers their targets."""
-        elb = self.cloud.client("elbv2")
-        groups = {
-            one["TargetGroupArn"]: one
-            for one in paged(elb, "describe_target_groups", "TargetGroups")
-        }
-        wanted: dict[str, set[tuple[str, int]]] = {arn: set() for arn in groups}
-        self._health = {arn: {} for arn in groups}
+        """Give the target groups the tasks that run, and learn how these are."""
+        wanted: dict[str, set[int]] = {}
         for one in self._replicas.values():
-            mine = [
-                block["targetGroupArn"]
-                for block in services.get(one.service, {}).get("loadBalancers", ())
-                if block.get("targetGroupArn") in groups
-            ]
-            if one.running is None:
-                continue
-            one.healthy = not mine or one.healthy
-            for arn in mine:
-                if one.leaving is not None:
-                    continue
+            for group in _groups(services.get(one.service)):
+                if one.running and one.leaving is None:
+                    wanted.setdefault(group, set()).add(one.running.port)
+        for said in self.balancers.step(wanted):
+            self._problem(said)
+        for one in self._replicas.values():
+            groups = _groups(services.get(one.service))
+            if one.running and one.leaving is None:
                 port = one.running.port
-                now = _check(groups[arn]).healthy(port)
-                was = one.healthy
-                one.healthy = now
-                state = "healthy" if now else "unhealthy" if was else "initial"
-                self._health[arn][facts.target(_LOOPBACK, port)] = state
-                wanted[arn].add((_LOOPBACK, port))
-        for arn, targets in wanted.items():
-            self._register(arn, targets)
-        self._registered = {arn: self._registered[arn] for arn in groups}
-        self._serve(elb, {arn: one["TargetGroupName"] for arn, one in groups.items()})
-
-    def _register(self, arn: str, targets: set[tuple[str, int]]) -> None:
-        held = self._registered.setdefault(arn, set())
-        elb = self.cloud.client("elbv2")
-        for call, some in (
-            (elb.register_targets, targets - held),
-            (elb.deregister_targets, held - targets),
-        ):
-            if some:
-                call(
-                    TargetGroupArn=arn,
-                    Targets=[{"Id": host, "Port": port} for host, port in sorted(some)],
-                )
-        self._registered[arn] = targets
-
-    def _serve(self, elb: Any, names: Mapping[str, str]) -> None:
-        there = {
-            one["LoadBalancerArn"]: one["LoadBalancerName"]
-            for one in paged(elb, "describe_load_balancers", "LoadBalancers")
-        }
-        for arn in self._balancers.keys() - there.keys():
-            end(self.proxies.pop(self._balancers.pop(arn)).pid)
-        upstreams = {names[arn]: self._ports(arn) for arn in names}
-        for arn, name in there.items():
-            if arn not in self._balancers:
-                self._made += 1
-                self._balancers[arn] = name
-                self.proxies[name] = load_balancers.following(
-                    self.supervisor, f"envoy-{self._made}"
-                )
-            try:
-                held = balancing.listeners(elb, arn, names)
-                self.proxies[name].update(held, upstreams, self.certificate)
-            except LoadBalancerError as error:
-                self._problem(f"{name}: {error}")
-
-    def _ports(self, group: str) -> list[int]:
-        """The ports of the healthy targets; of all, if none is (ELB, fail-open)."""
-        ports = sorted(port for _, port in self._registered.get(group, ()))
-        states = self._health.get(group, {})
-        return [
-            port for port in ports if states.get(facts.target(_LOOPBACK, port)) == "healthy"
-        ] or ports
+                one.healthy = all(self.balancers.healthy(group, port) for group in groups)
 
     # ---- One look ----
 
@@ -469,7 +381,7 @@ class Reconciler:
 
     def _tell(self) -> None:
         document = json.dumps(
-            {"services": self._services, "tasks": self._tasks, "health": self._health}
+            {"services": self._services, "tasks": self._tasks, "health": self.balancers.health}
         )
         if document == self._told:
             return
@@ -520,7 +432,8 @@ def following(
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
         stores = Stores(cloud, executor, partial(postgres.start, supervisor), hooks.cache)
-        held = Reconciler(cloud, supervisor, hooks, certificate, executor, stores)
+        balancers = Balancers(cloud, supervisor, certificate)
+        held = Reconciler(cloud, hooks, executor, stores, balancers)
         # So that nothing is said to run before it was looked at.
         held._tell()
         stop = threading.Event()
