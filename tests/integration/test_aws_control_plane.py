@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_the_block_of_the_provider_is_one_that_its_schema_takes(aws: Cloud, tmp_
         held.execute_command("validate", "-no-color")
 
 
-@pytest.mark.aws_plugin
+@pytest.mark.needs("aws_plugin")
 def test_the_real_provider_applies_plans_nothing_more_and_destroys(
     aws: Cloud, tmp_path: Path
 ) -> None:
@@ -698,7 +699,7 @@ def test_a_task_that_ends_is_started_again(kept: Kept) -> None:
     _, target = serve(kept, "again", 1)
     assert soon(lambda: kept.health(target) == ["healthy"])
     (first,) = kept.running("again")
-    reconciler.end(first.pid)
+    os.kill(first.pid, signal.SIGKILL)
     assert soon(lambda: [one.pid for one in kept.running("again")] not in ([], [first.pid]))
     assert soon(lambda: kept.health(target) == ["healthy"])
 

@@ -83,13 +83,6 @@ def test_what_was_started_last_ends_first_and_all_of_it_with_the_block() -> None
     assert not held.folder.exists()
 
 
-def test_a_program_without_handlers_ends_when_it_is_asked_to() -> None:
-    with supervising() as held:
-        pid = held.start(Command(["sleep", "60"], str(held.folder / "log")))
-        os.kill(pid, signal.SIGTERM)
-        assert soon(lambda: not alive(pid))
-
-
 def test_a_command_that_does_not_start_is_named_and_stops_nothing() -> None:
     with supervising() as held:
         with pytest.raises(SupervisorError, match="no-such-program does not start"):

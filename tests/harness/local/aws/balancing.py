@@ -23,7 +23,6 @@ from tests.harness.local.load_balancers import (
     aws_listeners,
 )
 from tests.harness.local.supervisor import Supervisor
-from tests.harness.processes import end
 
 _LOOPBACK = "127.0.0.1"
 _CHECK_SECONDS = 2
@@ -133,7 +132,6 @@ class Balancers:
     health: dict[str, dict[str, str]] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _registered: dict[str, set[int]] = field(default_factory=dict)
-    _made: int = 0
 
     def step(self, wanted: Mapping[str, set[int]]) -> list[str]:
         """Register the ports that are wanted and no others, look how they are, and serve them.
@@ -188,13 +186,12 @@ class Balancers:
             for one in paged(elb, "describe_load_balancers", "LoadBalancers")
         }
         for arn in self._names.keys() - there.keys():
-            end(self.proxies.pop(self._names.pop(arn)).pid)
+            self.supervisor.stop(self.proxies.pop(self._names.pop(arn)).pid)
         upstreams = {groups[arn]: self._ports(arn) for arn in groups}
         said = []
         for arn, name in there.items():
             if arn not in self._names:
-                self._made += 1
-                made = load_balancers.following(self.supervisor, f"envoy-{self._made}")
+                made = load_balancers.following(self.supervisor)
                 self._names[arn], self.proxies[name] = name, made
             try:
                 held = listeners(elb, arn, groups)

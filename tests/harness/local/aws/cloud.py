@@ -45,11 +45,10 @@ def start(supervisor: Supervisor, region: str = emulator.REGION) -> Cloud:
         CloudError: the front does not; the message has the end of its log.
     """
     inner = emulator.start(supervisor, emulator.installed(), region)
-    port, log = free_port(), supervisor.folder / "front.log"
+    home, port = supervisor.home("front"), free_port()
+    log = home / "log"
     module = "tests.harness.local.aws.front"
     arguments = [sys.executable, "-m", module, str(port), f"http://127.0.0.1:{inner}"]
-    home = supervisor.folder / "front"
-    home.mkdir()
     supervisor.start(
         Command(
             arguments,

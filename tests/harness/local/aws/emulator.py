@@ -90,8 +90,7 @@ def start(supervisor: Supervisor, python: Path, region: str = REGION) -> int:
     Raises:
         EmulatorError: it does not answer within 30 s; the message has the end of its log.
     """
-    home = supervisor.folder / "ministack"
-    home.mkdir()
+    home = supervisor.home("ministack")
     port, log = free_port(), home / "log"
     # Isolated: neither this folder's modules nor the user's are found before its own.
     supervisor.start(

@@ -32,11 +32,10 @@ from tests.harness.local.aws.stores import Cache, Stores
 from tests.harness.local.aws.works import NotYetError, Work, WorkError, work
 from tests.harness.local.load_balancers import Certificate
 from tests.harness.local.supervisor import Supervisor
-from tests.harness.processes import alive, end
 
 # Between two looks, between a failure and the next try, and from the moment that a target is taken
 # out until its process is ended.
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.15
 AGAIN_SECONDS = 1.0
 DRAIN_SECONDS = 0.5
 
@@ -77,8 +76,8 @@ def _no_cache(name: str) -> Cache:
 class Hooks:
     """What runs containers and stores; each is called in a thread of its own.
 
-    ``start`` starts a service's container and waits until it listens; ``run`` runs a job to its
-    end; ``cache`` starts a Redis in a folder of a name. What raises has failed.
+    ``start`` starts a service's container, and may return before it listens; ``run`` runs a job to
+    its end; ``cache`` starts a Redis in a folder of a name. What raises has failed.
     """
 
     start: Callable[[Work], Running]
@@ -99,7 +98,7 @@ class Replica:
     not_before: float = 0
     reason: str = ""
     leaving: float | None = None
-    ending: bool = False
+    ending: Future[None] | None = None
 
 
 def _groups(service: Mapping[str, Any] | None) -> list[str]:
@@ -116,6 +115,7 @@ class Reconciler:
     """
 
     cloud: Cloud
+    supervisor: Supervisor
     hooks: Hooks
     executor: ThreadPoolExecutor
     stores: Stores
@@ -192,7 +192,11 @@ class Reconciler:
                 self._failed(replica, f"{type(failure).__name__}: {failure}")
             else:
                 replica.running = replica.future.result()
-        elif replica.running and not replica.ending and not alive(replica.running.pid):
+        elif (
+            replica.running
+            and replica.ending is None
+            and not self.supervisor.running(replica.running.pid)
+        ):
             self._failed(replica, "Essential container in task exited")
 
     def _job(self, task: Mapping[str, Any]) -> None:
@@ -320,12 +324,10 @@ class Reconciler:
             running = one.running
             if running is None and one.future and not one.future.exception():
                 running = one.future.result()
-            if running and alive(running.pid):
-                if not one.ending:
-                    one.ending = True
-                    self.executor.submit(end, running.pid)
-                continue
-            del self._replicas[arn]
+            if one.ending is None and running:
+                one.ending = self.executor.submit(self.supervisor.stop, running.pid)
+            if one.ending is None or one.ending.done():
+                del self._replicas[arn]
 
     # ---- Load balancers ----
 
@@ -431,9 +433,11 @@ def following(
         certificate: for listeners with TLS.
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
-        stores = Stores(cloud, executor, partial(postgres.start, supervisor), hooks.cache)
+        stores = Stores(
+            cloud, executor, partial(postgres.start, supervisor), hooks.cache, supervisor.stop
+        )
         balancers = Balancers(cloud, supervisor, certificate)
-        held = Reconciler(cloud, hooks, executor, stores, balancers)
+        held = Reconciler(cloud, supervisor, hooks, executor, stores, balancers)
         # So that nothing is said to run before it was looked at.
         held._tell()
         stop = threading.Event()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from tests.harness.local import postgres
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.refusals import paged
-from tests.harness.processes import end
 
 
 class StoreError(RuntimeError):
@@ -59,7 +57,7 @@ def _database(
     if not cluster.get("DatabaseName"):
         raise StoreError(f"{name} has no first database; name one")
     text = cloud.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
-    server = start(f"postgres-{cluster['DbClusterResourceId']}")
+    server = start("postgres")
     postgres.make_aurora_cluster(
         server, cluster["MasterUsername"], json.loads(text)["password"], cluster["DatabaseName"]
     )
@@ -74,9 +72,9 @@ class Stores:
     executor: Executor
     start_database: Callable[[str], postgres.Server]
     start_cache: Callable[[str], Cache]
+    stop: Callable[[int], None]
     databases: dict[str, Store[postgres.Server]] = field(default_factory=dict)
     caches: dict[str, Store[Cache]] = field(default_factory=dict)
-    made: int = 0
 
     def step(self) -> list[str]:
         """Make what is asked for, end what is not; gives what went wrong, once."""
@@ -98,12 +96,10 @@ class Stores:
             nodes = groups[key]["NodeGroups"]
             ends = [node.get(f"{kind}Endpoint") for node in nodes for kind in ("Primary", "Reader")]
             found = tuple(one["Address"] for one in ends if one)
-            self.made += 1
-            made_cache = self.executor.submit(self.start_cache, f"redis-{self.made}")
-            self.caches[key] = Store(found, made_cache)
+            self.caches[key] = Store(found, self.executor.submit(self.start_cache, "redis"))
         return [
-            *_kept(self.databases, clusters, self.executor),
-            *_kept(self.caches, groups, self.executor),
+            *_kept(self.databases, clusters, self.executor, self.stop),
+            *_kept(self.caches, groups, self.executor, self.stop),
         ]
 
     def addresses(self) -> dict[str, tuple[str, int] | None]:
@@ -134,7 +130,12 @@ def _found(store: Store[Made]) -> dict[str, tuple[str, int] | None]:
     return dict.fromkeys(store.names, (made.host, made.port) if made else None)
 
 
-def _kept(held: dict[str, Store[Made]], there: Mapping[str, Any], executor: Executor) -> list[str]:
+def _kept(
+    held: dict[str, Store[Made]],
+    there: Mapping[str, Any],
+    executor: Executor,
+    stop: Callable[[int], None],
+) -> list[str]:
     """End the stores that are no longer there; gives what went wrong with the others, once."""
     said = []
     for key, store in list(held.items()):
@@ -147,7 +148,6 @@ def _kept(held: dict[str, Store[Made]], there: Mapping[str, Any], executor: Exec
         if key not in there:
             made = _made(store)
             if made:
-                # PostgreSQL's fast shutdown, and Redis knows it, too.
-                executor.submit(end, made.pid, signal.SIGINT)
+                executor.submit(stop, made.pid)
             del held[key]
     return said
