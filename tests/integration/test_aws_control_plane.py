@@ -17,17 +17,19 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.harness import core, providers
-from tests.harness.local import postgres
-from tests.harness.local.aws import clients, cloud, leaks, reconciler
+from tests.harness import core, planner, providers
+from tests.harness.local import migrations, postgres
+from tests.harness.local.aws import clients, cloud, containers, leaks, reconciler
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.reconciler import Finished, Hooks, Reconciler
 from tests.harness.local.aws.works import Work
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor, supervising
+from tests.harness.plan import Plan
 from tests.harness.processes import alive, soon
 from tests.harness.providers import Choice
 from tests.harness.terraform import Terraform
+from tests.integration.conftest import planned
 
 ZONES = ("eu-west-1a", "eu-west-1b")
 
@@ -894,6 +896,59 @@ def test_the_master_user_of_a_cluster_signs_in_to_a_real_postgres(kept: Kept) ->
 
     kept.aws.client("rds").delete_db_cluster(DBClusterIdentifier="real", SkipFinalSnapshot=True)
     assert soon(lambda: not alive(server.pid))
+
+
+def never(name: str) -> Any:
+    raise AssertionError(f"{name}: nobody asked for it")
+
+
+def job(aws: Cloud, plan: Plan, name: str, **replaced: str) -> tuple[int, str]:
+    """Run a planned job with parts of its definition replaced; gives exit code and reason."""
+    ecs = aws.client("ecs")
+    (resource,) = (r for r in plan.of_type("aws_ecs_task_definition").values() if r.index == name)
+    (container,) = json.loads(resource.values["container_definitions"])
+    for entry in container["environment"]:
+        entry["value"] = replaced.get(entry["name"], entry["value"])
+    for entry in container["secrets"]:
+        entry["valueFrom"] = replaced[entry["name"]]
+    made = ecs.register_task_definition(family=name, containerDefinitions=[container])
+    arn = made["taskDefinition"]["taskDefinitionArn"]
+    (task,) = ecs.run_task(cluster="jobs", taskDefinition=arn)["tasks"]
+    asked = {"cluster": "jobs", "tasks": [task["taskArn"]]}
+    ecs.get_waiter("tasks_stopped").wait(**asked, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    (told,) = ecs.describe_tasks(**asked)["tasks"]
+    return told["containers"][0].get("exitCode", -1), told["stoppedReason"]
+
+
+def test_the_planned_jobs_prepare_a_database_that_the_planned_cluster_asks_for(
+    foreseen_session: planner.Session,
+) -> None:
+    plan = planned(foreseen_session, "aws")
+    (wanted,) = (resource.values for resource in plan.of_type("aws_rds_cluster").values())
+    with supervising() as held:
+        aws = cloud.start(held)
+        with reconciler.following(aws, held, containers.hooks(held, Path(), never)) as following:
+            made = aws.client("rds").create_db_cluster(
+                DBClusterIdentifier=wanted["cluster_identifier"],
+                Engine=wanted["engine"],
+                MasterUsername=wanted["master_username"],
+                ManageMasterUserPassword=True,
+                DatabaseName=wanted["database_name"],
+            )["DBCluster"]
+            aws.client("ecs").create_cluster(clusterName="jobs")
+            secret = f"{made['MasterUserSecret']['SecretArn']}:password::"
+            endpoint = made["Endpoint"]
+            code, _ = job(aws, plan, "migrations", DATABASE_HOST=endpoint)
+            assert code == 1
+            code, why = job(aws, plan, "bootstrap", PGHOST=endpoint, PGPASSWORD=secret)
+            assert code == 0, (why, following.problems)
+            code, why = job(aws, plan, "migrations", DATABASE_HOST=endpoint)
+            assert code == 0, (why, following.problems)
+            server = following.stores.database(endpoint)
+            assert server is not None
+            with server.connect(wanted["database_name"]) as connection:
+                rows = connection.execute("SELECT tablename FROM pg_tables").fetchall()
+            assert {str(row[0]) for row in rows} >= migrations.models()
 
 
 def test_two_caches_have_two_names(aws: Cloud) -> None:

@@ -103,7 +103,7 @@ class Stores:
         ]
 
     def addresses(self) -> dict[str, tuple[str, int] | None]:
-        """Where each store answers, by each of its names; None while it is being made."""
+        """Where each store answers, by each of its names, as :mod:`works` wants it."""
         found: dict[str, tuple[str, int] | None] = {}
         for database in self.databases.values():
             found |= _found(database)
@@ -127,7 +127,8 @@ def _made(store: Store[Made]) -> Made | None:
 
 def _found(store: Store[Made]) -> dict[str, tuple[str, int] | None]:
     made = _made(store)
-    return dict.fromkeys(store.names, (made.host, made.port) if made else None)
+    failed = ("", 0) if store.future.done() else None
+    return dict.fromkeys(store.names, (made.host, made.port) if made else failed)
 
 
 def _kept(

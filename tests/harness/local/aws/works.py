@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from tests.harness.local.aws.cloud import Cloud
 
 Addresses = Mapping[str, tuple[str, int] | None]
-"""Host and loopback port of what an endpoint's name stands for; None while it is being made."""
+"""Host and port of what an endpoint's name stands for; None while it is being made, port 0 if it
+could not be."""
 
 
 class WorkError(RuntimeError):
@@ -74,6 +75,8 @@ def _settled(environment: Mapping[str, str], addresses: Addresses) -> dict[str, 
         address = addresses[value]
         if address is None:
             raise NotYetError(f"{name}: {value} is still being made")
+        if not address[1]:
+            raise WorkError(f"{name}: {value} could not be made")
         held[name] = address[0]
         port = name.replace("HOST", "PORT")
         if port in held and port != name:
