@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -974,6 +975,96 @@ STACK = "acme-litellm-test"
 TAGS: Mapping[str, str] = {leaks.TAG: STACK}
 
 
+def test_each_service_is_asked_for_what_is_left(aws: Cloud) -> None:
+    """What a life of a stack makes and the shorter test below does not."""
+    name, tags = "acme-litellm-more", [{"Key": leaks.TAG, "Value": "acme-litellm-more"}]
+    ec2, rds, cache = (aws.client(service) for service in ("ec2", "rds", "elasticache"))
+    vpc, subnets = network(aws)
+
+    def tagged(kind: str) -> dict[str, Any]:
+        return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]}
+
+    ec2.create_internet_gateway(**tagged("internet-gateway"))
+    address = ec2.allocate_address(Domain="vpc", **tagged("elastic-ip"))["AllocationId"]
+    ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=address, **tagged("natgateway"))
+    ec2.create_route_table(VpcId=vpc, **tagged("route-table"))
+    ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::logs",
+        **tagged("vpc-flow-log"),
+    )
+    guard = group(aws, vpc, f"{name}-alb")
+    permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    ec2.authorize_security_group_ingress(
+        GroupId=guard,
+        IpPermissions=[{**permission, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+        **tagged("security-group-rule"),
+    )
+    balancer(aws, name, subnets, [guard])
+    ecs, scaling = aws.client("ecs"), aws.client("application-autoscaling")
+    ecs.create_cluster(clusterName=name)
+    on = {"cluster": name, "serviceName": f"{name}-ui", "launchType": "FARGATE"}
+    ecs.create_service(**on, taskDefinition=definition(aws, f"{name}-ui"), desiredCount=1)
+    target = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/{name}/{name}-ui",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+    scaling.put_scaling_policy(**target, PolicyName=f"{name}-ui-cpu")
+    where = {"DBSubnetGroupName": f"{name}-db", "DBSubnetGroupDescription": "a"}
+    rds.create_db_subnet_group(**where, SubnetIds=subnets)
+    rds.create_db_cluster_parameter_group(
+        DBClusterParameterGroupName=f"{name}-pg16",
+        DBParameterGroupFamily="aurora-postgresql16",
+        Description="a",
+    )
+    cluster(aws, f"{name}-db")
+    rds.create_db_instance(
+        DBInstanceIdentifier=f"{name}-writer",
+        DBClusterIdentifier=f"{name}-db",
+        Engine="aurora-postgresql",
+        DBInstanceClass="db.t4g.medium",
+    )
+    cache.create_cache_subnet_group(
+        CacheSubnetGroupName=f"{name}-redis", CacheSubnetGroupDescription="a", SubnetIds=subnets
+    )
+    cache.create_replication_group(
+        ReplicationGroupId=f"{name}-redis",
+        ReplicationGroupDescription="a",
+        Engine="redis",
+        NumCacheClusters=1,
+        CacheNodeType="cache.t4g.small",
+    )
+    kinds = sorted({line.partition(": ")[0] for line in leaks.leaks(aws.client, name)})
+    assert kinds == [
+        "autoscaling ScalableTargets",
+        "autoscaling ScalingPolicies",
+        "ec2 Addresses",
+        "ec2 FlowLogs",
+        "ec2 InternetGateways",
+        "ec2 NatGateways",
+        "ec2 RouteTables",
+        "ec2 SecurityGroupRules",
+        "ec2 SecurityGroups",
+        "ecs Clusters",
+        "ecs Services",
+        "ecs TaskDefinitions",
+        "ecs Tasks",
+        "elasticache CacheClusters",
+        "elasticache CacheSubnetGroups",
+        "elasticache ReplicationGroups",
+        "elbv2 LoadBalancers",
+        "rds DBClusterParameterGroups",
+        "rds DBClusters",
+        "rds DBInstances",
+        "rds DBSubnetGroups",
+    ]
+
+
 def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> None:
     upper = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     lower = [{"key": key, "value": value} for key, value in TAGS.items()]
@@ -993,6 +1084,9 @@ def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> No
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=upper)
     logs.create_log_group(logGroupName=f"/ecs/{STACK}/ui")
     cluster(aws, f"{STACK}-db", Tags=upper)
+    # A name that was cut, as the module cuts it.
+    cut = "acme-0" + hashlib.sha256(STACK.encode()).hexdigest()[:8] + "-ui-task"
+    iam.create_role(RoleName=cut, AssumeRolePolicyDocument="{}")
     # Of another stack.
     iam.create_role(RoleName=f"{STACK}ing-ui", AssumeRolePolicyDocument="{}")
 
@@ -1003,6 +1097,7 @@ def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> No
         "ecs Clusters",
         "ecs TaskDefinitions",
         "elbv2 TargetGroups",
+        "iam Roles",
         "iam Roles",
         "logs LogGroups",
         "rds DBClusters",
@@ -1016,7 +1111,8 @@ def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> No
     ecs.delete_cluster(cluster=STACK)
     ecs.deregister_task_definition(taskDefinition=task)
     s3.delete_bucket(Bucket=f"{STACK}-data-0a1b")
-    iam.delete_role(RoleName=role)
+    for one in (role, cut):
+        iam.delete_role(RoleName=one)
     logs.delete_log_group(logGroupName=f"/ecs/{STACK}/ui")
     named = {"DBClusterIdentifier": f"{STACK}-db", "FinalDBSnapshotIdentifier": f"{STACK}-final"}
     aws.client("rds").delete_db_cluster(**named)

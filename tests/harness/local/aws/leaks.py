@@ -1,11 +1,12 @@
 """What of a stack is still there, by the API of each service.
 
 The tagging API is not asked: it goes on listing what is deleted, and what is inactive. A thing is a
-stack's if its tag ``litellm:stack`` says so, or if its name begins with the stack's.
+stack's if its tag ``litellm:stack`` says so, or, without one, if its name begins with the stack's.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -212,11 +213,18 @@ _LOOKS: tuple[Callable[[Client], Iterator[Thing]], ...] = (
 )
 
 
-def _of(thing: Thing, prefix: str) -> bool:
-    """Whether a thing is the stack's: ``acme-litellm-prod`` is not that of ``acme-litellm-pro``."""
-    if thing.tags.get(TAG) == prefix:
-        return True
-    return any(name == prefix or name.startswith(f"{prefix}-") for name in thing.names)
+def _of(thing: Thing, stack: str) -> bool:
+    """Whether a thing is the stack's: by its tag, and without one by its name.
+
+    ``acme-litellm-prod`` is not that of ``acme-litellm-pro``. A name too long for its place is cut
+    and ends in a digest of the whole (main.tf of the module, names).
+    """
+    if TAG in thing.tags:
+        return thing.tags[TAG] == stack
+    mark = f"-0{hashlib.sha256(stack.encode()).hexdigest()[:8]}"
+    return any(
+        name == stack or name.startswith(f"{stack}-") or mark in name for name in thing.names
+    )
 
 
 def leaks(client: Client, name_prefix: str) -> list[str]:
