@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import trustme
 
 from tests.harness import core, life, planner, providers
 from tests.harness.local import litellm, postgres, supervisor
+from tests.harness.local.aws import cloud
 from tests.harness.local.envoy import Certificate
 from tests.harness.local.google import owner
 from tests.harness.local.google import target as google
@@ -29,6 +31,11 @@ stage = pytest.mark.stage
 NOT_RUN = {
     "apply, probes and destroy on AWS": "no hashicorp/aws plugin",
     **google.NOT_RUN,
+}
+# What this machine or the local clouds lack, with the reason.
+LACKS = {
+    **google.LACKS,
+    **({} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}),
 }
 _deselected: dict[str, str] = {}
 _failed = pytest.StashKey[dict[str, str]]()
@@ -61,14 +68,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark, needs = item.get_closest_marker("stage"), item.get_closest_marker("needs")
         if wanted and (mark is None or mark.args[0] not in wanted):
             left.append(item)
-        elif needs is not None and needs.args[0] in google.LACKS:
-            _deselected[item.name] = google.LACKS[needs.args[0]]
+        elif needs is not None and needs.args[0] in LACKS:
+            _deselected[item.name] = LACKS[needs.args[0]]
             left.append(item)
         else:
             kept.append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
+    # A worker of xdist tells its controller, which collects nothing itself.
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["deselected"] = _deselected
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist left out; all leave out the same."""
+    _deselected.update(getattr(node, "workeroutput", {}).get("deselected", {}))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,22 +6,15 @@ when it is first asked for.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from tests.harness.containers import Container
-from tests.harness.local import components
+from tests.harness.local import components, environments
 from tests.harness.local.ports import fetched
 from tests.harness.local.supervisor import Supervisor
 from tests.harness.plan import Plan
 from tests.harness.processes import soon
-from tests.harness.stacks import ROOT
 
 # Pinned: a later release, 1.107.0, was reported as compromised. Without prisma it answers a wrong
 # key with a fault of its own.
@@ -33,34 +26,16 @@ _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
 
 class LiteLLMError(RuntimeError):
-    """LiteLLM cannot be installed, or does not start."""
+    """LiteLLM does not start as a container would have it start."""
 
 
-def installed(folder: Path = ROOT / ".cache" / "litellm") -> Path:
+def installed(folder: Path = environments.FOLDER) -> Path:
     """The interpreter of the environment that holds LiteLLM; makes it if there is none.
 
     Raises:
-        LiteLLMError: pip does not install it; the message has the end of what it said.
+        InstallError: pip does not install it; the message has the end of what it said.
     """
-    home = folder / f"{RELEASE}-{sys.version_info.major}.{sys.version_info.minor}"
-    done, python = home / "installed", home / "bin" / "python"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        if done.exists():
-            return python
-        # What an install that was broken off left.
-        shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        made = subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", *_PACKAGES],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode != 0:
-            raise LiteLLMError(f"pip does not install {_PACKAGES}:\n{made.stderr[-2000:]}")
-        done.touch()
-    return python
+    return environments.installed("litellm", RELEASE, _PACKAGES, folder)
 
 
 def configuration(plan: Plan) -> str:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.harness.local import envoy
 from tests.harness.local.envoy import API, START_SECONDS
@@ -77,18 +77,47 @@ def _on_aws(plan: Plan) -> Iterator[Listener]:
         for service in plan.of_type("aws_ecs_service").values()
         for block in service.values["load_balancer"]
     }
-    for listener in plan.of_type("aws_lb_listener").values():
-        rules = sorted(
-            (
-                rule
-                for rule in plan.of_type("aws_lb_listener_rule").values()
-                if rule.values["listener_arn"] == listener.values["arn"]
-            ),
+    yield from aws_listeners(
+        plan.of_type("aws_lb_listener"), plan.of_type("aws_lb_listener_rule"), components
+    )
+
+
+class Described(Protocol):
+    """A listener or a rule: what it is called in errors, and its values as the provider has them.
+
+    :class:`tests.harness.plan.Resource` is one; so is what is made of an answer of AWS's API.
+    """
+
+    @property
+    def address(self) -> str:
+        """What it is called."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Its arguments and attributes."""
+
+
+def aws_listeners(
+    held: Mapping[str, Described], rules: Mapping[str, Described], components: Mapping[Any, str]
+) -> Iterator[Listener]:
+    """The listeners of an Application Load Balancer with their rules.
+
+    Args:
+        held: ``aws_lb_listener`` by any key.
+        rules: ``aws_lb_listener_rule`` by any key, of these and of other listeners.
+        components: what the cluster of each target group is called, by the group's ARN.
+
+    Raises:
+        LoadBalancerError: a rule or an action is of a kind that is not translated.
+    """
+    for listener in held.values():
+        own = sorted(
+            (r for r in rules.values() if r.values["listener_arn"] == listener.values["arn"]),
             key=lambda rule: int(rule.values["priority"]),
         )
         routes = [
             {"match": match, **_action(rule, rule.values["action"], components)}
-            for rule in rules
+            for rule in own
             for match in _conditions(rule)
         ]
         last = _action(listener, listener.values["default_action"], components)
@@ -99,7 +128,7 @@ def _on_aws(plan: Plan) -> Iterator[Listener]:
         )
 
 
-def _oldest(listener: Resource) -> str:
+def _oldest(listener: Described) -> str:
     """The oldest version that a listener's policy takes, which the policy's name tells.
 
     Source: Elastic Load Balancing, security policies for Application Load Balancers.
@@ -110,7 +139,7 @@ def _oldest(listener: Resource) -> str:
     return f"TLSv1_{found[1] or found[2]}" if found else "TLSv1_0"
 
 
-def _conditions(rule: Resource) -> Iterator[dict[str, Any]]:
+def _conditions(rule: Described) -> Iterator[dict[str, Any]]:
     """A match for each path pattern; a request must fit a value of every condition."""
     held = {
         key: block[0]["values"]
@@ -138,7 +167,7 @@ def _glob(pattern: str) -> str:
 
 
 def _action(
-    resource: Resource, actions: list[dict[str, Any]], components: Mapping[Any, str]
+    resource: Described, actions: list[dict[str, Any]], components: Mapping[Any, str]
 ) -> dict[str, Any]:
     (action,) = actions
     if action["type"] == "forward":

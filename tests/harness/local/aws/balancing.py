@@ -16,12 +16,13 @@ from tests.harness.local.aws import facts
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.refusals import paged
 from tests.harness.local.load_balancers import (
+    Balancer,
     Certificate,
-    Following,
     Listener,
     LoadBalancerError,
     aws_listeners,
 )
+from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Supervisor
 
 _LOOPBACK = "127.0.0.1"
@@ -117,6 +118,14 @@ def _answers(group: Mapping[str, Any], port: int) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """What serves a load balancer; ``ports`` are its loopback ports by the listeners' own."""
+
+    balancer: Balancer
+    ports: dict[int, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Balancers:
     """All load balancers and target groups of a cloud.
@@ -128,7 +137,7 @@ class Balancers:
     cloud: Cloud
     supervisor: Supervisor
     certificate: Certificate | None = None
-    proxies: dict[str, Following] = field(default_factory=dict)
+    proxies: dict[str, Proxy] = field(default_factory=dict)
     health: dict[str, dict[str, str]] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _registered: dict[str, set[int]] = field(default_factory=dict)
@@ -186,16 +195,20 @@ class Balancers:
             for one in paged(elb, "describe_load_balancers", "LoadBalancers")
         }
         for arn in self._names.keys() - there.keys():
-            self.supervisor.stop(self.proxies.pop(self._names.pop(arn)).pid)
+            self.supervisor.stop(self.proxies.pop(self._names.pop(arn)).balancer.process.pid)
         upstreams = {groups[arn]: self._ports(arn) for arn in groups}
         said = []
         for arn, name in there.items():
             if arn not in self._names:
-                made = load_balancers.following(self.supervisor)
-                self._names[arn], self.proxies[name] = name, made
+                made = load_balancers.balancer(self.supervisor)
+                self._names[arn], self.proxies[name] = name, Proxy(made)
             try:
                 held = listeners(elb, arn, groups)
-                self.proxies[name].update(held, upstreams, self.certificate)
+                proxy = self.proxies[name]
+                for one in held:
+                    proxy.ports.setdefault(one.port, free_port())
+                served = {proxy.ports[one.port]: one for one in held}
+                proxy.balancer.update(served, upstreams, self.certificate)
             except LoadBalancerError as error:
                 said.append(f"{name}: {error}")
             except KeyError:

@@ -36,8 +36,8 @@ from tests.harness.local.supervisor import Supervisor
 # Between two looks, between a failure and the next try, and from the moment that a target is taken
 # out until its process is ended.
 LOOK_SECONDS = 0.15
-AGAIN_SECONDS = 1.0
-DRAIN_SECONDS = 0.5
+AGAIN_SECONDS = 0.5
+DRAIN_SECONDS = 0.3
 
 
 class Running(Protocol):
