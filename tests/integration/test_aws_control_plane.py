@@ -30,9 +30,8 @@ from tests.harness.plan import Plan
 from tests.harness.processes import alive, soon
 from tests.harness.providers import Choice
 from tests.harness.terraform import Terraform
+from tests.integration.aws_made import balancer, forward, group, listener, network, target_group
 from tests.integration.conftest import planned
-
-ZONES = ("eu-west-1a", "eu-west-1b")
 
 
 @pytest.fixture(scope="module")
@@ -47,52 +46,6 @@ def refused(call: Callable[..., Any], **given: Any) -> str:
     with pytest.raises(ClientError) as caught:
         call(**given)
     return str(caught.value.response["Error"]["Code"])
-
-
-def network(aws: Cloud, count: int = 2) -> tuple[str, list[str]]:
-    """A new VPC with subnets."""
-    ec2 = aws.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=ZONES[i])
-        for i in range(count)
-    ]
-    return vpc, [one["Subnet"]["SubnetId"] for one in subnets]
-
-
-def group(aws: Cloud, vpc: str, name: str = "a") -> str:
-    made = aws.client("ec2").create_security_group(GroupName=name, Description=name, VpcId=vpc)
-    return str(made["GroupId"])
-
-
-def balancer(aws: Cloud, name: str, subnets: list[str], groups: list[str]) -> str:
-    elb = aws.client("elbv2")
-    made = elb.create_load_balancer(Name=name, Subnets=subnets, SecurityGroups=groups)
-    return str(made["LoadBalancers"][0]["LoadBalancerArn"])
-
-
-def target_group(aws: Cloud, name: str, vpc: str) -> str:
-    made = aws.client("elbv2").create_target_group(
-        Name=name,
-        Protocol="HTTP",
-        Port=4000,
-        VpcId=vpc,
-        TargetType="ip",
-        HealthCheckPath="/health",
-        Matcher={"HttpCode": "200-299"},
-    )
-    return str(made["TargetGroups"][0]["TargetGroupArn"])
-
-
-def forward(arn: str) -> list[dict[str, str]]:
-    return [{"Type": "forward", "TargetGroupArn": arn}]
-
-
-def listener(aws: Cloud, load_balancer: str, target: str) -> str:
-    made = aws.client("elbv2").create_listener(
-        LoadBalancerArn=load_balancer, Port=80, Protocol="HTTP", DefaultActions=forward(target)
-    )
-    return str(made["Listeners"][0]["ListenerArn"])
 
 
 def paths(*values: str) -> list[dict[str, Any]]:

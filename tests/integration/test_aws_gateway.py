@@ -1,0 +1,107 @@
+"""The planned gateway, run as a service of the local AWS, answers through its load balancer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from tests.harness import planner
+from tests.harness.local import litellm, redis
+from tests.harness.local.aws import cloud, containers, reconciler
+from tests.harness.local.aws.cloud import Cloud
+from tests.harness.local.supervisor import supervising
+from tests.harness.plan import Plan
+from tests.harness.processes import soon
+from tests.integration.aws_made import balancer, listener, network, target_group
+from tests.integration.conftest import planned
+from tests.integration.test_gateway import CHAT, INPUTS, KEY, SAID, with_key
+
+# LiteLLM takes some ten seconds alone.
+START_SECONDS = 90
+
+
+def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
+    """The planned container of the gateway, with what it names made in the cloud."""
+    (resource,) = (
+        one for one in plan.of_type("aws_ecs_task_definition").values() if one.index == "gateway"
+    )
+    container: dict[str, Any]
+    (container,) = json.loads(resource.values["container_definitions"])
+    variables = {entry["name"]: entry for entry in container["environment"]}
+    secret = aws.client("secretsmanager").create_secret(Name="key", SecretString=KEY)["ARN"]
+    for entry in container["secrets"]:
+        entry["valueFrom"] = secret
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="config", CreateBucketConfiguration={"LocationConstraint": aws.region})
+    key = variables["LITELLM_PROXY_CONFIG_S3_KEY"]["value"]
+    s3.put_object(Bucket="config", Key=key, Body=litellm.configuration(plan).encode())
+    variables["LITELLM_PROXY_CONFIG_S3_BUCKET"]["value"] = "config"
+    made = aws.client("elasticache").create_replication_group(
+        ReplicationGroupId="redis",
+        ReplicationGroupDescription="a",
+        Engine="redis",
+        NumCacheClusters=1,
+        CacheNodeType="cache.t4g.small",
+    )["ReplicationGroup"]
+    variables["REDIS_HOST"]["value"] = made["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    return container
+
+
+@pytest.fixture(scope="module")
+def answers(foreseen_session: planner.Session) -> Iterator[Mapping[str, requests.Response]]:
+    """What was answered with the right key, and without one."""
+    plan = planned(foreseen_session, "aws", {**INPUTS, "create_redis": True})
+    with supervising() as held, requests.Session() as session:
+        session.trust_env = False
+        aws = cloud.start(held)
+        # The local Redis is without TLS here.
+        hooks = containers.hooks(
+            held, litellm.installed(), lambda _: redis.start(held), {"REDIS_SSL": "false"}
+        )
+        with reconciler.following(aws, held, hooks) as following:
+            ecs, elb = aws.client("ecs"), aws.client("elbv2")
+            vpc, subnets = network(aws)
+            target = target_group(aws, "gateway", vpc, "/health/readiness")
+            listener(aws, balancer(aws, "gateway", subnets, []), target)
+            ecs.create_cluster(clusterName="gateway")
+            made = ecs.register_task_definition(
+                family="gateway", containerDefinitions=[prepared(aws, plan)]
+            )
+            ecs.create_service(
+                cluster="gateway",
+                serviceName="gateway",
+                taskDefinition=made["taskDefinition"]["taskDefinitionArn"],
+                desiredCount=1,
+                loadBalancers=[
+                    {"targetGroupArn": target, "containerName": "gateway", "containerPort": 4000}
+                ],
+            )
+
+            def healthy() -> bool:
+                told = elb.describe_target_health(TargetGroupArn=target)
+                states = [one["TargetHealth"]["State"] for one in told["TargetHealthDescriptions"]]
+                return states == ["healthy"]
+
+            assert soon(healthy, START_SECONDS), following.problems
+            url = f"http://127.0.0.1:{following.balancers.proxies['gateway'].ports[80]}"
+            chats = f"{url}/v1/chat/completions"
+            yield {
+                "key": session.post(chats, headers=with_key(KEY), json=CHAT, timeout=10),
+                "none": session.post(chats, json=CHAT, timeout=10),
+            }
+
+
+def test_a_chat_is_answered_by_the_service(answers: Mapping[str, requests.Response]) -> None:
+    answer = answers["key"]
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"] == SAID
+
+
+def test_nobody_is_answered_without_the_key_from_the_secret(
+    answers: Mapping[str, requests.Response],
+) -> None:
+    assert answers["none"].status_code == 401
