@@ -105,8 +105,8 @@ SERVICES = (
 )
 
 
-def provider_block(url: str, region: str) -> str:
-    """The ``provider "aws"`` block, as HCL, that makes a root apply to a cloud.
+def provider_arguments(url: str, region: str) -> dict[str, Any]:
+    """The arguments of the aws provider that make it apply to a cloud, as JSON has them.
 
     Each service is named, for an endpoint in the block outdoes whatever the environment says. Paths
     name buckets, since no name below 127.0.0.1 resolves; the cloud is the proxy for the names that
@@ -115,23 +115,32 @@ def provider_block(url: str, region: str) -> str:
 
     Source: Terraform AWS provider, Argument Reference, Custom Service Endpoints.
     """
-    endpoints = "\n".join(f"    {name} = {json.dumps(url)}" for name in SERVICES)
-    return (
-        'provider "aws" {\n'
-        f"  region                      = {json.dumps(region)}\n"
-        f"  access_key                  = {json.dumps(clients.KEY)}\n"
-        f"  secret_key                  = {json.dumps(clients.KEY)}\n"
-        "  s3_use_path_style           = true\n"
-        "  skip_credentials_validation = true\n"
-        "  skip_metadata_api_check     = true\n"
-        "  skip_region_validation      = true\n"
-        "  skip_requesting_account_id  = false\n"
-        "  max_retries                 = 2\n"
-        f"  http_proxy                  = {json.dumps(url)}\n"
-        f"  https_proxy                 = {json.dumps(url)}\n\n"
-        f"  endpoints {{\n{endpoints}\n  }}\n"
-        "}\n"
-    )
+    return {
+        "region": region,
+        "access_key": clients.KEY,
+        "secret_key": clients.KEY,
+        "s3_use_path_style": True,
+        "skip_credentials_validation": True,
+        # Text, for it may be empty.
+        "skip_metadata_api_check": "true",
+        "skip_region_validation": True,
+        "skip_requesting_account_id": False,
+        "max_retries": 2,
+        "http_proxy": url,
+        "https_proxy": url,
+        "endpoints": dict.fromkeys(SERVICES, url),
+    }
+
+
+def provider_block(url: str, region: str) -> str:
+    """The ``provider "aws"`` block, as HCL, with :func:`provider_arguments`."""
+    arguments = provider_arguments(url, region)
+    services = arguments.pop("endpoints")
+    width, inner = max(map(len, arguments)), max(map(len, services))
+    lines = [f"  {name:<{width}} = {json.dumps(value)}" for name, value in arguments.items()]
+    named = [f"    {name:<{inner}} = {json.dumps(value)}" for name, value in services.items()]
+    block = ["  endpoints {", *named, "  }"]
+    return "\n".join(['provider "aws" {', *lines, "", *block, "}", ""])
 
 
 def plugin(environment: Mapping[str, str]) -> Path | None:
