@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -21,7 +22,7 @@ from tests.harness.local.aws.works import Work
 from tests.harness.local.components import Component
 from tests.harness.local.supervisor import Supervisor
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 Place = tuple[str, str]
 """A database's host and port."""
 
