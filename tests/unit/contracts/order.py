@@ -175,9 +175,19 @@ def _snapshots(subject: Subject) -> Iterator[Outcome]:
         yield judged(
             "name-free", address, name, lambda n=name, e=ends: n in e, f"{name!r} is fixed"
         )
+    # Terraform frees a resource once all that refers to it is gone, whichever element it refers to:
+    # an end shared by two instances outlives the first, and names it again within its week.
+    named = {
+        instance: {ref for ref in refs if ref.startswith("random_id.")}
+        for instance, refs in subject.plan.references.items()
+        if instance.startswith("google_sql_database_instance.")
+    }
+    for instance, ends in named.items():
+        shared = {end for other, held in named.items() if other != instance for end in held & ends}
+        yield judged("name-free", f"{instance} name", ends, not shared, f"shares {sorted(shared)}")
     key = subject.value("kms_key_name", "")
     for address, end in subject.plan.of_type("random_id").items():
-        if end.name == "database" and key:
+        if end.name in ("writer", "reader") and key:
             # Another key makes another instance.
             kept = (end.values["keepers"] or {}).values()
             yield judged("name-free", f"{address} keepers", kept, key in kept, "has no key")
