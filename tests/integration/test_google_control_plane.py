@@ -295,6 +295,15 @@ def test_the_newest_provider_release_applies_a_wide_stack_and_sees_drift(
     api = Api(cloud.url)
     api.send("PATCH", f"/v1/{P}/secrets/{life.name}-master-key", {"labels": {"odd": "one"}})
     api.done("DELETE", f"/v2/{PARENT}/services/{life.name}-ui")
+    # A disk that grew by itself is no drift: the plan below has no change of its instance.
+    (writer,) = (
+        one["name"]
+        for one in api.send("GET", f"/sql/v1beta4/{P}/instances").json()["items"]
+        if one["name"].startswith(f"{life.name}-writer")
+    )
+    settings = api.send("GET", f"/sql/v1beta4/{P}/instances/{writer}").json()["settings"]
+    grown = {"settings": {**settings, "dataDiskSizeGb": "30"}}
+    api.done("PATCH", f"/sql/v1beta4/{P}/instances/{writer}", grown)
     assert changes(plan(life)) == {
         'google_cloud_run_v2_service.this["ui"]': "create",
         'google_cloud_run_v2_service_iam_member.invoker["ui"]': "create",

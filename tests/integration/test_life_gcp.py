@@ -145,7 +145,11 @@ def test_routes_of_every_class_reach_the_component_that_has_them(door: Door) -> 
     lost = []
     for (component, *_), path in sorted(asked.items()):
         unused = next((m for m in ("PUT", "PATCH", "DELETE", "GET") if m not in methods[path]), "")
-        if unused and component != "ui" and door.ask(path, unused).status_code == 404:
+        if not unused or component == "ui":
+            continue
+        answer = door.ask(path, unused)
+        # The dashboard's files answer such a method with 405 as well, and not in JSON.
+        if answer.status_code == 404 or "json" not in answer.headers.get("content-type", ""):
             lost.append(path)
     assert len(asked) > 100
     assert {path for path in lost if not any(below(path, one) for one in UNSERVED)} == set()
