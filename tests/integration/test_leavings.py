@@ -1,0 +1,133 @@
+"""A local cloud, and a life in it, leave no process and no file behind, however they end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.processes import alive, soon
+from tests.harness.stacks import ROOT
+
+# Applies a stack in a cloud of its own and says where that is; destroys once its input closes.
+OWNER = """
+import sys
+from pathlib import Path
+from tests.harness import core, life, providers
+from tests.harness.local.google import owner, target
+from tests.harness.local.google.data_plane import Options
+folder = Path(sys.argv[1])
+with owner.serving(Options(), folder / "log") as cloud:
+    place = target.target(cloud.url, folder)
+    with providers.environment(place.choice, folder) as environment:
+        found = core.find(folder, "")
+        stack = life.prepare(place, folder / "life", found.binary, environment, {
+            "cloudsql_deletion_protection": False})
+        life.apply(stack)
+        print(cloud.pid, cloud.folder, flush=True)
+        sys.stdin.read()
+        life.destroy(stack)
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that others may pass through, which those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="litellm-leavings-") as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
+
+
+def below(pid: int) -> set[int]:
+    """A process and all that it started, directly or not."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            parents[int(path.name)] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    found, new = {pid}, {pid}
+    while new:
+        new = {one for one, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+@contextlib.contextmanager
+def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
+    """A process that owns a cloud with a stack: it, the cloud's process, the cloud's folder."""
+    home, temporary = folder / "home", folder / "tmp"
+    run = folder / "run"
+    for path in (home, temporary, run):
+        path.mkdir()
+        path.chmod(0o711)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(run)],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert owner.stdout is not None
+        words = owner.stdout.readline().split()
+        assert words, "the stack was not applied"
+        yield owner, int(words[0]), Path(words[1])
+    finally:
+        owner.kill()
+        owner.wait()
+        for pipe in (owner.stdin, owner.stdout):
+            if pipe:
+                pipe.close()
+
+
+@pytest.mark.parametrize(
+    ("who", "how"),
+    [
+        ("owner", signal.SIGINT),
+        ("owner", signal.SIGTERM),
+        ("owner", signal.SIGKILL),
+        # It heeds no other: its owner decides when it ends.
+        ("cloud", signal.SIGKILL),
+    ],
+)
+def test_no_process_and_no_folder_is_left_when_one_is_ended(
+    who: str, how: signal.Signals, place: Path
+) -> None:
+    with applied(place) as (owner, cloud, folder):
+        held = below(owner.pid)
+        # The supervisor, PostgreSQL, Redis with its TLS, Envoy, three containers, the providers.
+        assert len(held) > 10
+        assert folder.exists()
+        os.kill(owner.pid if who == "owner" else cloud, how)
+        if who == "cloud":
+            owner.kill()
+        owner.wait()
+        assert soon(lambda: not any(map(alive, held)), 60), [one for one in held if alive(one)]
+        assert soon(lambda: not folder.exists(), 60)
+
+
+def test_a_run_writes_into_its_own_folder_alone(place: Path) -> None:
+    def status() -> str:
+        command = ["git", "status", "--porcelain", "--ignored"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return "\n".join(line for line in listed.stdout.split("\n") if "__pycache__" not in line)
+
+    before = status()
+    with applied(place) as (owner, _, folder):
+        assert owner.stdin is not None
+        owner.stdin.close()
+        assert owner.wait(60) == 0
+        owner.stdin = None
+    assert not folder.exists()
+    assert list((place / "home").rglob("*")) == []
+    assert list((place / "tmp").rglob("*")) == []
+    assert status() == before
