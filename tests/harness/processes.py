@@ -21,10 +21,13 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def die_with_parent() -> None:
-    """Have the kernel ask this process to end if its parent is killed, on Linux."""
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send a signal to this process if its parent is killed, on Linux.
+
+    To be called between fork and exec.
+    """
     if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 class OwnedError(RuntimeError):

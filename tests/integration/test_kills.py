@@ -38,9 +38,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
         yield running
 
 
-def command(url: str, folder: Path, stages: str) -> list[str]:
+def command(url: str, folder: Path, core: str, stages: str) -> list[str]:
     """A run of the life's stages in a process of its own."""
-    options = [f"--cloud={url}", f"--run-folder={folder}", f"--stages={stages}"]
+    options = [f"--cloud={url}", f"--run-folder={folder}", f"--core={core}", f"--stages={stages}"]
     return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, SUITE]
 
 
@@ -58,11 +58,12 @@ def applying(root: int) -> int:
 
 
 def test_the_next_run_cleans_up_and_passes_after_a_kill(
-    number: int, cloud: owner.Running, tmp_path: Path
+    number: int, cloud: owner.Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    core = request.config.getoption("core")
     moment = random.uniform(0, MOST_SECONDS)  # noqa: S311
     worker = subprocess.Popen(
-        command(cloud.url, tmp_path, "init,apply"),
+        command(cloud.url, tmp_path, core, "init,apply"),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -82,7 +83,7 @@ def test_the_next_run_cleans_up_and_passes_after_a_kill(
             worker.kill()
         worker.wait(timeout=60)
     done = subprocess.run(
-        command(cloud.url, tmp_path, "init,apply,replan,destroy,leaks"),
+        command(cloud.url, tmp_path, core, "init,apply,replan,destroy,leaks"),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,6 +7,7 @@ with, and ``--cloud=URL`` takes a local cloud that is there already.
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,11 +43,13 @@ def model(name: str) -> dict[str, object]:
     return {"model_name": name, "litellm_params": params}
 
 
+# Redis is used where the configuration says so.
+SETTINGS = {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}
 INPUTS = {
     "litellm_master_key": KEY,
     "lb_domains": [DOMAIN],
     "allow_plaintext_lb": False,
-    "proxy_config": {"model_list": [model("mock")]},
+    "proxy_config": {"model_list": [model("mock")], **SETTINGS},
     "cloudsql_deletion_protection": False,
     "gcs_force_destroy": True,
     "labels": {"team": "platform"},
@@ -82,9 +85,14 @@ def test_the_stack_is_applied(life: Life) -> None:
 
 
 @stage("migrate")
-def test_the_migrations_ran_and_run_again_with_nothing_to_do(life: Life) -> None:
-    runs = life.target.control.runs(life.name)
-    assert [run.succeeded for run in runs] == [True], runs
+def test_the_migrations_ran_and_run_again_by_the_command_that_is_printed(life: Life) -> None:
+    def runs() -> list[bool]:
+        return [run.succeeded for run in life.target.control.runs(life.name)]
+
+    assert runs() == [True]
+    command = outputs(life)["migration_run_command"]
+    subprocess.run(command, shell=True, env=life.terraform.env, check=True)  # noqa: S602
+    assert runs() == [True, True]
 
 
 @stage("migrate")
@@ -189,7 +197,7 @@ def test_a_second_plan_is_empty(life: Life) -> None:
     ("inputs", "expected"),
     [
         pytest.param(
-            {"proxy_config": {"model_list": [model("mock"), model("second")]}},
+            {"proxy_config": {"model_list": [model("mock"), model("second")], **SETTINGS}},
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 'google_cloud_run_v2_service.this["backend"]': "update",

@@ -18,7 +18,6 @@ processes, the last one first, and removes the folder.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -33,13 +32,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.harness.processes import soon
+from tests.harness.processes import die_with_parent, soon
 from tests.harness.stacks import ROOT
 
 # How long a process may take to end once it is asked to, before it is killed.
 _GRACE_SECONDS = 5
-# Source: prctl(2).
-_PR_SET_PDEATHSIG = 1
 
 
 class SupervisorError(RuntimeError):
@@ -200,9 +197,8 @@ def _prepare() -> None:
     """In the new process: undo what the supervisor ignores, and end with it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    if sys.platform == "linux":
-        # Of a supervisor that is killed nobody else tells.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # Of a supervisor that is killed nobody else tells.
+    die_with_parent(signal.SIGKILL)
 
 
 def _started(command: Command) -> _Child:
