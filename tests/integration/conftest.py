@@ -93,7 +93,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     mark = item.get_closest_marker("stage")
     if mark is not None and report.failed and item.parent is not None:
-        item.parent.stash.setdefault(_failed, {}).setdefault(mark.args[0], item.name)
+        name = mark.args[0]
+        item.parent.stash.setdefault(_failed, {}).setdefault(name, item.name)
+        before = [one for one in STAGES[: STAGES.index(name)] if one in _NEEDED]
+        stages = ",".join([*before, name])
+        file = item.path.relative_to(item.config.rootpath)
+        replay = f"tox -e integration -- {file} --numprocesses=0 --stages={stages}"
+        report.sections.append(("replay alone", replay))
     return report
 
 

@@ -1,6 +1,7 @@
 """Serve the local cloud until standard input closes, which the kernel does for a killed owner, too.
 
-``python -m tests.harness.local.google OPTIONS`` takes :class:`Options` as JSON and prints the URL.
+``python -m tests.harness.local.google`` prints the URL, as JSON. It takes :class:`Options` as JSON;
+without them LiteLLM is installed, if it is not yet, and answers for its containers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.harness.local import load_balancers
+from tests.harness.local import litellm, load_balancers
 from tests.harness.local.google import (
     compute,
     iam,
@@ -79,4 +80,5 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Options(**json.loads(sys.argv[1]))))
+    given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(litellm.installed())}
+    sys.exit(main(Options(**given)))
