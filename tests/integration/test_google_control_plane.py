@@ -178,6 +178,17 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
         {"template": {"container": [{"image": IMAGE}]}}, "Invalid JSON payload",
     ),
+    "a field that Compute does not have": (
+        None, "POST", f"/compute/v1/{P}/global/networks", {"name": "n", "subnetMode": "CUSTOM"},
+        'Unknown name "subnetMode"',
+    ),
+    "a value that is none of its field's": (
+        None, "POST", f"/compute/v1/{P}/global/addresses", {"name": "ip", "addressType": "OUTER"},
+        "Must be one of",
+    ),
+    "a parameter that nobody reads": (
+        None, "GET", f"/v1/{P}/secrets?labels=a", None, 'Unknown name "labels"',
+    ),
     "a variable that stands twice": (
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
         {"template": {"containers": [

@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from tests.harness.local.google import discovery
 from tests.harness.local.google.errors import ApiError
 
 LOG = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _MOST_LABELS = 64
 # Any number will do for what the APIs number.
 _FIRST_NUMBER = 1001
+# What tells one version of a resource from another, by the names that the services have for it.
+_ETAGS = ("etag", "fingerprint", "labelFingerprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +330,7 @@ class Cloud:
         Raises:
             ApiError: 409 or 412, as the service answers.
         """
-        for key in ("etag", "fingerprint", "labelFingerprint"):
+        for key in _ETAGS:
             given, held = document.get(key), resource.body.get(key)
             if given and held and given != held:
                 raise ApiError(
@@ -396,6 +399,7 @@ class Cloud:
 
     def _put_outputs(self, resource: Resource) -> None:
         before = set(resource.body)
+        known = discovery.fields(resource.path)
         place, style = resource.place, resource.collection.operation
         if style == "compute":
             resource.body |= {
@@ -415,16 +419,18 @@ class Cloud:
             }
         elif resource.path.startswith(("/v1/", "/v2/")):
             resource.body |= {"name": resource.name, "createTime": now(), "updateTime": now()}
+        for key in set(resource.body) - before - (known or set(resource.body)):
+            del resource.body[key]
         resource.private["outputs"] = set(resource.body) - before | {"name"}
         self._touch(resource)
 
     def _touch(self, resource: Resource) -> None:
         resource.version += 1
         mark = f"{resource.version:08x}"
-        if resource.collection.operation == "compute":
-            resource.body |= {"fingerprint": mark, "labelFingerprint": mark}
-        else:
-            resource.body["etag"] = f'"{mark}"' if resource.path.startswith("/v2/") else mark
+        known = discovery.fields(resource.path)
+        for key in _ETAGS:
+            if known is None or key in known:
+                resource.body[key] = f'"{mark}"' if resource.path.startswith("/v2/") else mark
         if "updateTime" in resource.body:
             resource.body["updateTime"] = now()
 
@@ -497,12 +503,17 @@ def _compute(cloud: Cloud, operation: Operation, done: bool) -> Document:
     return document
 
 
+# Source: Cloud SQL Admin API, SqlOperationType.
+_SQL_VERBS = {"insert": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+_SQL_NOUNS = {"instances": "", "databases": "_DATABASE", "users": "_USER"}
+
+
 def _sql(cloud: Cloud, operation: Operation, done: bool) -> Document:
     project = operation.place["project"]
     document: Document = {
         "kind": "sql#operation",
         "name": operation.id,
-        "operationType": operation.verb.upper(),
+        "operationType": _SQL_VERBS[operation.verb] + _SQL_NOUNS[operation.target.split("/")[-2]],
         "status": "DONE" if done else "RUNNING",
         "targetProject": project,
         "targetId": operation.place.get("instance", operation.place.get("id", "")),

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
+from tests.harness.local.google import discovery
 from tests.harness.local.google.engine import Cloud, Collection, Document, Resource, table
 from tests.harness.local.google.errors import ApiError
 
@@ -48,6 +49,18 @@ def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
     routes = [route for collection in deepest for route in _routes(collection)]
 
     def answer(request: Request, path: str) -> Any:
+        described = discovery.method(request.method, path)
+        if described is not None:
+            found = discovery.problems(described, body_of(request), request.args)
+            if found:
+                raise ApiError(400, found[0])
+        made = routed(request, path)
+        if described is not None and not isinstance(made, Response):
+            for problem in discovery.problems(described, made, answer=True):
+                LOG.error("%s answers what Google would not: %s", described.id, problem)
+        return made
+
+    def routed(request: Request, path: str) -> Any:
         for method, pattern, call in more:
             found = pattern.fullmatch(path)
             if found and request.method == method:
