@@ -146,8 +146,11 @@ def gcp_target(
     if url:
         yield google.target(url, folder)
         return
-    with owner.serving(Options(str(litellm.installed())), folder / "cloud.log") as running:
+    log = folder / "cloud.log"
+    with owner.serving(Options(str(litellm.installed())), log) as running:
         yield google.target(running.url, folder)
+    # It says what it answered and Google would not.
+    assert log.read_text() == ""
 
 
 Lives = Callable[..., life.Life]

@@ -10,19 +10,20 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.local.google import owner
+from tests.harness.local.google import target as google
 from tests.harness.local.google.data_plane import Options
 from tests.harness.processes import alive, soon
 from tests.harness.stacks import ROOT
 
-# An apply with stand-ins for the containers takes some 4 s on two cores.
-MOST_SECONDS = 3.0
+# Of some 40 resources that the cloud lists of the whole stack; 0 is before the first.
+MOST_RESOURCES = 30
+STACK = "acme-litellm-dev"
 SUITE = "tests/integration/test_life_gcp.py"
 
 
@@ -61,7 +62,8 @@ def test_the_next_run_cleans_up_and_passes_after_a_kill(
     number: int, cloud: owner.Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     core = request.config.getoption("core")
-    moment = random.uniform(0, MOST_SECONDS)  # noqa: S311
+    wanted = random.randrange(MOST_RESOURCES)  # noqa: S311
+    control = google.target(cloud.url, tmp_path).control
     worker = subprocess.Popen(
         command(cloud.url, tmp_path, core, "init,apply"),
         cwd=ROOT,
@@ -71,10 +73,10 @@ def test_the_next_run_cleans_up_and_passes_after_a_kill(
     try:
         assert soon(lambda: applying(worker.pid) > 0, 60)
         terraform = applying(worker.pid)
-        time.sleep(moment)
+        assert soon(lambda: len(control.remains(STACK)) >= wanted, 60)
         victim = terraform if number % 2 else worker.pid
-        assert alive(victim), f"it had ended {moment:.2f} s after it began"
-        print(f"killed {'Terraform' if number % 2 else 'the worker'} after {moment:.2f} s")
+        assert alive(victim)
+        print(f"killed {'Terraform' if number % 2 else 'the worker'} at {wanted} resources")
         os.kill(victim, signal.SIGKILL)
         # What is under way is finished or left; the worker's end asks Terraform to end.
         assert soon(lambda: not alive(terraform), 60)
