@@ -1,0 +1,56 @@
+"""What Terraform says of a failure is known by its words, however it breaks its lines."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from tests.harness import diagnoses
+
+# As Terraform frames and breaks what the providers say.
+SAID = {
+    "PostgreSQL refuses to drop the role app": """
+╷
+│ Error: Error, failed to delete user app in instance db: googleapi: Error 400: Invalid request:
+│ failed to delete user app: . role "app" cannot be
+│ dropped because some objects depend on it Details: 75 objects in database litellm., invalid
+╵
+""",
+    "The Cloud Run service is protected": """
+│ Error: cannot destroy service without setting deletion_protection=false and running
+│ `terraform apply`
+""",
+    "Google keeps the peering of the network": """
+│ Error: Unable to remove Service Networking Connection, err: Error waiting for Delete Service
+│ Networking Connection: Error code 9, message: Failed to delete connection; Producer services (e.g.
+│ CloudSQL, Cloud Memstore, etc.) are still using this connection.
+""",
+    "projects/p/global/networks/n is still used by projects/p/global/firewalls/f": """
+│ Error: Error waiting for Deleting Network: The network resource 'projects/p/global/networks/n' is
+│ already being used by 'projects/p/global/firewalls/f'
+""",
+    "Another run of Terraform holds the state": (
+        "\x1b[31m│\x1b[0m Error: Error acquiring the state lock"
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", SAID)
+def test_a_failure_is_known(sentence: str) -> None:
+    assert diagnoses.diagnose(SAID[sentence]).startswith(sentence)
+
+
+def test_what_is_not_known_has_no_sentence() -> None:
+    assert diagnoses.diagnose("Error: something else") == ""
+
+
+@pytest.mark.parametrize("entry", diagnoses.table(), ids=lambda entry: entry[1][:40])
+def test_a_sentence_names_what_its_pattern_finds_and_says_what_mends_it(
+    entry: tuple[re.Pattern[str], str],
+) -> None:
+    pattern, sentence = entry
+    named = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+    assert named <= set(pattern.groupindex)
+    assert sentence.endswith(".")
