@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.harness.offline import calls, calls_aws, calls_compute, calls_network, calls_stores
+from tests.harness.offline.calls_aws import Call, CallError, Special
 from tests.harness.offline.diagnostics import Diagnostic
-from tests.harness.offline.providers import Behaviour, Settings
+from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings, Values
 from tests.harness.offline.schema import Block
 from tests.harness.offline.wire import UNKNOWN, is_known
 
@@ -159,7 +161,63 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     return []
 
 
+_SPECIAL = {**calls_network.SPECIAL, **calls_compute.SPECIAL, **calls_stores.SPECIAL}
+
+
+def _call(type_name: str, block: Block, settings: Settings, config: Values) -> Call:
+    entry = calls.table().get(type_name)
+    if entry is None:
+        raise CallError(
+            f"the offline provider cannot apply {type_name}: add it to data/aws.calls.yaml"
+        )
+    special = _SPECIAL.get(type_name, Special())
+    return Call(type_name, entry, block, settings, special, config)
+
+
+def _named(values: Values) -> str:
+    """What the provider calls a resource in an error."""
+    names = ("id", "name", "identifier", "cluster_identifier", "bucket")
+    return next((one for one in map(values.get, names) if isinstance(one, str)), "")
+
+
+def _change(
+    type_name: str,
+    block: Block,
+    planned: Values | None,
+    prior: Values | None,
+    config: Values,
+    settings: Settings,
+) -> Values | None:
+    verb = "deleting" if planned is None else "creating" if prior is None else "updating"
+
+    def run(call: Call) -> Values | None:
+        if planned is None:
+            calls_aws.delete(call, prior or {})
+            return None
+        if prior is None:
+            return calls_aws.create(call, planned)
+        return calls_aws.update(call, planned, prior)
+
+    name = _named(prior or planned or {})
+    try:
+        call = _call(type_name, block, settings, config)
+        return calls_aws.guarded(call, verb, name, lambda: run(call))
+    except CallError as error:
+        raise ApplyError(str(error), error.state) from error
+
+
+def _read(type_name: str, block: Block, state: Values, settings: Settings) -> Values | None:
+    try:
+        call = _call(type_name, block, settings, {})
+        return calls_aws.guarded(
+            call, "reading", _named(state), lambda: calls_aws.read(call, state)
+        )
+    except CallError as error:
+        raise ApplyError(str(error)) from error
+
+
 BEHAVIOUR = Behaviour(
+    live=Live(_change, _read),
     check=_check,
     refine=refine,
     data={

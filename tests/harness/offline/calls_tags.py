@@ -1,0 +1,206 @@
+"""Tags, which each of AWS's services takes and tells in a shape of its own.
+
+The kinds are those of the table: ``ec2``, ``pairs`` (``Key`` and ``Value``), ``lower`` (``key`` and
+``value``), ``map``, ``bucket`` and ``object``. The last part of a name says whose operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Tags = dict[str, str]
+Values = dict[str, Any]
+Document = dict[str, Any]
+
+
+def pairs(tags: Mapping[str, str], *names: str) -> list[Document]:
+    """Tags as a list of ``Key`` and ``Value``, or of what ``names`` calls the two."""
+    key, value = names or ("Key", "Value")
+    return [{key: name, value: told} for name, told in tags.items()]
+
+
+def mapped(told: Any) -> Tags:
+    """Tags as a map, however a service writes them; without those of AWS's own."""
+    if isinstance(told, Mapping):
+        found = {str(name): str(value) for name, value in told.items()}
+    else:
+        found = {
+            str(one.get("Key", one.get("key"))): str(one.get("Value", one.get("value", "")))
+            for one in told or ()
+        }
+    return {name: value for name, value in found.items() if not name.startswith("aws:")}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a service has tags.
+
+    ``sent`` gives the parameters of a create; ``told`` all tags, of (client, document, state);
+    ``put`` and ``drop`` change them, of (client, state, tags or names).
+    """
+
+    sent: Callable[[Mapping[str, str]], Document]
+    told: Callable[[Any, Document, Values], Any]
+    put: Callable[[Any, Values, Tags], Any]
+    drop: Callable[[Any, Values, list[str]], Any]
+
+
+def _listed(tags: Mapping[str, str]) -> Document:
+    return {"Tags": pairs(tags)}
+
+
+def _ec2(resource: str) -> Kind:
+    return Kind(
+        lambda tags: {"TagSpecifications": [{"ResourceType": resource, "Tags": pairs(tags)}]},
+        lambda _, document, __: document.get("Tags"),
+        lambda client, state, tags: client.create_tags(Resources=[state["id"]], Tags=pairs(tags)),
+        lambda client, state, names: client.delete_tags(
+            Resources=[state["id"]], Tags=[{"Key": name} for name in names]
+        ),
+    )
+
+
+def _bucket_tags(client: Any, name: str) -> Tags:
+    try:
+        return mapped(client.get_bucket_tagging(Bucket=name)["TagSet"])
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchTagSet":
+            raise
+        return {}
+
+
+def _put_bucket(client: Any, state: Values, tags: Tags) -> None:
+    held = {**_bucket_tags(client, state["id"]), **tags}
+    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(held)})
+
+
+def _drop_bucket(client: Any, state: Values, names: list[str]) -> None:
+    held = {k: v for k, v in _bucket_tags(client, state["id"]).items() if k not in names}
+    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(held)})
+
+
+def _object_tags(client: Any, state: Values) -> Tags:
+    asked = client.get_object_tagging(Bucket=state["bucket"], Key=state["key"])
+    return mapped(asked["TagSet"])
+
+
+def _put_object(client: Any, state: Values, tags: Tags) -> None:
+    client.put_object_tagging(
+        Bucket=state["bucket"],
+        Key=state["key"],
+        Tagging={"TagSet": pairs({**_object_tags(client, state), **tags})},
+    )
+
+
+def _drop_object(client: Any, state: Values, names: list[str]) -> None:
+    held = {k: v for k, v in _object_tags(client, state).items() if k not in names}
+    client.put_object_tagging(
+        Bucket=state["bucket"], Key=state["key"], Tagging={"TagSet": pairs(held)}
+    )
+
+
+def _nothing(_tags: Mapping[str, str]) -> Document:
+    return {}
+
+
+def _arn(state: Values) -> str:
+    return str(state.get("arn") or state["id"])
+
+
+KINDS: Mapping[str, Kind] = {
+    "elbv2": Kind(
+        _listed,
+        lambda client, _, state: client.describe_tags(ResourceArns=[state["id"]])[
+            "TagDescriptions"
+        ][0]["Tags"],
+        lambda client, state, tags: client.add_tags(
+            ResourceArns=[state["id"]], Tags=pairs(tags)
+        ),
+        lambda client, state, names: client.remove_tags(
+            ResourceArns=[state["id"]], TagKeys=names
+        ),
+    ),
+    # RDS and ElastiCache.
+    "named": Kind(
+        _listed,
+        lambda client, _, state: client.list_tags_for_resource(ResourceName=state["arn"])[
+            "TagList"
+        ],
+        lambda client, state, tags: client.add_tags_to_resource(
+            ResourceName=state["arn"], Tags=pairs(tags)
+        ),
+        lambda client, state, names: client.remove_tags_from_resource(
+            ResourceName=state["arn"], TagKeys=names
+        ),
+    ),
+    "ecs": Kind(
+        lambda tags: {"tags": pairs(tags, "key", "value")},
+        lambda client, _, state: client.list_tags_for_resource(resourceArn=_arn(state))["tags"],
+        lambda client, state, tags: client.tag_resource(
+            resourceArn=_arn(state), tags=pairs(tags, "key", "value")
+        ),
+        lambda client, state, names: client.untag_resource(
+            resourceArn=_arn(state), tagKeys=names
+        ),
+    ),
+    "iam": Kind(
+        _listed,
+        lambda client, _, state: client.list_role_tags(RoleName=state["id"])["Tags"],
+        lambda client, state, tags: client.tag_role(RoleName=state["id"], Tags=pairs(tags)),
+        lambda client, state, names: client.untag_role(RoleName=state["id"], TagKeys=names),
+    ),
+    "secret": Kind(
+        _listed,
+        lambda _, document, __: document.get("Tags"),
+        lambda client, state, tags: client.tag_resource(SecretId=state["id"], Tags=pairs(tags)),
+        lambda client, state, names: client.untag_resource(SecretId=state["id"], TagKeys=names),
+    ),
+    "logs": Kind(
+        lambda tags: {"tags": dict(tags)},
+        lambda client, _, state: client.list_tags_log_group(logGroupName=state["id"])["tags"],
+        lambda client, state, tags: client.tag_log_group(logGroupName=state["id"], tags=tags),
+        lambda client, state, names: client.untag_log_group(
+            logGroupName=state["id"], tags=names
+        ),
+    ),
+    "scaling": Kind(
+        lambda tags: {"Tags": dict(tags)},
+        lambda client, _, state: client.list_tags_for_resource(ResourceARN=state["arn"])["Tags"],
+        lambda client, state, tags: client.tag_resource(ResourceARN=state["arn"], Tags=tags),
+        lambda client, state, names: client.untag_resource(
+            ResourceARN=state["arn"], TagKeys=names
+        ),
+    ),
+    "bucket": Kind(
+        _nothing,
+        lambda client, _, state: _bucket_tags(client, state["id"]),
+        _put_bucket,
+        _drop_bucket,
+    ),
+    "object": Kind(
+        _nothing,
+        lambda client, _, state: _object_tags(client, state),
+        _put_object,
+        _drop_object,
+    ),
+}
+# What is tagged once it is there.
+AFTERWARDS = ("bucket", "object")
+
+
+def kind(name: str) -> Kind:
+    """The kind of a name of the table; ``ec2:TYPE`` names EC2's type of the resource."""
+    service, _, resource = name.partition(":")
+    return _ec2(resource) if service == "ec2" else KINDS[service]
+
+
+def split(told: Tags, before: Any, defaults: Mapping[str, str]) -> tuple[Tags | None, Tags]:
+    """The resource's own tags and all of them.
+
+    Those of the provider's ``default_tags`` are not the resource's own, unless they were before.
+    """
+    held = before if isinstance(before, Mapping) else {}
+    own = {k: v for k, v in told.items() if k in held or defaults.get(k) != v}
+    return (own if own or before is not None else None), told
