@@ -17,10 +17,13 @@ from tests.harness.local.aws.refusals import Ask
 
 @dataclass(slots=True)
 class Memory:
-    """What was told: addresses of NAT gateways by id, log exports of clusters by region and id."""
+    """What was told: addresses of NAT gateways by id; log exports and endpoints of clusters by region
+    and id, the latter as (endpoint, reader's endpoint, port).
+    """
 
     addresses: dict[str, str] = field(default_factory=dict)
     exports: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
 Completion = Callable[[Ask, Call, Memory, str], str]
@@ -63,6 +66,32 @@ def _nat_gateways(_: Ask, call: Call, memory: Memory, body: str) -> str:
     return re.sub(pattern, filled, body, flags=re.DOTALL)
 
 
+_ENDS = ("Endpoint", "ReaderEndpoint", "Port")
+
+
+def _endpoints(call: Call, memory: Memory, body: str) -> str:
+    """The names and the port that a cluster had from the first (RDS API, DBCluster).
+
+    Once it has an instance, the emulator tells where a container of its own would answer.
+    """
+
+    def filled(found: re.Match[str]) -> str:
+        named = re.search(r"<DBClusterIdentifier>([^<]+)<", found[0])
+        if not named:
+            return found[0]
+        told = [re.search(rf"<{end}>([^<]*)</{end}>", found[0]) for end in _ENDS]
+        key = call.region, named[1]
+        if call.operation == "CreateDBCluster":
+            memory.endpoints[key] = tuple(one[1] if one else "" for one in told)
+        text = found[0]
+        for end, value in zip(_ENDS, memory.endpoints.get(key, ()), strict=False):
+            if value:
+                text = re.sub(rf"<{end}>[^<]*</{end}>", f"<{end}>{value}</{end}>", text)
+        return text
+
+    return re.sub(r"<DBCluster>.*?</DBCluster>", filled, body, flags=re.DOTALL)
+
+
 def _clusters(_: Ask, call: Call, memory: Memory, body: str) -> str:
     """The logs that a cluster exports (RDS API, DBCluster)."""
     if call.operation != "DescribeDBClusters":
@@ -86,7 +115,7 @@ def _clusters(_: Ask, call: Call, memory: Memory, body: str) -> str:
         return f"{told if exported else ''}{found[0]}"
 
     pattern = r"<DBClusterIdentifier>([^<]+)</DBClusterIdentifier>\s*<DBClusterArn>"
-    return re.sub(pattern, filled, body)
+    return re.sub(pattern, filled, _endpoints(call, memory, body))
 
 
 COMPLETIONS: Mapping[tuple[str, str], Completion] = {
