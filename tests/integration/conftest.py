@@ -14,6 +14,8 @@ import trustme
 from tests.harness import core, life, planner, providers
 from tests.harness.local import litellm, postgres, supervisor
 from tests.harness.local.aws import cloud
+from tests.harness.local.aws import owner as aws_owner
+from tests.harness.local.aws import target as aws
 from tests.harness.local.envoy import Certificate
 from tests.harness.local.google import owner
 from tests.harness.local.google import target as google
@@ -22,6 +24,8 @@ from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
 from tests.harness.targets import Target
 
+# Its claims are those of two modules, so that pytest would not look into it by itself.
+pytest.register_assert_rewrite("tests.integration.stages")
 # In the order of a life.
 STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leaks", "again")
 # Whose failure leaves nothing to look at for the later ones; `destroy` is always tried.
@@ -29,12 +33,13 @@ _NEEDED = ("init", "apply", "migrate", "destroy", "leaks")
 stage = pytest.mark.stage
 # What a whole run on an account would do and nothing here does yet, with the reason.
 NOT_RUN = {
-    "apply, probes and destroy on AWS": "no hashicorp/aws plugin",
+    **aws.not_run(os.environ),
     **google.NOT_RUN,
 }
 # What this machine or the local clouds lack, with the reason.
 LACKS = {
     **google.LACKS,
+    **aws.LACKS,
     **({} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}),
 }
 _deselected: dict[str, str] = {}
@@ -151,6 +156,15 @@ def gcp_target(
         yield google.target(running.url, folder)
     # It says what it answered and Google would not.
     assert log.read_text() == ""
+
+
+@pytest.fixture(scope="module")
+def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A local AWS with LiteLLM behind it."""
+    folder = tmp_path_factory.mktemp("aws")
+    options = aws_owner.Options(str(litellm.installed()))
+    with aws_owner.serving(options, folder / "cloud.log") as running:
+        yield aws.target(running.url, folder)
 
 
 Lives = Callable[..., life.Life]

@@ -6,257 +6,41 @@ with, and ``--cloud=URL`` takes a local cloud that is there already.
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
+from tests.integration.stages import *  # noqa: F403 -- they are this module's tests
+from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 
-import pytest
-import yaml
-
-from tests.harness import litellm_routes, ownership, stacks
-from tests.harness.life import (
-    Life,
-    addresses,
-    apply,
-    changes,
-    clean,
-    destroy,
-    outputs,
-    plan,
-    remains,
-)
-from tests.harness.local import components, litellm
-from tests.harness.processes import soon
-from tests.harness.targets import Target
-from tests.integration.conftest import Lives, stage
-from tests.integration.probing import PROBES, Door, failures, watching
-
-KEY = "sk-a-master-key-of-the-test-0123456789"
-DOMAIN = "litellm.example.com"
-SAID = "what the model was told to say"
-
-
-def model(name: str) -> dict[str, object]:
-    """A model that answers without a provider."""
-    params = {"model": "openai/gpt-4o-mini", "api_key": "none", "mock_response": SAID}
-    return {"model_name": name, "litellm_params": params}
-
-
-# Redis is used where the configuration says so.
-SETTINGS = {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}
-INPUTS = {
-    "litellm_master_key": KEY,
-    "lb_domains": [DOMAIN],
-    "allow_plaintext_lb": False,
-    "proxy_config": {"model_list": [model("mock")], **SETTINGS},
-    "cloudsql_deletion_protection": False,
-    "gcs_force_destroy": True,
-    "labels": {"team": "platform"},
-}
-UNSERVED = yaml.safe_load(Path(__file__).with_name("unserved.yaml").read_text())
-OWN_LABELS = {"litellm-stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"}
-READY_SECONDS = 600
-
-
-@pytest.fixture(scope="module")
-def life(lives: Lives, gcp_target: Target) -> Life:
-    return lives(gcp_target, INPUTS)
-
-
-@pytest.fixture
-def door(life: Life) -> Iterator[Door]:
-    held = outputs(life)
-    with life.target.web(held["lb_ip"]) as session:
-        yield Door(held["lb_url"], session, KEY)
-
-
-@stage("init")
-def test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up(life: Life) -> None:
-    for left in clean(life):
-        print(f"cleaned up: {left}")
-    assert remains(life) == []
-
-
-@stage("apply")
-def test_the_stack_is_applied(life: Life) -> None:
-    apply(life)
-    assert addresses(life)
-
-
-@stage("migrate")
-def test_the_migrations_ran_and_run_again_by_the_command_that_is_printed(life: Life) -> None:
-    def runs() -> list[bool]:
-        return [run.succeeded for run in life.target.control.runs(life.name)]
-
-    assert runs() == [True]
-    command = outputs(life)["migration_run_command"]
-    subprocess.run(command, shell=True, env=life.terraform.env, check=True)  # noqa: S602
-    assert runs() == [True, True]
-
-
-@stage("migrate")
-def test_every_service_gets_ready_by_the_clouds_own_api(life: Life) -> None:
-    def unready() -> list[str]:
-        held = life.target.control.services(life.name)
-        return [f"{one.name}: {one.why}" for one in held.values() if not one.ready]
-
-    assert soon(lambda: not unready(), READY_SECONDS), unready()
-    assert set(life.target.control.services(life.name)) == {"gateway", "backend", "ui"}
-
-
-@stage("verify")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.needs(probe["needs"])] if "needs" in probe else [])
-        for name, probe in PROBES.items()
-    ],
-)
-def test_the_stack_answers(door: Door, name: str) -> None:
-    assert failures(door, PROBES[name]) == []
-
-
-@stage("verify")
-def test_the_pages_of_the_dashboard_find_their_assets(door: Door) -> None:
-    page = door.ask("/").text
-    assets = sorted(set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|ico|svg|png))"', page)))
-    assert len(assets) > 5
-    missing = [one for one in assets if door.ask(one).status_code != 200]
-    assert missing == []
-
-
-@stage("verify")
-def test_plain_http_is_sent_to_https_with_path_and_query(door: Door) -> None:
-    answer = door.session.get(
-        f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
-    )
-    assert answer.status_code == 301
-    assert answer.headers["Location"] == f"https://{DOMAIN}/v1/models?limit=1"
-
-
-@stage("verify")
-def test_routes_of_every_class_reach_the_component_that_has_them(door: Door) -> None:
-    """Each component drops the others' routes, so that a mis-routed request finds none: 404.
-
-    Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
-    """
-    served = litellm_routes.served(components.package(litellm.installed()))
-    split = ownership.split(stacks.STACKS["gcp"].folder, ())
-    methods: dict[str, set[str]] = {}
-    for route in served:
-        if route.kind == "http":
-            for path in route.paths:
-                methods.setdefault(path, set()).update(route.methods)
-    # One of each component's path by its first two segments.
-    asked = {(split.component(path), *path.split("/")[1:3]): path for path in sorted(methods)}
-    lost = []
-    for (component, *_), path in sorted(asked.items()):
-        unused = next((m for m in ("PUT", "PATCH", "DELETE", "GET") if m not in methods[path]), "")
-        if not unused or component == "ui":
-            continue
-        answer = door.ask(path, unused)
-        # The dashboard's files answer such a method with 405 as well, and not in JSON.
-        if answer.status_code == 404 or "json" not in answer.headers.get("content-type", ""):
-            lost.append(path)
-    assert len(asked) > 100
-    assert {path for path in lost if not any(below(path, one) for one in UNSERVED)} == set()
-    assert [one for one in UNSERVED if not any(below(path, one) for path in lost)] == []
-
-
-def below(path: str, prefix: str) -> bool:
-    return f"{path}/".startswith(f"{prefix}/")
-
-
-@stage("verify")
-def test_what_can_be_labelled_carries_the_stacks_labels(life: Life) -> None:
-    held = life.target.control.tags(life.name)
-    assert len(held) > 10
-    odd = {
-        name: labels
-        for name, labels in held.items()
-        if {key: labels.get(key) for key in OWN_LABELS} != OWN_LABELS
-    }
-    assert odd == {}
-
-
-@stage("verify")
-def test_every_secret_has_a_version_in_use(life: Life) -> None:
-    held = life.target.control.secrets(life.name)
-    assert len(held) == 2
-    assert all(held.values()), held
-
-
-@stage("replan")
-def test_a_second_plan_is_empty(life: Life) -> None:
-    assert changes(plan(life)) == {}
-
-
-@stage("change")
-@pytest.mark.parametrize(
-    ("inputs", "expected"),
-    [
-        pytest.param(
-            {"proxy_config": {"model_list": [model("mock"), model("second")], **SETTINGS}},
+CASE = Case(
+    stack="gcp",
+    inputs={
+        "lb_domains": [DOMAIN],
+        "allow_plaintext_lb": False,
+        "cloudsql_deletion_protection": False,
+        "gcs_force_destroy": True,
+        "labels": {"team": "platform"},
+    },
+    entry=("lb_ip", "lb_url", "gcs_bucket"),
+    labels={"litellm-stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"},
+    jobs=1,
+    secrets=2,
+    changes={
+        "configuration": (
+            CONFIGURATION,
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 'google_cloud_run_v2_service.this["backend"]': "update",
                 "google_storage_bucket_object.proxy_config[0]": "update",
             },
-            id="configuration",
         ),
-        pytest.param(
-            {"gateway_image": "docker.io/litellm/litellm-gateway:next"},
+        "image": (
+            IMAGE,
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 "terraform_data.images": "update",
             },
-            id="image",
         ),
-        pytest.param(
+        "scale": (
             {"ui_min_instances": 2},
             {'google_cloud_run_v2_service.this["ui"]': "update"},
-            id="scale",
         ),
-    ],
+    },
 )
-def test_a_change_rolls_while_the_stack_goes_on_answering(
-    life: Life, door: Door, inputs: dict[str, object], expected: dict[str, str]
-) -> None:
-    assert changes(plan(life, inputs)) == expected
-    watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
-    with watching(door, watched) as seen:
-        apply(life, inputs)
-    assert seen.failed == []
-    assert seen.count > len(watched)
-    assert all(one.ready for one in life.target.control.services(life.name).values())
-    assert changes(plan(life)) == {}
-
-
-@stage("change")
-def test_the_changes_are_what_answers(life: Life, door: Door) -> None:
-    assert "second" in door.ask("/v1/models", key="master").text
-    held = life.target.control.services(life.name)
-    assert held["gateway"].image == "docker.io/litellm/litellm-gateway:next"
-
-
-@stage("destroy")
-def test_a_destroy_succeeds_with_data_in_every_store(life: Life) -> None:
-    # The database has LiteLLM's tables, the secrets have versions, Redis is written by LiteLLM.
-    bucket = outputs(life)["gcs_bucket"]
-    for text in ("a first version", "a second one"):
-        life.target.control.store(bucket, "a/file.txt", text.encode())
-    destroy(life)
-
-
-@stage("leaks")
-def test_nothing_is_left_by_state_and_by_api(life: Life) -> None:
-    assert remains(life) == []
-
-
-@stage("again")
-def test_the_same_name_can_be_applied_and_destroyed_again(life: Life) -> None:
-    apply(life)
-    assert changes(plan(life)) == {}
-    destroy(life)
-    assert remains(life) == []

@@ -227,6 +227,14 @@ def _of(thing: Thing, stack: str) -> bool:
     )
 
 
+def things(client: Client, stack: str) -> Iterator[Thing]:
+    """Each thing of a stack that is there; ``client`` gives a boto3 client by service."""
+    for look in _LOOKS:
+        for thing in look(client):
+            if _of(thing, stack):
+                yield thing
+
+
 def leaks(client: Client, name_prefix: str) -> list[str]:
     """A line for each thing of a stack that is still there: its kind and its name, sorted.
 
@@ -236,10 +244,4 @@ def leaks(client: Client, name_prefix: str) -> list[str]:
         client: gives a boto3 client by service, as :meth:`Cloud.client` and ``Session.client`` do.
         name_prefix: the stack's name, which begins those of its things and is its tag's value.
     """
-    found = [
-        f"{thing.kind}: {thing.name}"
-        for look in _LOOKS
-        for thing in look(client)
-        if _of(thing, name_prefix)
-    ]
-    return sorted(found)
+    return sorted(f"{thing.kind}: {thing.name}" for thing in things(client, name_prefix))

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.harness import processes
+from tests.harness.local import owned
 from tests.harness.local.google.data_plane import Options
-
-# All of its servers may use up their grace, one after the other.
-_END_SECONDS = 120
+from tests.harness.local.owned import Running
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A running local cloud: its URL, the folder of its servers, and its process's id."""
-
-    url: str
-    folder: Path
-    pid: int
-
-
-@contextlib.contextmanager
-def serving(options: Options, log: Path) -> Iterator[Running]:
-    """A local cloud with nothing in it. It goes with the block, and with this process.
-
-    Raises:
-        OwnedError: it did not start; the message ends with what it said.
-    """
-    command = ["tests.harness.local.google", json.dumps(asdict(options))]
-    with processes.owned(command, log, _END_SECONDS) as (line, pid):
-        said = json.loads(line)
-        yield Running(said["url"], Path(said["folder"]), pid)
+def serving(options: Options, log: Path) -> AbstractContextManager[Running]:
+    """A local cloud with nothing in it, as :func:`owned.serving` has it."""
+    return owned.serving("tests.harness.local.google", options, log)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-
 from tests.harness import providers, web
 from tests.harness.google_clients import SERVICES, address
 from tests.harness.google_view import control_plane
+from tests.harness.local import owned
 from tests.harness.local.google import gcloud
 from tests.harness.stacks import STACKS
 from tests.harness.targets import Target
@@ -36,10 +35,10 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
-    authority.write_text(_local(url, "authority")["pem"])
+    authority.write_text(owned.told(url, "authority")["pem"])
 
     def ports(ip: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in _local(url, "addresses").items()}
+        held = {urlsplit(f"//{key}"): at for key, at in owned.told(url, "addresses").items()}
         return {key.port or 0: at for key, at in held.items() if key.hostname == ip}
 
     return Target(
@@ -59,11 +58,3 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         not_run=NOT_RUN,
     )
 
-
-def _local(url: str, what: str) -> Mapping[str, str]:
-    session = requests.Session()
-    session.trust_env = False
-    answer = session.get(f"{url}/local/{what}", timeout=30)
-    answer.raise_for_status()
-    held: dict[str, str] = answer.json()
-    return held

@@ -1,0 +1,288 @@
+"""The stages of a stack's life, the same for both clouds: the tests of ``test_life_*.py``.
+
+Such a module has all of these for its own, and a ``CASE`` with what is its cloud's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.harness import litellm_routes, ownership, stacks
+from tests.harness.life import (
+    Life,
+    addresses,
+    apply,
+    changes,
+    clean,
+    destroy,
+    outputs,
+    plan,
+    remains,
+)
+from tests.harness.local import components, litellm
+from tests.harness.processes import soon
+from tests.integration.conftest import Lives, stage
+from tests.integration.probing import PROBES, Door, failures, watching
+
+KEY = "sk-a-master-key-of-the-test-0123456789"
+DOMAIN = "litellm.example.com"
+SAID = "what the model was told to say"
+NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
+UNSERVED = yaml.safe_load(Path(__file__).with_name("unserved.yaml").read_text())
+READY_SECONDS = 600
+
+
+def model(name: str) -> dict[str, object]:
+    """A model that answers without a provider."""
+    params = {"model": "openai/gpt-4o-mini", "api_key": "none", "mock_response": SAID}
+    return {"model_name": name, "litellm_params": params}
+
+
+INPUTS: Mapping[str, Any] = {
+    "litellm_master_key": KEY,
+    "proxy_config": {"model_list": [model("mock")]},
+}
+# The changes that every cloud has; what is expected of each is the cloud's.
+CONFIGURATION = {"proxy_config": {"model_list": [model("mock"), model("second")]}}
+IMAGE = {"gateway_image": NEXT_IMAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What of a life is its cloud's own.
+
+    Attributes:
+        stack: which one is applied; its target is the fixture ``STACK_target``.
+        inputs: laid over those of every cloud.
+        entry: the outputs with the load balancer's address, the stack's URL and the data bucket.
+        labels: what everything that can be labelled or tagged carries.
+        jobs: how many jobs ran by the end of the apply.
+        secrets: how many secrets the stack has.
+        changes: inputs that change, with what the plan must be, by name.
+    """
+
+    stack: str
+    inputs: Mapping[str, Any]
+    entry: tuple[str, str, str]
+    labels: Mapping[str, str]
+    jobs: int
+    secrets: int
+    changes: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = field(
+        default_factory=dict
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the changes of the cloud to the test of changes."""
+    if {"inputs", "expected"} <= set(metafunc.fixturenames):
+        held = metafunc.module.CASE.changes
+        metafunc.parametrize(("inputs", "expected"), list(held.values()), ids=list(held))
+
+
+@pytest.fixture(scope="module")
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.module.CASE
+    return found
+
+
+@pytest.fixture(scope="module")
+def life(lives: Lives, case: Case, request: pytest.FixtureRequest) -> Life:
+    return lives(request.getfixturevalue(f"{case.stack}_target"), {**INPUTS, **case.inputs})
+
+
+@pytest.fixture
+def door(life: Life, case: Case) -> Iterator[Door]:
+    held = outputs(life)
+    address, url, _ = case.entry
+    with life.target.web(held[address]) as session:
+        yield Door(held[url], session, KEY)
+
+
+def unready(life: Life) -> list[str]:
+    held = life.target.control.services(life.name)
+    missing = {"gateway", "backend", "ui"} - held.keys()
+    return [f"{one.name}: {one.why}" for one in held.values() if not one.ready] + sorted(missing)
+
+
+@stage("init")
+def test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up(life: Life) -> None:
+    for left in clean(life):
+        print(f"cleaned up: {left}")
+    assert remains(life) == []
+
+
+@stage("apply")
+def test_the_stack_is_applied(life: Life) -> None:
+    apply(life)
+    assert addresses(life)
+
+
+@stage("migrate")
+def test_the_migrations_ran_and_run_again_with_nothing_to_do(life: Life, case: Case) -> None:
+    runs = life.target.control.runs(life.name)
+    assert [run.succeeded for run in runs] == [True] * case.jobs, runs
+
+
+@stage("migrate")
+def test_every_service_gets_ready_by_the_clouds_own_api(life: Life) -> None:
+    assert soon(lambda: not unready(life), READY_SECONDS), unready(life)
+    held = life.target.control.services(life.name).values()
+    # As far as the cloud tells how many the load balancer found healthy.
+    assert [one for one in held if one.healthy == 0] == []
+
+
+@stage("verify")
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.needs(probe["needs"])] if "needs" in probe else [])
+        for name, probe in PROBES.items()
+    ],
+)
+def test_the_stack_answers(door: Door, name: str) -> None:
+    assert failures(door, PROBES[name]) == []
+
+
+@stage("verify")
+def test_the_pages_of_the_dashboard_find_their_assets(door: Door) -> None:
+    page = door.ask("/").text
+    assets = sorted(set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|ico|svg|png))"', page)))
+    assert len(assets) > 5
+    missing = [one for one in assets if door.ask(one).status_code != 200]
+    assert missing == []
+
+
+@stage("verify")
+def test_plain_http_is_sent_to_https_with_path_and_query(door: Door) -> None:
+    answer = door.session.get(
+        f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
+    )
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == f"https://{DOMAIN}/v1/models?limit=1"
+
+
+@stage("verify")
+def test_routes_of_every_class_reach_the_component_that_has_them(door: Door, case: Case) -> None:
+    """Each component drops the others' routes, so that a mis-routed request finds none: 404.
+
+    Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
+    """
+    served = litellm_routes.served(components.package(litellm.installed()))
+    split = ownership.split(stacks.STACKS[case.stack].folder, ())
+    methods: dict[str, set[str]] = {}
+    for route in served:
+        if route.kind == "http":
+            for path in route.paths:
+                methods.setdefault(path, set()).update(route.methods)
+    # One of each component's path by its first two segments.
+    asked = {(split.component(path), *path.split("/")[1:3]): path for path in sorted(methods)}
+    lost = []
+    for (component, *_), path in sorted(asked.items()):
+        unused = next((m for m in ("PUT", "PATCH", "DELETE", "GET") if m not in methods[path]), "")
+        if unused and component != "ui" and door.ask(path, unused).status_code == 404:
+            lost.append(path)
+    assert len(asked) > 100
+    assert {path for path in lost if not any(below(path, one) for one in UNSERVED)} == set()
+    assert [one for one in UNSERVED if not any(below(path, one) for path in lost)] == []
+
+
+def below(path: str, prefix: str) -> bool:
+    return f"{path}/".startswith(f"{prefix}/")
+
+
+@stage("verify")
+def test_what_can_be_labelled_carries_the_stacks_labels(life: Life, case: Case) -> None:
+    held = life.target.control.tags(life.name)
+    assert len(held) > 10
+    odd = {
+        name: labels
+        for name, labels in held.items()
+        if {key: labels.get(key) for key in case.labels} != case.labels
+    }
+    assert odd == {}
+
+
+@stage("verify")
+def test_every_secret_has_a_version_in_use(life: Life, case: Case) -> None:
+    held = life.target.control.secrets(life.name)
+    assert len(held) == case.secrets
+    assert all(held.values()), held
+
+
+@stage("replan")
+def test_a_second_plan_is_empty(life: Life) -> None:
+    assert changes(plan(life)) == {}
+
+
+@stage("change")
+def test_a_change_rolls_while_the_stack_goes_on_answering(
+    life: Life, door: Door, inputs: Mapping[str, Any], expected: Mapping[str, str]
+) -> None:
+    assert changes(plan(life, inputs)) == expected
+    watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
+    with watching(door, watched) as seen:
+        apply(life, inputs)
+        # Where the apply does not wait for it, the change rolls on.
+        assert soon(lambda: not unready(life), READY_SECONDS), unready(life)
+    assert seen.failed == []
+    assert seen.count > len(watched)
+    assert changes(plan(life)) == {}
+
+
+@stage("change")
+def test_the_changes_are_what_answers(life: Life, door: Door) -> None:
+    assert "second" in door.ask("/v1/models", key="master").text
+    held = life.target.control.services(life.name)
+    assert held["gateway"].image == NEXT_IMAGE
+
+
+@stage("destroy")
+def test_a_destroy_succeeds_with_data_in_every_store(life: Life, case: Case) -> None:
+    # The database has LiteLLM's tables, the secrets have versions, Redis is written by LiteLLM.
+    bucket = outputs(life)[case.entry[2]]
+    for text in ("a first version", "a second one"):
+        life.target.control.store(bucket, "a/file.txt", text.encode())
+    destroy(life)
+
+
+@stage("leaks")
+def test_nothing_is_left_by_state_and_by_api(life: Life) -> None:
+    assert remains(life) == []
+
+
+@stage("again")
+def test_the_same_name_can_be_applied_and_destroyed_again(life: Life) -> None:
+    apply(life)
+    assert changes(plan(life)) == {}
+    destroy(life)
+    assert remains(life) == []
+
+__all__ = [
+    "case",
+    "door",
+    "life",
+    "pytest_generate_tests",
+    "test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up",
+    "test_the_stack_is_applied",
+    "test_the_migrations_ran_and_run_again_with_nothing_to_do",
+    "test_every_service_gets_ready_by_the_clouds_own_api",
+    "test_the_stack_answers",
+    "test_the_pages_of_the_dashboard_find_their_assets",
+    "test_plain_http_is_sent_to_https_with_path_and_query",
+    "test_routes_of_every_class_reach_the_component_that_has_them",
+    "test_what_can_be_labelled_carries_the_stacks_labels",
+    "test_every_secret_has_a_version_in_use",
+    "test_a_second_plan_is_empty",
+    "test_a_change_rolls_while_the_stack_goes_on_answering",
+    "test_the_changes_are_what_answers",
+    "test_a_destroy_succeeds_with_data_in_every_store",
+    "test_nothing_is_left_by_state_and_by_api",
+    "test_the_same_name_can_be_applied_and_destroyed_again",
+]

@@ -1,0 +1,51 @@
+"""The whole life of the AWS stack: each stage needs those before it.
+
+``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps what a later run goes on with.
+"""
+
+from __future__ import annotations
+
+from tests.integration.stages import *  # noqa: F403 -- they are this module's tests
+from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
+
+CASE = Case(
+    stack="aws",
+    inputs={
+        "alb_domain_name": DOMAIN,
+        # What it is for, no ARN tells: the local cloud has one certificate.
+        "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/"
+        "12345678-1234-1234-1234-123456789012",
+        "allow_plaintext_alb": False,
+        "db_deletion_protection": False,
+        "skip_final_snapshot": True,
+        "s3_force_destroy": True,
+        "tags": {"team": "platform"},
+    },
+    entry=("alb_dns_name", "alb_url", "s3_bucket"),
+    labels={"litellm:stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"},
+    jobs=2,
+    secrets=1,
+    changes={
+        "configuration": (
+            CONFIGURATION,
+            {
+                "aws_s3_object.proxy_config[0]": "update",
+                'aws_ecs_task_definition.service["gateway"]': "replace",
+                'aws_ecs_task_definition.service["backend"]': "replace",
+                'aws_ecs_service.autoscaled["gateway"]': "update",
+                'aws_ecs_service.autoscaled["backend"]': "update",
+            },
+        ),
+        "image": (
+            IMAGE,
+            {
+                'aws_ecs_task_definition.service["gateway"]': "replace",
+                'aws_ecs_service.autoscaled["gateway"]': "update",
+            },
+        ),
+        "scale": (
+            {"ui_desired_count": 2},
+            {'aws_ecs_service.fixed["ui"]': "update"},
+        ),
+    },
+)
