@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from tests.harness.offline.calls import Document, Values
 from tests.harness.offline.calls_aws import Call, CallError, Special, code_of
@@ -140,6 +141,8 @@ def _filter(_: Call, __: Values, params: Document) -> None:
 def _object(_: Call, values: Values, params: Document) -> None:
     if isinstance(params.get("Body"), str):
         params["Body"] = params["Body"].encode()
+    # An object that is put anew has the tags it is put with and no others.
+    params["Tagging"] = urlencode(values.get("tags_all") or {})
 
 
 def _object_told(_: Call, state: Values, document: Document) -> None:

@@ -187,7 +187,7 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 # What is tagged once it is there.
-AFTERWARDS = ("bucket", "object")
+AFTERWARDS = ("bucket",)
 
 
 def kind(name: str) -> Kind:
