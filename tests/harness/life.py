@@ -25,6 +25,9 @@ from tests.harness.terraform import Terraform, TerraformError
 _INPUTS = "inputs.json"
 # A run that was asked to end finishes what it began to make.
 _IN_USE_SECONDS = 600
+# A new task of ECS has its grace period, and LiteLLM a minute's start.
+READY_SECONDS = 600
+COMPONENTS = ("gateway", "backend", "ui")
 _COMMON = ("-input=false", "-no-color")
 
 
@@ -180,6 +183,22 @@ def destroy(life: Life) -> str:
     """
     with life.terraform.variables(life.inputs()) as file:
         return _run(life, "destroy", "destroy", "-auto-approve", *_COMMON, f"-var-file={file}")
+
+
+def ready(life: Life, seconds: float = READY_SECONDS) -> None:
+    """Wait until the newest version of every service serves.
+
+    Raises:
+        LifeError: one does not within some seconds; it says what the cloud says of each.
+    """
+
+    def said() -> list[str]:
+        held = life.target.control.services(life.name)
+        missing = [f"there is no {one}" for one in COMPONENTS if one not in held]
+        return [one.why for one in held.values() if not one.ready] + missing
+
+    if not soon(lambda: not said(), seconds):
+        raise LifeError("ready", "\n".join(said()))
 
 
 def outputs(life: Life) -> Mapping[str, Any]:

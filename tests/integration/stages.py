@@ -24,10 +24,10 @@ from tests.harness.life import (
     destroy,
     outputs,
     plan,
+    ready,
     remains,
 )
 from tests.harness.local import components, litellm
-from tests.harness.processes import soon
 from tests.integration.conftest import Lives, stage
 from tests.integration.probing import PROBES, Door, failures, watching
 
@@ -36,7 +36,6 @@ DOMAIN = "litellm.example.com"
 SAID = "what the model was told to say"
 NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
 UNSERVED = yaml.safe_load(Path(__file__).with_name("unserved.yaml").read_text())
-READY_SECONDS = 600
 
 
 def model(name: str) -> dict[str, object]:
@@ -105,12 +104,6 @@ def door(life: Life, case: Case) -> Iterator[Door]:
         yield Door(held[url], session, KEY)
 
 
-def unready(life: Life) -> list[str]:
-    held = life.target.control.services(life.name)
-    missing = {"gateway", "backend", "ui"} - held.keys()
-    return [f"{one.name}: {one.why}" for one in held.values() if not one.ready] + sorted(missing)
-
-
 @stage("init")
 def test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up(life: Life) -> None:
     for left in clean(life):
@@ -132,7 +125,7 @@ def test_the_migrations_ran_and_run_again_with_nothing_to_do(life: Life, case: C
 
 @stage("migrate")
 def test_every_service_gets_ready_by_the_clouds_own_api(life: Life) -> None:
-    assert soon(lambda: not unready(life), READY_SECONDS), unready(life)
+    ready(life)
     held = life.target.control.services(life.name).values()
     # As far as the cloud tells how many the load balancer found healthy.
     assert [one for one in held if one.healthy == 0] == []
@@ -232,7 +225,7 @@ def test_a_change_rolls_while_the_stack_goes_on_answering(
     with watching(door, watched) as seen:
         apply(life, inputs)
         # Where the apply does not wait for it, the change rolls on.
-        assert soon(lambda: not unready(life), READY_SECONDS), unready(life)
+        ready(life)
     assert seen.failed == []
     assert seen.count > len(watched)
     assert changes(plan(life)) == {}

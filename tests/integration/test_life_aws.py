@@ -16,6 +16,9 @@ CASE = Case(
         "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/"
         "12345678-1234-1234-1234-123456789012",
         "allow_plaintext_alb": False,
+        # Each of LiteLLM's processes takes ten seconds of a core to start.
+        "gateway_desired_count": 1,
+        "gateway_min_capacity": 1,
         "db_deletion_protection": False,
         "skip_final_snapshot": True,
         "s3_force_destroy": True,

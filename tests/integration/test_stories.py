@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +12,60 @@ import pytest
 import yaml
 
 from tests.harness import defects, roots
-from tests.harness.life import Life, LifeError, apply, destroy, outputs, remains, renewed
-from tests.harness.local.google import owner
+from tests.harness.life import Life, LifeError, apply, destroy, outputs, ready, remains, renewed
+from tests.harness.local.aws import owner as aws_owner
+from tests.harness.local.aws import target as aws
+from tests.harness.local.google import owner as google_owner
 from tests.harness.local.google import target as google
 from tests.harness.local.google.data_plane import Options
+from tests.harness.local.owned import Running
 from tests.harness.stacks import STACKS
+from tests.harness.targets import Target
 from tests.integration.conftest import Lives
 
 STORIES = {
     entry["name"]: entry
     for entry in yaml.safe_load(Path(__file__).with_name("stories.yaml").read_text())
 }
+_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where the stories of a stack are played.
+
+    ``serving`` starts a local cloud of (options, log), ``target`` is one of (URL, folder). ``inputs``
+    are of every story, ``bucket`` is the output with the data bucket.
+    """
+
+    serving: Callable[[Mapping[str, Any], Path], AbstractContextManager[Running]]
+    target: Callable[[str, Path], Target]
+    inputs: Mapping[str, Any]
+    bucket: str
+
+
 # A stand-in answers for every container: what is told here is not LiteLLM's part of it.
-INPUTS = {"cloudsql_deletion_protection": False, "gcs_force_destroy": True}
+CLOUDS: Mapping[str, Cloud] = {
+    "gcp": Cloud(
+        lambda options, log: google_owner.serving(Options(**options), log),
+        google.target,
+        {"cloudsql_deletion_protection": False, "gcs_force_destroy": True},
+        "gcs_bucket",
+    ),
+    "aws": Cloud(
+        lambda options, log: aws_owner.serving(aws_owner.Options(**options), log),
+        aws.target,
+        {
+            "db_deletion_protection": False,
+            "s3_force_destroy": True,
+            "skip_final_snapshot": True,
+            # All that takes long and has no part in a story.
+            "gateway_desired_count": 1,
+            "gateway_min_capacity": 1,
+        },
+        "s3_bucket",
+    ),
+}
 
 
 def _again(life: Life) -> None:
@@ -30,36 +73,48 @@ def _again(life: Life) -> None:
     apply(life)
 
 
-STAGES: Mapping[str, Callable[[Life], Any]] = {"apply": apply, "destroy": destroy, "again": _again}
+def _twice(life: Life) -> None:
+    _again(life)
+    destroy(life)
 
 
-def _store(life: Life) -> None:
+STAGES: Mapping[str, Callable[[Life], Any]] = {
+    "apply": apply,
+    "ready": lambda life: ready(life, _SECONDS),
+    "destroy": destroy,
+    "again": _again,
+    "twice": _twice,
+}
+
+
+def _store(life: Life, bucket: str) -> None:
     """Leave nothing in the bucket but a noncurrent version."""
-    bucket = outputs(life)["gcs_bucket"]
     for data in (b"what somebody kept there", None):
-        life.target.control.store(bucket, "a/file.txt", data)
+        life.target.control.store(outputs(life)[bucket], "a/file.txt", data)
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path) -> None:
     story = STORIES[name]
+    cloud = CLOUDS[story["stack"]]
     module = roots.copy_module(STACKS[story["stack"]], tmp_path / "source")
     for change in story.get("changes", []):
         defects.change(module / change["file"], change["from"], change["to"])
-    options = Options(**story.get("cloud", {}))
-    with owner.serving(options, tmp_path / "cloud.log") as running:
-        target = google.target(running.url, tmp_path)
-        life = lives(target, {**INPUTS, **story.get("inputs", {})}, module)
+    with cloud.serving(story.get("cloud", {}), tmp_path / "cloud.log") as running:
+        target = cloud.target(running.url, tmp_path)
+        life = lives(target, {**cloud.inputs, **story.get("inputs", {})}, module)
         if story["fails"] != "apply":
             apply(life)
         if story.get("store"):
-            _store(life)
+            _store(life, cloud.bucket)
         with pytest.raises(LifeError) as failure:
             STAGES[story["fails"]](life)
         print(failure.value.sentence)
         assert failure.value.sentence.startswith(story["sentence"]), str(failure.value)
         # What the sentence says mends it: all of these are right in the module as it is.
-        mended = renewed(life, INPUTS)
+        mended = renewed(life, cloud.inputs)
+        if story.get("sweep"):
+            assert target.control.sweep(life.name)
         apply(mended, targets=story.get("targets", ()))
         destroy(mended)
-        assert remains(mended) == []
+        assert remains(mended) == story.get("keeps", [])
