@@ -139,9 +139,7 @@ def _drop_balancer(elb: Any, arn: str) -> None:
 
 
 def _drop_cluster(rds: Any, name: str) -> None:
-    rds.modify_db_cluster(
-        DBClusterIdentifier=name, DeletionProtection=False, ApplyImmediately=True
-    )
+    rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
     rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
 

@@ -73,9 +73,7 @@ class Case:
     labels: Mapping[str, str]
     jobs: int
     secrets: int
-    changes: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = field(
-        default_factory=dict
-    )
+    changes: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -259,25 +257,26 @@ def test_the_same_name_can_be_applied_and_destroyed_again(life: Life) -> None:
     destroy(life)
     assert remains(life) == []
 
+
 __all__ = [
     "case",
     "door",
     "life",
     "pytest_generate_tests",
-    "test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up",
-    "test_the_stack_is_applied",
-    "test_the_migrations_ran_and_run_again_with_nothing_to_do",
+    "test_a_change_rolls_while_the_stack_goes_on_answering",
+    "test_a_destroy_succeeds_with_data_in_every_store",
+    "test_a_second_plan_is_empty",
+    "test_every_secret_has_a_version_in_use",
     "test_every_service_gets_ready_by_the_clouds_own_api",
-    "test_the_stack_answers",
-    "test_the_pages_of_the_dashboard_find_their_assets",
+    "test_nothing_is_left_by_state_and_by_api",
+    "test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up",
     "test_plain_http_is_sent_to_https_with_path_and_query",
     "test_routes_of_every_class_reach_the_component_that_has_them",
-    "test_what_can_be_labelled_carries_the_stacks_labels",
-    "test_every_secret_has_a_version_in_use",
-    "test_a_second_plan_is_empty",
-    "test_a_change_rolls_while_the_stack_goes_on_answering",
     "test_the_changes_are_what_answers",
-    "test_a_destroy_succeeds_with_data_in_every_store",
-    "test_nothing_is_left_by_state_and_by_api",
+    "test_the_migrations_ran_and_run_again_with_nothing_to_do",
+    "test_the_pages_of_the_dashboard_find_their_assets",
     "test_the_same_name_can_be_applied_and_destroyed_again",
+    "test_the_stack_answers",
+    "test_the_stack_is_applied",
+    "test_what_can_be_labelled_carries_the_stacks_labels",
 ]

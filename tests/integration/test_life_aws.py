@@ -1,6 +1,6 @@
 """The whole life of the AWS stack: each stage needs those before it.
 
-``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps what a later run goes on with.
+``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps the state.
 """
 
 from __future__ import annotations

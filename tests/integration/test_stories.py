@@ -34,8 +34,8 @@ _SECONDS = 5
 class Cloud:
     """Where the stories of a stack are played.
 
-    ``serving`` starts a local cloud of (options, log), ``target`` is one of (URL, folder). ``inputs``
-    are of every story, ``bucket`` is the output with the data bucket.
+    ``serving`` starts a local cloud of (options, log), ``target`` is one of (URL, folder).
+    ``inputs`` are of every story, ``bucket`` is the output with the data bucket.
     """
 
     serving: Callable[[Mapping[str, Any], Path], AbstractContextManager[Running]]
@@ -59,7 +59,12 @@ CLOUDS: Mapping[str, Cloud] = {
             "db_deletion_protection": False,
             "s3_force_destroy": True,
             "skip_final_snapshot": True,
-            # All that takes long and has no part in a story.
+            # All that takes long has no part in a story that does not name it.
+            "create_database": False,
+            "create_redis": False,
+            "enable_access_logs": False,
+            "enable_flow_logs": False,
+            "run_migrations": False,
             "gateway_desired_count": 1,
             "gateway_min_capacity": 1,
         },
@@ -102,7 +107,8 @@ def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path)
         defects.change(module / change["file"], change["from"], change["to"])
     with cloud.serving(story.get("cloud", {}), tmp_path / "cloud.log") as running:
         target = cloud.target(running.url, tmp_path)
-        life = lives(target, {**cloud.inputs, **story.get("inputs", {})}, module)
+        inputs = {**cloud.inputs, **story.get("both", {})}
+        life = lives(target, {**inputs, **story.get("inputs", {})}, module)
         if story["fails"] != "apply":
             apply(life)
         if story.get("store"):
@@ -112,7 +118,7 @@ def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path)
         print(failure.value.sentence)
         assert failure.value.sentence.startswith(story["sentence"]), str(failure.value)
         # What the sentence says mends it: all of these are right in the module as it is.
-        mended = renewed(life, cloud.inputs)
+        mended = renewed(life, inputs)
         if story.get("sweep"):
             assert target.control.sweep(life.name)
         apply(mended, targets=story.get("targets", ()))

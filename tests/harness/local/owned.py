@@ -46,7 +46,7 @@ def serving(module: str, options: Any, log: Path) -> Iterator[Running]:
 
 
 def told(url: str, what: str) -> Mapping[str, str]:
-    """What a local cloud tells of itself: ``addresses`` of its load balancers, its ``authority``."""
+    """What a local cloud tells: ``addresses`` of its load balancers, its ``authority``."""
     with requests.Session() as session:
         session.trust_env = False
         answer = session.get(f"{url}/local/{what}", timeout=_ASK_SECONDS)

@@ -29,8 +29,8 @@ _TAGS = ("id", "tags", "tags_all")
 class Asked:
     """An operation: what names the resource in it (``by``), and where in the answer it is (``at``).
 
-    ``when`` are the attributes whose change asks for it; empty for all that it takes. ``whole`` sends
-    all of them and not only what changed, ``extra`` is sent besides.
+    ``when`` are the attributes whose change asks for it; empty for all that it takes. ``whole``
+    sends all of them and not only what changed, ``extra`` is sent besides.
     """
 
     op: str
@@ -74,7 +74,7 @@ def table(path: Path = TABLE) -> Mapping[str, Entry]:
 
 
 def _entry(entry: Document, common: tuple[str, ...]) -> Entry:
-    asked = {
+    asked: Document = {
         name: Asked(**entry[name]) for name in ("create", "find", "delete") if name in entry
     }
     several = tuple(Asked(**one) for one in entry.get("change", ()))
@@ -125,17 +125,16 @@ def changed(block: Block, planned: Values, prior: Values) -> set[str]:
     """The arguments that a change is of."""
     names = [*block.attributes, *block.blocks]
     return {
-        name for name in names if planned.get(name) is not UNKNOWN
-        and planned.get(name) != prior.get(name)
+        name
+        for name in names
+        if planned.get(name) is not UNKNOWN and planned.get(name) != prior.get(name)
     }
 
 
 # ---- To parameters ----
 
 
-def encode(
-    entry: Entry, block: Block, values: Values, shape: Any, dotted: str = ""
-) -> Document:
+def encode(entry: Entry, block: Block, values: Values, shape: Any, dotted: str = "") -> Document:
     """What an operation is sent of a resource: all that is known and that it takes.
 
     Args:
@@ -200,7 +199,9 @@ def scalar(shape: Any, value: Any) -> Any:
     """A value as a shape has it."""
     kind = shape.type_name
     if kind == "list":
-        return [scalar(shape.member, one) for one in (value if isinstance(value, list) else [value])]
+        return [
+            scalar(shape.member, one) for one in (value if isinstance(value, list) else [value])
+        ]
     if kind == "map" or kind == "structure":
         return value
     if kind == "boolean":
@@ -308,7 +309,9 @@ def within(given: Any, told: Any) -> bool:
         )
         return held and all(one in (None, "", [], {}, 0, False) for one in more)
     if isinstance(given, list) and isinstance(told, list):
-        ordered = (sorted(some, key=lambda one: json.dumps(one, sort_keys=True)) for some in (given, told))
+        ordered = (
+            sorted(some, key=lambda one: json.dumps(one, sort_keys=True)) for some in (given, told)
+        )
         return len(given) == len(told) and all(map(within, *ordered))
     # One value stands for a list of it, as IAM has it.
     if isinstance(told, list) and len(told) == 1:
@@ -334,7 +337,7 @@ def value(kind: Any, found: Any, before: Any) -> Any:
 
 
 def _same(found: str, before: str) -> bool:
-    return found == before or found.startswith(f"{before}.") and before[:1].isdigit()
+    return found == before or (found.startswith(f"{before}.") and before[:1].isdigit())
 
 
 def _collection(kind: list[Any], found: Any, before: Any) -> Any:

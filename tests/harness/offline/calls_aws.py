@@ -1,7 +1,7 @@
 """How the offline AWS provider applies for real: by boto3, as the table of calls says.
 
-Only what the provider block's ``endpoints`` name is asked; where there is none, nothing is. boto3 is
-imported by the first call, for the suite that only plans has none.
+Only what the provider block's ``endpoints`` name is asked; where there is none, nothing is. The
+first call imports boto3, for the suite that only plans has none.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Call:
         return _asked(self.client(), asked.op, given)
 
     def shape(self, op: str) -> Any:
-        """botocore's shape of an operation's input."""
+        """The shape that botocore has of an operation's input."""
         return self.client().meta.service_model.operation_model(op).input_shape
 
 
@@ -131,16 +131,23 @@ def _said(error: Exception) -> str:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     told = response["Error"]
     return (
-        f"operation error {_service(error)}: {getattr(error, 'operation_name', '')}, https response "
-        f"error StatusCode: {status}, RequestID: local, api error {told['Code']}: "
+        f"operation error {_service(error)}: {getattr(error, 'operation_name', '')}, "
+        f"https response error StatusCode: {status}, RequestID: local, api error {told['Code']}: "
         f"{told.get('Message', '')}"
     )
 
 
 _SERVICES = {
-    "rds": "RDS", "s3": "S3", "ec2": "EC2", "ecs": "ECS", "iam": "IAM", "elbv2": "Elastic Load "
-    "Balancing v2", "secretsmanager": "Secrets Manager", "elasticache": "ElastiCache",
-    "logs": "CloudWatch Logs", "application-autoscaling": "Application Auto Scaling",
+    "rds": "RDS",
+    "s3": "S3",
+    "ec2": "EC2",
+    "ecs": "ECS",
+    "iam": "IAM",
+    "elbv2": "Elastic Load Balancing v2",
+    "secretsmanager": "Secrets Manager",
+    "elasticache": "ElastiCache",
+    "logs": "CloudWatch Logs",
+    "application-autoscaling": "Application Auto Scaling",
     "wafv2": "WAFV2",
 }
 
@@ -166,6 +173,17 @@ def guarded(call: Call, verb: str, name: str, run: Callable[[], Values | None]) 
         raise CallError(f"{verb} {call.entry.label} ({name}): {_said(error)}") from error
 
 
+def _given(call: Call, asked: Asked | None, what: str) -> Asked:
+    """An operation of the table.
+
+    Raises:
+        CallError: there is none.
+    """
+    if asked is None:
+        raise CallError(f"{call.type_name} has no {what} in data/aws.calls.yaml; add one")
+    return asked
+
+
 # ---- Finding ----
 
 
@@ -178,10 +196,10 @@ def find(call: Call, state: Values) -> Document | None:
         if call.special.find:
             found = call.special.find(call, state)
         else:
-            assert entry.find is not None  # noqa: S101 -- the table's schema
-            found = calls.at(call.ask(entry.find, state), entry.find.at)
-            if found is not None and entry.find.under:
-                found = {entry.find.under: found}
+            asked = _given(call, entry.find, "find")
+            found = calls.at(call.ask(asked, state), asked.at)
+            if found is not None and asked.under:
+                found = {asked.under: found}
         if found is None or any(found.get(k) in v for k, v in entry.gone.items()):
             return None
         document = dict(found)
@@ -226,11 +244,12 @@ def put_attributes(call: Call, state: Values, names: set[str] | None = None) -> 
     }
     if wanted:
         asked = _ATTRIBUTES[call.type_name]
-        texts = {key: str(one).lower() if isinstance(one, bool) else str(one) for key, one in wanted.items()}
+        texts = {
+            key: str(one).lower() if isinstance(one, bool) else str(one)
+            for key, one in wanted.items()
+        }
         given = [{"Key": key, "Value": text} for key, text in texts.items()]
-        _asked(
-            call.client(), f"Modify{asked[0]}", {asked[1]: state["id"], "Attributes": given}
-        )
+        _asked(call.client(), f"Modify{asked[0]}", {asked[1]: state["id"], "Attributes": given})
 
 
 def decoded(call: Call, document: Document, prior: Values) -> Values:
@@ -287,17 +306,17 @@ def create(call: Call, planned: Values) -> Values:
     if special.create:
         known = {**wanted, "id": special.create(call, wanted)}
     else:
-        assert entry.create is not None  # noqa: S101 -- the table's schema
-        params = calls.encode(entry, call.block, planned, call.shape(entry.create.op))
+        asked = _given(call, entry.create, "create")
+        params = calls.encode(entry, call.block, planned, call.shape(asked.op))
         if tags:
             params |= calls_tags.kind(entry.tags).sent(tags)
         if special.params:
             special.params(call, wanted, params)
-        answer = call.ask(entry.create, wanted, params)
-        told = calls.at(answer, entry.create.at)
+        answer = call.ask(asked, wanted, params)
+        told = calls.at(answer, asked.at)
         named = {**wanted, **(told if isinstance(told, Mapping) else {"told": told})}
         known = {**wanted, "id": calls.filled(entry.id, named)}
-    begun = {**{name: None for name in planned}, **known}
+    begun = {**dict.fromkeys(planned), **known}
     try:
         if special.made:
             special.made(call, begun)

@@ -43,14 +43,14 @@ def _service_told(_: Call, __: Values, document: Document) -> None:
 
 
 def _steady(call: Call, state: Values) -> None:
-    """Wait as ``wait_for_steady_state`` asks: until the last deployment is the only one, and ran."""
+    """Wait as ``wait_for_steady_state`` asks: until the last deployment is the only one."""
     if state.get("wait_for_steady_state") is not True:
         return
     until = time.monotonic() + _STEADY_SECONDS
     while time.monotonic() < until:
-        (held,) = call.client().describe_services(
-            cluster=state["cluster"], services=[state["id"]]
-        )["services"]
+        (held,) = call.client().describe_services(cluster=state["cluster"], services=[state["id"]])[
+            "services"
+        ]
         first = held["deployments"][0]
         if first.get("rolloutState") == "FAILED":
             raise CallError(f"{first.get('rolloutStateReason')}")
@@ -143,9 +143,7 @@ SPECIAL: Mapping[str, Special] = {
         params=_service, made=_steady, extend=_service_told, change=lambda c, s, _: _steady(c, s)
     ),
     "aws_iam_role_policy_attachment": Special(find=_attached),
-    "aws_cloudwatch_log_group": Special(
-        made=_retain, find=_log_group, extend=_log_group_told
-    ),
+    "aws_cloudwatch_log_group": Special(made=_retain, find=_log_group, extend=_log_group_told),
     "aws_secretsmanager_secret": Special(extend=_secret_told, delete=_delete_secret),
     "aws_secretsmanager_secret_version": Special(
         create=_put_version, find=_version, change=_version_changed, delete=_keep_version

@@ -123,7 +123,9 @@ def _table(call: Call, state: Values) -> Document | None:
 def _route(call: Call, state: Values) -> Document | None:
     held = _table(call, state) or {}
     wanted = state["destination_cidr_block"]
-    found = next((o for o in held.get("Routes", ()) if o.get("DestinationCidrBlock") == wanted), None)
+    found = next(
+        (o for o in held.get("Routes", ()) if o.get("DestinationCidrBlock") == wanted), None
+    )
     return {**found, "RouteTableId": state["route_table_id"]} if found else None
 
 

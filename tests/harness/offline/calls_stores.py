@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from tests.harness.offline.calls import Document, Values
-from tests.harness.offline.calls_aws import Call, CallError, Special, code_of
+from tests.harness.offline.calls_aws import Call, CallError, Special
 from tests.harness.offline.values import known_items
 from tests.harness.offline.wire import UNKNOWN
 
@@ -66,9 +66,7 @@ def _delete_cluster(call: Call, state: Values) -> None:
     elif name:
         how = {"SkipFinalSnapshot": False, "FinalDBSnapshotIdentifier": name}
     else:
-        raise CallError(
-            "final_snapshot_identifier is required when skip_final_snapshot is false"
-        )
+        raise CallError("final_snapshot_identifier is required when skip_final_snapshot is false")
     call.client().delete_db_cluster(DBClusterIdentifier=state["id"], **how)
 
 

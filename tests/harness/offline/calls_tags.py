@@ -115,12 +115,8 @@ KINDS: Mapping[str, Kind] = {
         lambda client, _, state: client.describe_tags(ResourceArns=[state["id"]])[
             "TagDescriptions"
         ][0]["Tags"],
-        lambda client, state, tags: client.add_tags(
-            ResourceArns=[state["id"]], Tags=pairs(tags)
-        ),
-        lambda client, state, names: client.remove_tags(
-            ResourceArns=[state["id"]], TagKeys=names
-        ),
+        lambda client, state, tags: client.add_tags(ResourceArns=[state["id"]], Tags=pairs(tags)),
+        lambda client, state, names: client.remove_tags(ResourceArns=[state["id"]], TagKeys=names),
     ),
     # RDS and ElastiCache.
     "named": Kind(
@@ -141,9 +137,7 @@ KINDS: Mapping[str, Kind] = {
         lambda client, state, tags: client.tag_resource(
             resourceArn=_arn(state), tags=pairs(tags, "key", "value")
         ),
-        lambda client, state, names: client.untag_resource(
-            resourceArn=_arn(state), tagKeys=names
-        ),
+        lambda client, state, names: client.untag_resource(resourceArn=_arn(state), tagKeys=names),
     ),
     "iam": Kind(
         _listed,
@@ -161,17 +155,13 @@ KINDS: Mapping[str, Kind] = {
         lambda tags: {"tags": dict(tags)},
         lambda client, _, state: client.list_tags_log_group(logGroupName=state["id"])["tags"],
         lambda client, state, tags: client.tag_log_group(logGroupName=state["id"], tags=tags),
-        lambda client, state, names: client.untag_log_group(
-            logGroupName=state["id"], tags=names
-        ),
+        lambda client, state, names: client.untag_log_group(logGroupName=state["id"], tags=names),
     ),
     "scaling": Kind(
         lambda tags: {"Tags": dict(tags)},
         lambda client, _, state: client.list_tags_for_resource(ResourceARN=state["arn"])["Tags"],
         lambda client, state, tags: client.tag_resource(ResourceARN=state["arn"], Tags=tags),
-        lambda client, state, names: client.untag_resource(
-            ResourceARN=state["arn"], TagKeys=names
-        ),
+        lambda client, state, names: client.untag_resource(ResourceARN=state["arn"], TagKeys=names),
     ),
     "bucket": Kind(
         _nothing,

@@ -17,8 +17,9 @@ from tests.harness.local.aws.refusals import Ask
 
 @dataclass(slots=True)
 class Memory:
-    """What was told: addresses of NAT gateways by id; log exports and endpoints of clusters by region
-    and id, the latter as (endpoint, reader's endpoint, port).
+    """What was told: addresses of NAT gateways by id, of clusters by region and id the rest.
+
+    ``exports`` are their logs, ``endpoints`` are (endpoint, reader's endpoint, port).
     """
 
     addresses: dict[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ _ENGINE_VERSION = "16.8"
 LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which are in no package"}
 NOT_RUN = {
     "the images' own start on AWS": "the images are in no package; LiteLLM's application stands in",
-    "the default db_engine_version": f"the emulator has no Aurora 16.4, {_ENGINE_VERSION} stands in",
+    "the default db_engine_version": f"the emulator has {_ENGINE_VERSION} and no 16.4",
     "a fetched configuration": "the reconciler writes the file that the container would fetch",
 }
 _NO_PLUGIN = {

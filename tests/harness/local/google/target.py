@@ -57,4 +57,3 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         lacks=LACKS,
         not_run=NOT_RUN,
     )
-
