@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the stages that are not asked for, and what the local cloud lacks."""
+    items[:] = [one for _, some in itertools.groupby(items, _module) for one in _in_order(some)]
     wanted = [name for name in config.getoption("stages").split(",") if name]
     if unknown := set(wanted) - set(STAGES):
         raise pytest.UsageError(f"--stages: {sorted(unknown)} is none of {', '.join(STAGES)}")
@@ -84,6 +86,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # A worker of xdist tells its controller, which collects nothing itself.
     if hasattr(config, "workeroutput"):
         config.workeroutput["deselected"] = _deselected
+
+
+def _module(item: pytest.Item) -> Any:
+    return item.parent
+
+
+def _in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The tests of a module by their stages; a stage's as they are written, wherever that is."""
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        mark = item.get_closest_marker("stage")
+        if mark is None or not isinstance(item, pytest.Function):
+            return -1, 0
+        return STAGES.index(mark.args[0]), item.function.__code__.co_firstlineno
+
+    return sorted(items, key=place)
 
 
 @pytest.hookimpl(optionalhook=True)

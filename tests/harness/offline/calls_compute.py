@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from tests.harness.offline.calls import Document, Values
 from tests.harness.offline.calls_aws import Call, CallError, Special
 from tests.harness.offline.values import known_items
-from tests.harness.offline.wire import UNKNOWN
 
 _STEADY_SECONDS = 600
 
@@ -131,10 +130,6 @@ def _version_changed(call: Call, state: Values, prior: Values) -> None:
 
 def _keep_version(_: Call, __: Values) -> None:
     """The version in use goes with its secret: its stage can be taken off by no call."""
-
-
-def _known(values: Values, name: str) -> bool:
-    return values.get(name) not in (None, UNKNOWN)
 
 
 SPECIAL: Mapping[str, Special] = {

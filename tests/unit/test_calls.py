@@ -1,0 +1,142 @@
+"""The table by which the offline AWS provider applies fits the provider's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.harness import planner
+from tests.harness.offline import (
+    calls,
+    calls_compute,
+    calls_network,
+    calls_stores,
+    calls_tags,
+    catalogue,
+)
+from tests.harness.plan import Resource
+from tests.harness.planner import Case
+from tests.harness.stacks import STACKS
+from tests.unit.test_rest import dotted
+
+TABLE = calls.table()
+RELEASES = catalogue.releases("aws")
+SPECIAL = {**calls_network.SPECIAL, **calls_compute.SPECIAL, **calls_stores.SPECIAL}
+# What a newer release alone has.
+COMMON = {"region", "timeouts"}
+
+
+def known(type_name: str) -> set[str]:
+    """All that a type has in any release: an entry serves all of them."""
+    return {
+        name
+        for release in RELEASES
+        for name in dotted(catalogue.schema("aws", release).resources[type_name].block)
+    }
+
+
+@pytest.mark.parametrize("type_name", TABLE)
+def test_an_entry_names_what_the_schema_has(type_name: str) -> None:
+    entry = TABLE[type_name]
+    asked = {name for one in entry.change for name in one.when}
+    named = {
+        *entry.fields,
+        *entry.sends,
+        *entry.reads,
+        *entry.local,
+        *entry.kept,
+        *entry.json,
+        *entry.attributes,
+        *asked,
+    }
+    assert named - COMMON <= known(type_name)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_type_that_is_served_has_an_entry(release: str) -> None:
+    assert set(catalogue.schema("aws", release).resources) == set(TABLE)
+
+
+def test_what_is_special_is_of_a_type_of_the_table() -> None:
+    assert set(SPECIAL) <= set(TABLE)
+
+
+@pytest.mark.parametrize("type_name", TABLE)
+def test_a_type_can_be_created_found_and_deleted(type_name: str) -> None:
+    entry, special = TABLE[type_name], SPECIAL.get(type_name)
+    for name in ("create", "find", "delete"):
+        assert getattr(entry, name) or (special and getattr(special, name)), name
+    tagged = "tags" in catalogue.schema("aws", RELEASES[0]).resources[type_name].block.attributes
+    assert bool(entry.tags) == tagged
+    assert not entry.tags or calls_tags.kind(entry.tags)
+
+
+def test_an_entry_goes_to_a_service_that_the_provider_can_be_pointed_at() -> None:
+    schema = catalogue.schema("aws", RELEASES[0]).provider.block
+    served = set(schema.blocks["endpoints"].block.attributes)
+    services = {entry.service.replace("application-", "app") for entry in TABLE.values()}
+    assert services <= served
+
+
+# ---- What is read ----
+
+STATES = [
+    ({"tags": {"a": "1"}}, {"a": "1", "b": "2"}, {}, {"a": "1", "b": "2"}),
+    ({"tags": {"a": "1"}}, {"a": "1", "b": "2"}, {"b": "2"}, {"a": "1"}),
+    ({"tags": {"a": "1"}}, {"b": "2"}, {"b": "2"}, {}),
+    ({"tags": None}, {}, {}, None),
+]
+
+
+@pytest.mark.parametrize(("prior", "told", "defaults", "own"), STATES)
+def test_tags_that_somebody_added_or_took_away_are_seen(
+    prior: Mapping[str, Any], told: dict[str, str], defaults: dict[str, str], own: Any
+) -> None:
+    assert calls_tags.split(told, prior["tags"], defaults) == (own, told)
+
+
+def test_a_change_that_somebody_made_is_seen_and_the_same_in_other_words_is_not() -> None:
+    entry = TABLE["aws_iam_role_policy"]
+    block = catalogue.schema("aws", RELEASES[0]).resources["aws_iam_role_policy"].block
+    prior = {"id": "r:n", "name": "n", "role": "r", "policy": '{"Action": ["a", "b"]}'}
+    same = {"PolicyName": "n", "RoleName": "r", "PolicyDocument": {"Action": ["b", "a"]}}
+    assert calls.decode(entry, block, same, dict(prior))["policy"] == prior["policy"]
+    other = {**same, "PolicyDocument": {"Action": ["a"]}}
+    assert calls.decode(entry, block, other, dict(prior))["policy"] == '{"Action": ["a"]}'
+
+
+def test_what_a_service_no_longer_tells_has_gone() -> None:
+    entry = TABLE["aws_ecs_service"]
+    block = catalogue.schema("aws", RELEASES[0]).resources["aws_ecs_service"].block
+    prior = {"id": "x", "desired_count": 2, "launch_type": "FARGATE", "name": "n"}
+    state = calls.decode(entry, block, {"serviceName": "n", "desiredCount": 3}, dict(prior))
+    assert (state["desired_count"], state["launch_type"], state["name"]) == (3, None, "n")
+
+
+def test_a_version_that_the_service_completes_is_the_one_that_was_asked_for() -> None:
+    assert calls.value("string", "16.8", "16") == "16"
+    assert calls.value("string", "16.9", "16.8") == "16.9"
+
+
+# ---- The stack ----
+
+
+def planned(held: planner.Session) -> Mapping[str, Resource]:
+    inputs = {
+        **STACKS["aws"].smallest,
+        "allow_plaintext_alb": False,
+        "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/a",
+        "waf_web_acl_arn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/b",
+        "proxy_config": {"model_list": []},
+        "create_read_replica": True,
+    }
+    result = planner.plan(held, Case("calls", "aws", inputs))
+    assert result.plan is not None, str(result)
+    return result.plan.resources
+
+
+def test_the_stack_has_no_type_without_an_entry(foreseen_session: planner.Session) -> None:
+    types = {one.type for one in planned(foreseen_session).values() if one.type.startswith("aws_")}
+    assert types == set(TABLE)
