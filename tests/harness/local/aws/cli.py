@@ -1,13 +1,14 @@
 """What stands for the aws CLI beside a local cloud: the commands that the stack's scripts run.
 
 ``aws ecs run-task``, ``aws ecs describe-tasks`` and ``aws logs get-log-events``, by boto3, with the
-options of ``terraform/litellm/aws/scripts`` and the output ``text``. As the CLI does, it takes the
-API's address from AWS_ENDPOINT_URL and filters answers with JMESPath.
+options of ``terraform/litellm/aws/scripts`` and of the commands that the outputs print. As the CLI
+does, it takes the API's address from AWS_ENDPOINT_URL and filters answers with JMESPath.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -53,8 +54,8 @@ def _run(client: Any, given: argparse.Namespace) -> Any:
         taskDefinition=given.task_definition,
         launchType=given.launch_type,
         propagateTags=given.propagate_tags,
-        startedBy=given.started_by,
         networkConfiguration=_network(given.network_configuration),
+        **({"startedBy": given.started_by} if given.started_by else {}),
     )
 
 
@@ -103,8 +104,10 @@ def main(arguments: list[str]) -> int:
         return 252
     call, options = command
     parser = argparse.ArgumentParser(prog="aws")
-    for option in (*options, "--region", "--query", "--output"):
-        parser.add_argument(option, required=True)
+    for option in (*options, "--region"):
+        parser.add_argument(option, required=option != "--started-by")
+    parser.add_argument("--query")
+    parser.add_argument("--output", default="json")
     given = parser.parse_args(arguments[2:])
     client = clients.client(os.environ["AWS_ENDPOINT_URL"], service, given.region)
     try:
@@ -112,7 +115,9 @@ def main(arguments: list[str]) -> int:
     except ClientError as error:
         print(f"\n{error}", file=sys.stderr)
         return 254
-    print(_text(jmespath.search(given.query, answer)))
+    found = jmespath.search(given.query, answer) if given.query else answer
+    shown = _text(found) if given.output == "text" else json.dumps(found, indent=4, default=str)
+    print(shown)
     return 0
 
 
