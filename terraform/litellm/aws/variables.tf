@@ -903,12 +903,12 @@ variable "db_instance_class" {
 variable "db_engine_version" {
   description = "Aurora PostgreSQL version. With the major number alone (16) AWS picks the minor and upgrades it."
   type        = string
-  default     = "16.4"
+  default     = "16.8"
   nullable    = false
 
   validation {
     condition     = can(regex("^[1-9][0-9]([.][0-9]+)?$", var.db_engine_version))
-    error_message = "db_engine_version must be a PostgreSQL version such as 16.4 or 16; got \"${var.db_engine_version}\". Write major, or major.minor."
+    error_message = "db_engine_version must be a PostgreSQL version such as 16.8 or 16; got \"${var.db_engine_version}\". Write major, or major.minor."
   }
 }
 

@@ -15,13 +15,10 @@ from tests.harness.local.aws.cloud import MIRROR, Cloud
 from tests.harness.stacks import STACKS
 from tests.harness.targets import Target
 
-# The emulator knows the versions that Aurora had in August 2026, and none that had gone by then.
-_ENGINE_VERSION = "16.8"
 # What no package has, or no loopback shows.
 LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which are in no package"}
 NOT_RUN = {
     "the images' own start on AWS": "the images are in no package; LiteLLM's application stands in",
-    "the default db_engine_version": f"the emulator has {_ENGINE_VERSION} and no 16.4",
     "a fetched configuration": "the reconciler writes the file that the container would fetch",
 }
 _NO_PLUGIN = {
@@ -59,7 +56,7 @@ def target(url: str, folder: Path) -> Target:
         stack=STACKS["aws"],
         choice=providers.live(providers.choose(wanted)),
         provider=cloud.provider_arguments(aws.url, aws.region),
-        inputs={"region": aws.region, "db_engine_version": _ENGINE_VERSION},
+        inputs={"region": aws.region},
         # The script looks at a task as often as a local one needs.
         environment={**cloud.environment(aws), **cli.install(commands), "INTERVAL": "1"},
         control=control_plane(aws.client),
