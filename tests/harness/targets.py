@@ -75,7 +75,6 @@ class Target:
         environment: for Terraform and for the commands that it runs.
         control: the cloud's view.
         web: a session in which a load balancer is reached, by its address.
-        domain: a host name for which the load balancer has a certificate; empty for plain HTTP.
         lacks: what this place does not have (``database``: LiteLLM with one), with the reason.
         not_run: what else it cannot show, with the reason.
     """
@@ -88,6 +87,5 @@ class Target:
     environment: Mapping[str, str]
     control: ControlPlane
     web: Callable[[str], requests.Session]
-    domain: str = ""
     lacks: Mapping[str, str] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from google.api_core import exceptions
 from google.cloud import run_v2
 
@@ -21,6 +20,7 @@ from tests.harness.local.google import target as google
 from tests.harness.local.google.data_plane import Options
 from tests.harness.processes import soon
 from tests.integration.conftest import Lives
+from tests.integration.google_api import Api
 
 P = "projects/acme-prod-1"
 PARENT = f"{P}/locations/us-central1"
@@ -34,33 +34,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
     with owner.serving(Options(), log) as running:
         yield running
     assert log.read_text() == ""
-
-
-class Api:
-    """Calls of the server's, each waited for."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self.session = url, requests.Session()
-        self.session.trust_env = False
-
-    def send(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
-        """The answer as it comes."""
-        return self.session.request(
-            method, f"{self.url}{path}", json=body, params=query, timeout=30
-        )
-
-    def done(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The answer once its operation is done; a refusal, there or at once, is returned."""
-        answer = self.send(method, path, body, **query).json()
-        name = answer.get("selfLink", "").removeprefix(self.url) or f"/v1/{answer.get('name')}"
-        if "operations/" not in name:
-            return answer
-        assert soon(lambda: _ended(self.send("GET", name).json()))
-        return self.send("GET", name).json()
-
-
-def _ended(operation: Any) -> bool:
-    return bool(operation.get("done") or operation.get("status") == "DONE")
 
 
 def _said(answer: Any) -> str:

@@ -22,6 +22,7 @@ from tests.harness.local.owned import Running
 from tests.harness.stacks import STACKS
 from tests.harness.targets import Target
 from tests.integration.conftest import Lives
+from tests.integration.google_api import Api
 
 STORIES = {
     entry["name"]: entry
@@ -111,6 +112,9 @@ def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path)
         life = lives(target, {**inputs, **story.get("inputs", {})}, module)
         if story["fails"] != "apply":
             apply(life)
+        beside = story.get("beside", {})
+        for path, body in beside.items():
+            assert "error" not in Api(running.url).done("POST", path, body)
         if story.get("store"):
             _store(life, cloud.bucket)
         with pytest.raises(LifeError) as failure:
@@ -119,6 +123,10 @@ def test_the_suite_tells_and_mends_that(name: str, lives: Lives, tmp_path: Path)
         assert failure.value.sentence.startswith(story["sentence"]), str(failure.value)
         # What the sentence says mends it: all of these are right in the module as it is.
         mended = renewed(life, inputs)
+        for path, body in beside.items():
+            where, _, query = path.partition("?")
+            name = body.get("name") or query.rpartition("=")[2]
+            assert "error" not in Api(running.url).done("DELETE", f"{where}/{name}")
         if story.get("sweep"):
             assert target.control.sweep(life.name)
         apply(mended, targets=story.get("targets", ()))

@@ -53,7 +53,6 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         environment=gcloud.install(commands, url),
         control=control_plane(stack.scope[1], REGION, url),
         web=lambda ip: web.session(lambda: ports(ip), str(authority)),
-        domain="litellm.example.com",
         lacks=LACKS,
         not_run=NOT_RUN,
     )
