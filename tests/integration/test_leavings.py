@@ -17,12 +17,15 @@ from tests.harness.processes import alive, soon
 from tests.harness.stacks import ROOT
 
 # Applies a stack in a cloud of its own and says where that is; destroys once its input closes.
+# A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """
+import signal
 import sys
 from pathlib import Path
 from tests.harness import core, life, providers
 from tests.harness.local.google import owner, target
 from tests.harness.local.google.data_plane import Options
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with owner.serving(Options(), folder / "log") as cloud:
     place = target.target(cloud.url, folder)

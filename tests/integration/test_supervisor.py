@@ -17,10 +17,12 @@ from tests.harness.local.supervisor import Command, SupervisorError, supervising
 from tests.harness.processes import alive, soon
 from tests.harness.stacks import ROOT
 
+# A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """
-import time
+import signal, time
 from tests.harness.local import postgres
 from tests.harness.local.supervisor import supervising
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with supervising() as held:
     server = postgres.start(held)
     print(server.pid, held.process.pid, held.folder, flush=True)
