@@ -28,6 +28,8 @@ _IN_USE_SECONDS = 600
 # A new task of ECS has its grace period, and LiteLLM a minute's start.
 READY_SECONDS = 600
 COMPONENTS = ("gateway", "backend", "ui")
+# What is asked too often keeps a core from what is waited for.
+_ASK_SECONDS = 0.5
 _COMMON = ("-input=false", "-no-color")
 
 
@@ -197,7 +199,7 @@ def ready(life: Life, seconds: float = READY_SECONDS) -> None:
         missing = [f"there is no {one}" for one in COMPONENTS if one not in held]
         return [one.why for one in held.values() if not one.ready] + missing
 
-    if not soon(lambda: not said(), seconds):
+    if not soon(lambda: not said(), seconds, _ASK_SECONDS):
         raise LifeError("ready", "\n".join(said()))
 
 

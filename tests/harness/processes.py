@@ -93,11 +93,11 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def soon(right: Callable[[], bool], seconds: float = 10) -> bool:
-    """Whether something comes true within some seconds."""
+def soon(right: Callable[[], bool], seconds: float = 10, pause: float = 0.05) -> bool:
+    """Whether something comes true within some seconds, asked again after each pause."""
     until = time.monotonic() + seconds
     while not right():
         if time.monotonic() > until:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True

@@ -65,7 +65,7 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watching(door: Door, names: list[str], pause: float = 0.05) -> Iterator[Watch]:
+def watching(door: Door, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
     """Send probes one after the other for as long as the block lasts."""
     seen, over = Watch(), threading.Event()
 

@@ -131,7 +131,7 @@ def test_the_migrations_ran_and_run_again_by_the_command_that_is_printed(
     assert runs() == [True] * case.jobs
     command = outputs(life)["migration_run_command"]
     subprocess.run(command, shell=True, env=life.terraform.env, check=True)  # noqa: S602
-    assert soon(lambda: runs() == [True] * (case.jobs + 1), JOB_SECONDS), runs()
+    assert soon(lambda: runs() == [True] * (case.jobs + 1), JOB_SECONDS, 0.5), runs()
 
 
 @stage("migrate")
