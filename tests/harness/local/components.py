@@ -18,6 +18,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,8 @@ LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN
 _NOBODY = "http://127.0.0.1:9"
 _APPS = Path(__file__).parent / "apps"
 _TEMPORARY = "/tmp/"  # noqa: S108
+# Two that read the package at once would take twice as long, for nothing.
+_READING = threading.Lock()
 
 
 class ComponentError(ValueError):
@@ -187,11 +190,22 @@ def _routes(python: Path, repository: str) -> dict[str, str]:
     component = repository.removeprefix("litellm-")
     if component not in ("gateway", "backend"):
         return {}
-    owned = _owned(package(python))
+    with _READING:
+        owned = _owned(package(python))
     foreign = [t for t, owners in owned.items() if component not in owners]
     # What is on no list is the backend's.
     keep = None if component == "backend" else sorted(set(owned) - set(foreign))
     return {"COMPONENT_ROUTES": json.dumps({"drop": sorted(foreign), "keep": keep})}
+
+
+def prepare(python: Path) -> None:
+    """Read which routes are whose, so that the first container to start need not wait for it.
+
+    Raises:
+        ComponentError: the interpreter is of no environment with litellm.
+    """
+    with _READING:
+        _owned(package(python))
 
 
 @cache

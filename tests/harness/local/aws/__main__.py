@@ -75,6 +75,9 @@ def _hooks(supervisor: Supervisor, options: Options, authority: trustme.CA) -> H
     extra = {"SSL_CERT_FILE": str(file)}
     made = containers.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
+        threading.Thread(
+            target=components.prepare, args=[Path(options.python)], daemon=True
+        ).start()
         return made
     return Hooks(lambda work: _stand_in(supervisor, work), made.run, cache)
 

@@ -12,10 +12,11 @@ import re
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.harness.local import litellm, load_balancers
+from tests.harness.local import components, litellm, load_balancers
 from tests.harness.local.google import (
     compute,
     iam,
@@ -73,6 +74,10 @@ def main(options: Options) -> int:
         )
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
+        if options.python:
+            threading.Thread(
+                target=components.prepare, args=[Path(options.python)], daemon=True
+            ).start()
         print(json.dumps({"url": cloud.url, "folder": str(supervisor.folder)}), flush=True)
         sys.stdin.buffer.read()
         server.shutdown()
