@@ -7,7 +7,7 @@ A :class:`Target` has what a life of a stack (``life.py``) needs of the place; i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -67,7 +67,6 @@ class Target:
     """A place to apply a stack to.
 
     Attributes:
-        name: for reports: ``local``, or an account's.
         stack: which one is applied.
         choice: the providers that apply it.
         provider: arguments of the provider block.
@@ -75,11 +74,8 @@ class Target:
         environment: for Terraform and for the commands that it runs.
         control: the cloud's view.
         web: a session in which a load balancer is reached, by its address.
-        lacks: what this place does not have (``database``: LiteLLM with one), with the reason.
-        not_run: what else it cannot show, with the reason.
     """
 
-    name: str
     stack: Stack
     choice: Choice
     provider: Mapping[str, Any]
@@ -87,5 +83,3 @@ class Target:
     environment: Mapping[str, str]
     control: ControlPlane
     web: Callable[[str], requests.Session]
-    lacks: Mapping[str, str] = field(default_factory=dict)
-    not_run: Mapping[str, str] = field(default_factory=dict)

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from tests.harness import core, life, planner, providers
 from tests.harness.local import litellm, postgres, supervisor
 from tests.harness.local.aws import cloud
 from tests.harness.local.aws import owner as aws_owner
 from tests.harness.local.aws import target as aws
-from tests.harness.local.envoy import Certificate
 from tests.harness.local.google import owner
 from tests.harness.local.google import target as google
 from tests.harness.local.google.data_plane import Options
@@ -143,13 +141,6 @@ def planned(held: planner.Session, stack: str, inputs: Mapping[str, Any] | None 
     assert result.plan is not None, str(result)
     assert not result.errors, str(result)
     return result.plan
-
-
-def certificate(authority: trustme.CA, *names: str) -> Certificate:
-    """A certificate of an authority for some names and addresses."""
-    issued = authority.issue_cert(*names)
-    chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
-    return Certificate(chain, issued.private_key_pem.bytes().decode())
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 import requests
 import trustme
 
+from tests.harness.local.envoy import issued
 from tests.harness.local.load_balancers import (
     Balancer,
     Listener,
@@ -22,7 +23,6 @@ from tests.harness.local.load_balancers import (
 from tests.harness.local.ports import answers, free_port
 from tests.harness.local.supervisor import supervising
 from tests.harness.processes import soon
-from tests.integration.conftest import certificate
 
 ROUTES = ({"match": {"prefix": "/"}, "route": {"cluster": "gateway", "timeout": "0s"}},)
 PLAIN = Listener(80, "", ROUTES)
@@ -154,12 +154,12 @@ def test_a_listener_with_tls_serves_its_certificate(
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
     client.verify = str(file)
-    running.update({port: SECURE}, {"gateway": servers[0]}, certificate(authority, "127.0.0.1"))
+    running.update({port: SECURE}, {"gateway": servers[0]}, issued(authority, "127.0.0.1"))
     # What the client itself says of the scheme counts for nothing.
     said = {"x-forwarded-proto": "http"}
     answer = client.get(f"https://127.0.0.1:{port}/", headers=said, timeout=10)
     assert answer.text == f"{servers[0]} https"
-    running.update({port: SECURE}, {"gateway": servers[0]}, certificate(trustme.CA(), "127.0.0.1"))
+    running.update({port: SECURE}, {"gateway": servers[0]}, issued(trustme.CA(), "127.0.0.1"))
     # On a new connection: the open one has seen a certificate.
     client.close()
     with pytest.raises(requests.exceptions.SSLError):

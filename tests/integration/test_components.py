@@ -16,11 +16,12 @@ from tests.harness.containers import Container, containers
 from tests.harness.local import components, litellm
 from tests.harness.local import redis as local_redis
 from tests.harness.local.components import BROKEN_TAG, Component, ComponentError
+from tests.harness.local.envoy import issued
 from tests.harness.local.ports import answers, fetched
 from tests.harness.local.supervisor import Supervisor, supervising
 from tests.harness.processes import soon
 from tests.harness.stacks import STACKS
-from tests.integration.conftest import certificate, planned
+from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 IMAGE = "ghcr.io/berriai/litellm-{}:main-stable"
@@ -85,7 +86,7 @@ def stack(
     held = containers(planned(foreseen_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
-    tls = local_redis.with_tls(supervisor, store, certificate(authority, "127.0.0.1")).port
+    tls = local_redis.with_tls(supervisor, store, issued(authority, "127.0.0.1")).port
     trusted = {
         "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},

@@ -17,11 +17,12 @@ import trustme
 
 from tests.harness import planner, routing
 from tests.harness.local import load_balancers
+from tests.harness.local.envoy import issued
 from tests.harness.local.load_balancers import LoadBalancerError
 from tests.harness.local.supervisor import supervising
 from tests.harness.plan import Plan
 from tests.harness.stacks import STACKS
-from tests.integration.conftest import certificate, planned
+from tests.integration.conftest import planned
 
 HOST = "llm.example.com"
 TLS: Mapping[str, Mapping[str, Any]] = {
@@ -106,9 +107,9 @@ def stack(
     name, tls = request.param
     plan = planned(foreseen_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
-    issued = certificate(authority, HOST, "127.0.0.1")
+    made = issued(authority, HOST, "127.0.0.1")
     with supervising() as held:
-        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, issued)
+        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, made)
         yield Stack(plan, ports, authority)
 
 

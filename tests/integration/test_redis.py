@@ -14,9 +14,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.local import redis as local
+from tests.harness.local.envoy import issued
 from tests.harness.local.supervisor import supervising
 from tests.harness.processes import alive
-from tests.integration.conftest import certificate
 
 # A client would else ask again for seconds.
 ONCE = Retry(NoBackoff(), 0)
@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
     password, authority = secrets.token_urlsafe(16), trustme.CA()
     with supervising() as supervisor:
         held = local.start(supervisor, password)
-        tls = local.with_tls(supervisor, held, certificate(authority, "127.0.0.1")).port
+        tls = local.with_tls(supervisor, held, issued(authority, "127.0.0.1")).port
         yield Server(held, tls, password, authority)
     assert not alive(held.pid)
 

@@ -27,9 +27,11 @@ from pathlib import Path
 from tests.harness import litellm_routes, ownership
 from tests.harness.local.ports import free_port
 from tests.harness.local.supervisor import Command, Supervisor
+from tests.harness.stacks import ROOT
 
 # An image with this tag starts and never listens.
 BROKEN_TAG = "broken"
+_BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
 # Variables that make LiteLLM look for a database, by which alone it would not start.
 LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN_DB")
 _NOBODY = "http://127.0.0.1:9"
@@ -132,9 +134,19 @@ def start(
     shell = [f"cd {shlex.quote(str(home))}", *before, server]
     arguments = ["sh", "-c", " && ".join(shell)]
     if tag == BROKEN_TAG:
-        arguments = [sys.executable, "-c", "import time; time.sleep(3600)"]
+        arguments = list(_BROKEN)
     log = home / "log"
     pid = supervisor.start(Command(arguments, str(log), held, inherit=False))
+    return Component(pid, port, log)
+
+
+def stand_in(supervisor: Supervisor, image: str, name: str) -> Component:
+    """Start a server that answers 200 to everything in a container's place; returns at once."""
+    log, port = supervisor.home(name) / "log", free_port()
+    arguments = [sys.executable, "-m", "tests.harness.local.stand_in", str(port), name]
+    if _reference(image)[1] == BROKEN_TAG:
+        arguments = list(_BROKEN)
+    pid = supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
     return Component(pid, port, log)
 
 
@@ -199,13 +211,18 @@ def _routes(python: Path, repository: str) -> dict[str, str]:
 
 
 def prepare(python: Path) -> None:
-    """Read which routes are whose, so that the first container to start need not wait for it.
+    """Read which routes are whose in the background, so that no container waits for it.
 
     Raises:
         ComponentError: the interpreter is of no environment with litellm.
     """
-    with _READING:
-        _owned(package(python))
+    found = package(python)
+
+    def read() -> None:
+        with _READING:
+            _owned(found)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 @cache

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.harness.local.supervisor import Command, Supervisor
 
 API = "type.googleapis.com/envoy.extensions"
@@ -29,6 +31,13 @@ class Certificate:
 
     chain: str
     key: str = field(repr=False)
+
+
+def issued(authority: trustme.CA, *names: str) -> Certificate:
+    """A certificate for host names or addresses, by an authority of the run's own."""
+    made = authority.issue_cert(*names)
+    chain = "".join(blob.bytes().decode() for blob in made.cert_chain_pems)
+    return Certificate(chain, made.private_key_pem.bytes().decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import signal
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +46,20 @@ def serving(module: str, options: Any, log: Path) -> Iterator[Running]:
     with processes.owned(command, log, _END_SECONDS) as (line, pid):
         said = json.loads(line)
         yield Running(said["url"], Path(said["folder"]), pid)
+
+
+def begin() -> None:
+    """In the cloud's own process: leave its end to its owner, and what goes wrong to its log."""
+    # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+
+
+def until_closed(url: str, folder: Path) -> None:
+    """In the cloud's own process: say where it serves, and wait for its owner to end it."""
+    print(json.dumps({"url": url, "folder": str(folder)}), flush=True)
+    sys.stdin.buffer.read()
 
 
 def told(url: str, what: str) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from tests.harness.offline.schema import Block, NestedBlock
-from tests.harness.offline.wire import UNKNOWN
+from tests.harness.offline.wire import UNKNOWN, known
 
 TABLE = Path(__file__).parent / "data" / "aws.calls.yaml"
 Document = dict[str, Any]
@@ -110,15 +110,6 @@ def at(document: Any, path: str) -> Any:
         else:
             return None
     return document
-
-
-def known(held: Any) -> Any:
-    """A value with null in place of all that was unknown before the apply."""
-    if held is UNKNOWN:
-        return None
-    if isinstance(held, dict):
-        return {name: known(one) for name, one in held.items()}
-    return [known(one) for one in held] if isinstance(held, list) else held
 
 
 def changed(block: Block, planned: Values, prior: Values) -> set[str]:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import requests
 
-from tests.harness.offline import rest
+from tests.harness.offline import rest, wire
 from tests.harness.offline.rest import Document, Entry, Values
 from tests.harness.offline.schema import Block
 from tests.harness.offline.wire import UNKNOWN
@@ -288,7 +288,7 @@ def _read_connection(call: Call, state: Values) -> Values:
     if not answer.get("connections"):
         raise RestError(f"there is no connection of {state['network']}", 404)
     held = answer["connections"][0]
-    known = {key: None if value is UNKNOWN else value for key, value in state.items()}
+    known = wire.known(state)
     return {
         **known,
         "peering": held["peering"],
@@ -382,7 +382,7 @@ def _read_version(call: Call, state: Values) -> Values:
     if held["state"] == "DESTROYED":
         raise RestError(f"{state['name']} is destroyed", 404)
     return {
-        **{key: None if value is UNKNOWN else value for key, value in state.items()},
+        **wire.known(state),
         "secret_data_wo": None,
         "id": held["name"],
         "name": held["name"],
@@ -466,7 +466,7 @@ def _read_member(call: Call, state: Values) -> Values:
     held = {one["role"]: one["members"] for one in policy.get("bindings", [])}
     if state["member"] not in held.get(state["role"], []):
         raise RestError(f"{state['member']} does not have {state['role']}", 404)
-    known = {key: None if value is UNKNOWN else value for key, value in state.items()}
+    known = wire.known(state)
     return {**known, "etag": policy["etag"], "id": _member_id(call, state)}
 
 
@@ -528,7 +528,7 @@ def _create_object(call: Call, planned: Values, _config: Values) -> Values:
 
 def _read_object(call: Call, state: Values) -> Values:
     held = call.send("GET", _object_path(state))
-    known = {key: None if value is UNKNOWN else value for key, value in state.items()}
+    known = wire.known(state)
     digest = base64.b64decode(held["md5Hash"])
     changed = known.get("md5hash") not in (None, held["md5Hash"])
     return {

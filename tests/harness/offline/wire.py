@@ -64,3 +64,12 @@ def is_known(value: Any) -> bool:
     if isinstance(value, list):
         return all(is_known(item) for item in value)
     return True
+
+
+def known(held: Any) -> Any:
+    """A value with null in place of all that was unknown before the apply."""
+    if held is UNKNOWN:
+        return None
+    if isinstance(held, dict):
+        return {name: known(one) for name, one in held.items()}
+    return [known(one) for one in held] if isinstance(held, list) else held

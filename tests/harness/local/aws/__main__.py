@@ -8,8 +8,6 @@ tells of the cloud: ``/local/cloud`` (where it answers), ``/local/addresses`` (o
 from __future__ import annotations
 
 import json
-import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -19,7 +17,7 @@ from typing import Any
 
 import trustme
 
-from tests.harness.local import components, redis
+from tests.harness.local import components, owned, redis
 from tests.harness.local.aws import cloud, containers, reconciler
 from tests.harness.local.aws.cloud import Cloud
 from tests.harness.local.aws.owner import Options
@@ -27,18 +25,10 @@ from tests.harness.local.aws.reconciler import Hooks, Reconciler
 from tests.harness.local.aws.stores import Cache
 from tests.harness.local.aws.works import Work
 from tests.harness.local.components import Component
-from tests.harness.local.envoy import Certificate
-from tests.harness.local.ports import free_port
-from tests.harness.local.supervisor import Command, Supervisor, supervising
-from tests.harness.stacks import ROOT
+from tests.harness.local.envoy import issued
+from tests.harness.local.supervisor import Supervisor, supervising
 
 Telling = Mapping[str, Callable[[], Any]]
-
-
-def _certificate(authority: trustme.CA, *names: str) -> Certificate:
-    issued = authority.issue_cert(*names)
-    chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
-    return Certificate(chain, issued.private_key_pem.bytes().decode())
 
 
 def _addresses(aws: Cloud, following: Reconciler) -> dict[str, str]:
@@ -53,18 +43,8 @@ def _addresses(aws: Cloud, following: Reconciler) -> dict[str, str]:
     }
 
 
-def _stand_in(supervisor: Supervisor, work: Work) -> Component:
-    log, port = supervisor.home(work.container) / "log", free_port()
-    module = "tests.harness.local.stand_in"
-    arguments = [sys.executable, "-m", module, str(port), work.container]
-    if work.image.endswith(f":{components.BROKEN_TAG}"):
-        arguments = [sys.executable, "-c", "import time; time.sleep(3600)"]
-    pid = supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
-    return Component(pid, port, log)
-
-
 def _hooks(supervisor: Supervisor, options: Options, authority: trustme.CA) -> Hooks:
-    local = _certificate(authority, "127.0.0.1", "localhost")
+    local = issued(authority, "127.0.0.1", "localhost")
     file = supervisor.folder / "authority.pem"
     file.write_bytes(authority.cert_pem.bytes())
 
@@ -75,11 +55,13 @@ def _hooks(supervisor: Supervisor, options: Options, authority: trustme.CA) -> H
     extra = {"SSL_CERT_FILE": str(file)}
     made = containers.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
-        threading.Thread(
-            target=components.prepare, args=[Path(options.python)], daemon=True
-        ).start()
+        components.prepare(Path(options.python))
         return made
-    return Hooks(lambda work: _stand_in(supervisor, work), made.run, cache)
+
+    def start(work: Work) -> Component:
+        return components.stand_in(supervisor, work.image, work.container)
+
+    return Hooks(start, made.run, cache)
 
 
 def _server(telling: Telling) -> ThreadingHTTPServer:
@@ -104,15 +86,12 @@ def _server(telling: Telling) -> ThreadingHTTPServer:
 
 def main(options: Options) -> int:
     """Serve until standard input closes; gives the exit status."""
-    # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    owned.begin()
     authority = trustme.CA()
     with supervising() as supervisor:
         aws = cloud.start(supervisor)
         hooks = _hooks(supervisor, options, authority)
-        certificate = _certificate(authority, options.domain)
+        certificate = issued(authority, options.domain)
         with reconciler.following(aws, supervisor, hooks, certificate) as following:
             server = _server(
                 {
@@ -124,8 +103,7 @@ def main(options: Options) -> int:
             )
             threading.Thread(target=server.serve_forever, daemon=True).start()
             url = f"http://127.0.0.1:{server.server_address[1]}"
-            print(json.dumps({"url": url, "folder": str(supervisor.folder)}), flush=True)
-            sys.stdin.buffer.read()
+            owned.until_closed(url, supervisor.folder)
             server.shutdown()
             server.server_close()
     return 0

@@ -11,8 +11,6 @@ import argparse
 import json
 import os
 import re
-import shlex
-import stat
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,20 +19,13 @@ from typing import Any
 import jmespath
 from botocore.exceptions import ClientError
 
+from tests.harness.local import commands
 from tests.harness.local.aws import clients
-from tests.harness.stacks import ROOT
 
 
 def install(folder: Path) -> dict[str, str]:
     """Write the command into a folder; gives the variables with which a shell finds it."""
-    script = folder / "aws"
-    script.write_text(
-        f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} "
-        f'-m tests.harness.local.aws.cli "$@"\n'
-    )
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": f"{folder}{os.pathsep}{path}"}
+    return commands.install(folder, "aws", "tests.harness.local.aws.cli")
 
 
 def _network(text: str) -> dict[str, Any]:

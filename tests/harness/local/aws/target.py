@@ -52,7 +52,6 @@ def target(url: str, folder: Path) -> Target:
         return {key.port or 0: at for key, at in held.items() if key.hostname == name.lower()}
 
     return Target(
-        name="local",
         stack=STACKS["aws"],
         choice=providers.live(providers.choose(wanted)),
         provider=cloud.provider_arguments(aws.url, aws.region),
@@ -61,6 +60,4 @@ def target(url: str, folder: Path) -> Target:
         environment={**cloud.environment(aws), **cli.install(commands), "INTERVAL": "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
-        lacks=LACKS,
-        not_run=not_run(os.environ),
     )

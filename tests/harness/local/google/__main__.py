@@ -7,16 +7,14 @@ without them LiteLLM is installed, if it is not yet, and answers for its contain
 from __future__ import annotations
 
 import json
-import logging
 import re
-import signal
 import sys
 import threading
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.harness.local import components, litellm, load_balancers
+from tests.harness.local import components, litellm, load_balancers, owned
 from tests.harness.local.google import (
     compute,
     iam,
@@ -51,10 +49,7 @@ class _Handler(WSGIRequestHandler):  # type: ignore[misc]
 
 def main(options: Options) -> int:
     """Serve until standard input closes; gives the exit status."""
-    # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    owned.begin()
     routes = [
         (method, re.compile(pattern), call)
         for method, pattern, call in (
@@ -75,11 +70,8 @@ def main(options: Options) -> int:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         if options.python:
-            threading.Thread(
-                target=components.prepare, args=[Path(options.python)], daemon=True
-            ).start()
-        print(json.dumps({"url": cloud.url, "folder": str(supervisor.folder)}), flush=True)
-        sys.stdin.buffer.read()
+            components.prepare(Path(options.python))
+        owned.until_closed(cloud.url, supervisor.folder)
         server.shutdown()
     return 0
 

@@ -11,7 +11,7 @@ import trustme
 
 from tests.harness.local import load_balancers
 from tests.harness.local.components import Component
-from tests.harness.local.envoy import Certificate
+from tests.harness.local.envoy import Certificate, issued
 from tests.harness.local.postgres import Server
 from tests.harness.local.supervisor import Supervisor
 
@@ -58,13 +58,8 @@ class DataPlane:
     def certificate(self, *names: str) -> Certificate:
         """The certificate for host names, issued by the run's own authority."""
         if names not in self.certificates:
-            self.certificates[names] = self._issued(*names)
+            self.certificates[names] = issued(self.authority, *names)
         return self.certificates[names]
-
-    def _issued(self, *names: str) -> Certificate:
-        issued = self.authority.issue_cert(*names)
-        chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-        return Certificate(chain.decode(), issued.private_key_pem.bytes().decode())
 
 
 def addresses(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:

@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import stat
 import sys
 from pathlib import Path
 
 from tests.harness.google_clients import jobs
-from tests.harness.stacks import ROOT
+from tests.harness.local import commands
 
 _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
 
 
 def install(folder: Path, url: str) -> dict[str, str]:
     """Write the command into a folder; gives the variables with which a shell finds it."""
-    script = folder / "gcloud"
-    script.write_text(
-        f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} "
-        f'-m tests.harness.local.google.gcloud "$@"\n'
-    )
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": f"{folder}{os.pathsep}{path}", _OVERRIDE: f"{url}/"}
+    found = commands.install(folder, "gcloud", "tests.harness.local.google.gcloud")
+    return {**found, _OVERRIDE: f"{url}/"}
 
 
 def main(arguments: list[str]) -> int:

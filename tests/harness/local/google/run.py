@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +16,7 @@ from tests.harness.local.google.data_plane import DataPlane
 from tests.harness.local.google.engine import Cloud, Document, Hooks, Operation, Resource, now
 from tests.harness.local.google.errors import ApiError
 from tests.harness.local.google.iam import POLICY_VERBS, check_account
-from tests.harness.local.ports import fetched, free_port
-from tests.harness.local.supervisor import Command
-from tests.harness.stacks import ROOT
+from tests.harness.local.ports import fetched
 
 # Source: Cloud Run, deploying container images: what it pulls from.
 _REGISTRIES = re.compile(
@@ -118,17 +115,10 @@ def _started(
     files: dict[str, str],
 ) -> Component:
     if plane.options.python:
-        # One after the other: the first reads what the others then have.
-        with plane.lock:
-            return components.start(
-                plane.supervisor, plane.python, image, command, environment, files, name
-            )
-    log, port = plane.supervisor.home(name) / "log", free_port()
-    arguments = [sys.executable, "-m", "tests.harness.local.stand_in", str(port), name]
-    if image.endswith(f":{components.BROKEN_TAG}"):
-        arguments = [sys.executable, "-c", "import time; time.sleep(3600)"]
-    pid = plane.supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
-    return Component(pid, port, log)
+        return components.start(
+            plane.supervisor, plane.python, image, command, environment, files, name
+        )
+    return components.stand_in(plane.supervisor, image, name)
 
 
 def _wait(cloud: Cloud, resource: Resource, started: list[Component]) -> None:

@@ -42,7 +42,6 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         return {key.port or 0: at for key, at in held.items() if key.hostname == ip}
 
     return Target(
-        name="local",
         stack=stack,
         choice=providers.live(providers.newest() if newest else providers.choose("offline")),
         provider={
@@ -53,6 +52,4 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         environment=gcloud.install(commands, url),
         control=control_plane(stack.scope[1], REGION, url),
         web=lambda ip: web.session(lambda: ports(ip), str(authority)),
-        lacks=LACKS,
-        not_run=NOT_RUN,
     )
