@@ -13,7 +13,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.harness import core, planner, providers, report
+from tests.harness.cli import terminal as report
+from tests.harness.terraform import binary as core
+from tests.harness.terraform import providers
+from tests.harness.terraform import session as planner
 
 # The profile tells how many inputs are drawn: `--hypothesis-profile=nightly` draws ten times more,
 # `replay` none beside those that are kept.

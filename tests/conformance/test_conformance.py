@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.harness import cases, planner, providers
-from tests.harness.cases import Expected
-from tests.harness.compare import Difference, compare
+from tests.harness.plan.diff import Difference, compare
+from tests.harness.terraform import cases, providers
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.cases import Expected
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
 HELD = providers.mirrored(Path(MIRROR)) if MIRROR else {}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import providers
-from tests.harness.offline import observe, rebuild
 from tests.harness.offline.catalogue import DATA
-from tests.harness.offline.schema import parse
+from tests.harness.offline.protocol.schema import parse
+from tests.harness.schemas import observe, rebuild
+from tests.harness.terraform import providers
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
 HELD = providers.mirrored(Path(MIRROR)) if MIRROR else {}

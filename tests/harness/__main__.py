@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.harness import cases, core, planner, providers, summary
-from tests.harness.processes import OwnedError
+from tests.harness.plan import summary
+from tests.harness.process.child import OwnedError
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import TerraformError
+from tests.harness.terraform import binary as core
+from tests.harness.terraform import cases, providers
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import TerraformError
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.harness.local.aws.cloud import Cloud
+from tests.harness.emulators.aws.cloud import Cloud
 
 ZONES = ("eu-west-1a", "eu-west-1b")
 

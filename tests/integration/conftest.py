@@ -11,17 +11,22 @@ from typing import Any
 
 import pytest
 
-from tests.harness import core, life, planner, providers
-from tests.harness.local import litellm, postgres, supervisor
-from tests.harness.local.aws import cloud
-from tests.harness.local.aws import owner as aws_owner
-from tests.harness.local.aws import target as aws
-from tests.harness.local.google import owner
-from tests.harness.local.google import target as google
-from tests.harness.local.google.data_plane import Options
-from tests.harness.plan import Plan
+from tests.harness.emulators.aws import cloud
+from tests.harness.emulators.aws import launch as aws_owner
+from tests.harness.emulators.aws import target as aws
+from tests.harness.emulators.gcp import launch as owner
+from tests.harness.emulators.gcp import target as google
+from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.emulators.parts import postgres
+from tests.harness.lifecycle import life
+from tests.harness.lifecycle.target import Target
+from tests.harness.litellm import server as litellm
+from tests.harness.plan.view import Plan
+from tests.harness.process import supervisor
 from tests.harness.stacks import STACKS
-from tests.harness.targets import Target
+from tests.harness.terraform import binary as core
+from tests.harness.terraform import providers
+from tests.harness.terraform import session as planner
 
 # Its claims are those of two modules, so that pytest would not look into it by itself.
 pytest.register_assert_rewrite("tests.integration.stages")

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from tests.harness.processes import soon
+from tests.harness.process.child import soon
 
 
 class Api:

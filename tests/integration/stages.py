@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.harness import litellm_routes, ownership, stacks
-from tests.harness.life import (
+from tests.harness import stacks
+from tests.harness.lifecycle.life import (
     Life,
     addresses,
     apply,
@@ -28,8 +28,11 @@ from tests.harness.life import (
     ready,
     remains,
 )
-from tests.harness.local import components, litellm
-from tests.harness.processes import soon
+from tests.harness.litellm import containers as components
+from tests.harness.litellm import ownership
+from tests.harness.litellm import released_routes as litellm_routes
+from tests.harness.litellm import server as litellm
+from tests.harness.process.child import soon
 from tests.integration.conftest import Lives, stage
 from tests.integration.probing import PROBES, Door, failures, watching
 

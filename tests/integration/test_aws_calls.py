@@ -7,10 +7,11 @@ from typing import Any
 
 import botocore.session
 
-from tests.harness import planner
-from tests.harness.offline import calls, catalogue
-from tests.harness.offline.schema import Block
-from tests.harness.plan import UNKNOWN
+from tests.harness.offline import catalogue
+from tests.harness.offline.live_aws import codec as calls
+from tests.harness.offline.protocol.schema import Block
+from tests.harness.plan.view import UNKNOWN
+from tests.harness.terraform import session as planner
 from tests.integration.conftest import planned
 
 TABLE = calls.table()

@@ -18,18 +18,25 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.harness import core, planner, providers
-from tests.harness.local import migrations, postgres
-from tests.harness.local.aws import clients, cloud, containers, leaks, reconciler
-from tests.harness.local.aws.cloud import Cloud
-from tests.harness.local.aws.reconciler import Finished, Hooks, Reconciler
-from tests.harness.local.aws.works import Work
-from tests.harness.local.ports import free_port
-from tests.harness.local.supervisor import Command, Supervisor, supervising
-from tests.harness.plan import Plan
-from tests.harness.processes import alive, soon
-from tests.harness.providers import Choice
-from tests.harness.terraform import Terraform
+from tests.harness.emulators.aws import cloud
+from tests.harness.emulators.aws.cloud import Cloud
+from tests.harness.emulators.aws.data_plane import reconciler
+from tests.harness.emulators.aws.data_plane import runners as containers
+from tests.harness.emulators.aws.data_plane.reconciler import Finished, Hooks, Reconciler
+from tests.harness.emulators.aws.data_plane.tasks import Work
+from tests.harness.emulators.parts import postgres
+from tests.harness.lifecycle import aws_inventory as leaks
+from tests.harness.litellm import migrations
+from tests.harness.plan.view import Plan
+from tests.harness.process.child import alive, soon
+from tests.harness.process.ports import free_port
+from tests.harness.process.supervisor import Command, Supervisor, supervising
+from tests.harness.sdk import aws as clients
+from tests.harness.terraform import binary as core
+from tests.harness.terraform import providers
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform
+from tests.harness.terraform.providers import Choice
 from tests.integration.aws_made import balancer, forward, group, listener, network, target_group
 from tests.integration.conftest import planned
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.life import Life, apply, changes, destroy, outputs, plan, remains
-from tests.harness.local import owned
-from tests.harness.local.aws import owner, target
-from tests.harness.local.aws.cloud import Cloud
+from tests.harness.emulators.aws import launch as owner
+from tests.harness.emulators.aws import target
+from tests.harness.emulators.aws.cloud import Cloud
+from tests.harness.lifecycle.life import Life, apply, changes, destroy, outputs, plan, remains
+from tests.harness.process import daemon as owned
 from tests.integration.conftest import Lives
 from tests.integration.test_stories import CLOUDS
 

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import requests
 
-from tests.harness import planner
-from tests.harness.local import litellm, redis
-from tests.harness.local.aws import cloud, containers, reconciler
-from tests.harness.local.aws.cloud import Cloud
-from tests.harness.local.supervisor import supervising
-from tests.harness.plan import Plan
-from tests.harness.processes import soon
+from tests.harness.emulators.aws import cloud
+from tests.harness.emulators.aws.cloud import Cloud
+from tests.harness.emulators.aws.data_plane import reconciler
+from tests.harness.emulators.aws.data_plane import runners as containers
+from tests.harness.emulators.parts import redis
+from tests.harness.litellm import server as litellm
+from tests.harness.plan.view import Plan
+from tests.harness.process.child import soon
+from tests.harness.process.supervisor import supervising
+from tests.harness.terraform import session as planner
 from tests.integration.aws_made import balancer, listener, network, target_group
 from tests.integration.conftest import planned
 from tests.integration.test_gateway import CHAT, INPUTS, KEY, SAID, with_key

@@ -13,16 +13,16 @@ import pytest
 import requests
 import trustme
 
-from tests.harness.local.envoy import issued
-from tests.harness.local.load_balancers import (
+from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.load_balancers import (
     Balancer,
     Listener,
     LoadBalancerError,
     balancer,
 )
-from tests.harness.local.ports import answers, free_port
-from tests.harness.local.supervisor import supervising
-from tests.harness.processes import soon
+from tests.harness.process.child import soon
+from tests.harness.process.ports import answers, free_port
+from tests.harness.process.supervisor import supervising
 
 ROUTES = ({"match": {"prefix": "/"}, "route": {"cluster": "gateway", "timeout": "0s"}},)
 PLAIN = Listener(80, "", ROUTES)

@@ -11,16 +11,17 @@ import redis
 import requests
 import trustme
 
-from tests.harness import planner
-from tests.harness.containers import Container, containers
-from tests.harness.local import components, litellm
-from tests.harness.local import redis as local_redis
-from tests.harness.local.components import BROKEN_TAG, Component, ComponentError
-from tests.harness.local.envoy import issued
-from tests.harness.local.ports import answers, fetched
-from tests.harness.local.supervisor import Supervisor, supervising
-from tests.harness.processes import soon
+from tests.harness.emulators.parts import redis as local_redis
+from tests.harness.emulators.parts.envoy import issued
+from tests.harness.litellm import containers as components
+from tests.harness.litellm import server as litellm
+from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
+from tests.harness.plan.containers import Container, containers
+from tests.harness.process.child import soon
+from tests.harness.process.ports import answers, fetched
+from tests.harness.process.supervisor import Supervisor, supervising
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
 from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"

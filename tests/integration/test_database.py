@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.harness import defects, planner
-from tests.harness.defects import Defect
-from tests.harness.local import cloud_sql, migrations, postgres
-from tests.harness.local.postgres import Server
-from tests.harness.plan import Plan
+from tests.harness.contracts import defects
+from tests.harness.contracts.defects import Defect
+from tests.harness.emulators.parts import cloud_sql, postgres
+from tests.harness.emulators.parts.postgres import Server
+from tests.harness.litellm import migrations
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
 from tests.integration.conftest import planned
 
 WORD = "a-word-of-the-test"

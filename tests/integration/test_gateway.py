@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import requests
 
-from tests.harness import planner
-from tests.harness.containers import containers
-from tests.harness.local import litellm, load_balancers
-from tests.harness.local.supervisor import supervising
+from tests.harness.emulators.parts import load_balancers
+from tests.harness.litellm import server as litellm
+from tests.harness.plan.containers import containers
+from tests.harness.process.supervisor import supervising
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
 from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"

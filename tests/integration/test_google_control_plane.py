@@ -13,12 +13,13 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
 
-from tests.harness import google_clients
-from tests.harness.life import apply, changes, destroy, plan, remains
-from tests.harness.local.google import gcloud, owner
-from tests.harness.local.google import target as google
-from tests.harness.local.google.data_plane import Options
-from tests.harness.processes import soon
+from tests.harness.emulators.gcp import cli as gcloud
+from tests.harness.emulators.gcp import launch as owner
+from tests.harness.emulators.gcp import target as google
+from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.lifecycle.life import apply, changes, destroy, plan, remains
+from tests.harness.process.child import soon
+from tests.harness.sdk import google as google_clients
 from tests.integration.conftest import Lives
 from tests.integration.google_api import Api
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.local.google import owner
-from tests.harness.local.google import target as google
-from tests.harness.local.google.data_plane import Options
-from tests.harness.processes import alive, soon
+from tests.harness.emulators.gcp import launch as owner
+from tests.harness.emulators.gcp import target as google
+from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.process.child import alive, soon
 from tests.harness.stacks import ROOT
 
 # Of some 40 resources that the cloud lists of the whole stack; 0 is before the first.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import alive, soon
+from tests.harness.process.child import alive, soon
 from tests.harness.stacks import ROOT
 
 # Applies a stack in a cloud of its own and says where that is; destroys once its input closes.
@@ -22,9 +22,10 @@ OWNER = """
 import signal
 import sys
 from pathlib import Path
-from tests.harness import core, life, providers
-from tests.harness.local.google import owner, target
-from tests.harness.local.google.data_plane import Options
+from tests.harness.lifecycle import life
+from tests.harness.terraform import binary as core, providers
+from tests.harness.emulators.gcp import launch as owner, target
+from tests.harness.emulators.gcp.data_plane import Options
 signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with owner.serving(Options(), folder / "log") as cloud:

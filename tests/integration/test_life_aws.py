@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.integration.stages import *  # noqa: F403 -- they are this module's tests
+from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 
 CASE = Case(

@@ -6,7 +6,7 @@ with, and ``--cloud=URL`` takes a local cloud that is there already.
 
 from __future__ import annotations
 
-from tests.integration.stages import *  # noqa: F403 -- they are this module's tests
+from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 
 CASE = Case(

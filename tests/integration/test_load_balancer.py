@@ -15,13 +15,14 @@ import pytest
 import requests
 import trustme
 
-from tests.harness import planner, routing
-from tests.harness.local import load_balancers
-from tests.harness.local.envoy import issued
-from tests.harness.local.load_balancers import LoadBalancerError
-from tests.harness.local.supervisor import supervising
-from tests.harness.plan import Plan
+from tests.harness.emulators.parts import load_balancers
+from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.load_balancers import LoadBalancerError
+from tests.harness.plan import routing
+from tests.harness.plan.view import Plan
+from tests.harness.process.supervisor import supervising
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
 from tests.integration.conftest import planned
 
 HOST = "llm.example.com"

@@ -13,10 +13,10 @@ import trustme
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.harness.local import redis as local
-from tests.harness.local.envoy import issued
-from tests.harness.local.supervisor import supervising
-from tests.harness.processes import alive
+from tests.harness.emulators.parts import redis as local
+from tests.harness.emulators.parts.envoy import issued
+from tests.harness.process.child import alive
+from tests.harness.process.supervisor import supervising
 
 # A client would else ask again for seconds.
 ONCE = Retry(NoBackoff(), 0)

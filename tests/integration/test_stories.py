@@ -11,16 +11,26 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.harness import defects, roots
-from tests.harness.life import Life, LifeError, apply, destroy, outputs, ready, remains, renewed
-from tests.harness.local.aws import owner as aws_owner
-from tests.harness.local.aws import target as aws
-from tests.harness.local.google import owner as google_owner
-from tests.harness.local.google import target as google
-from tests.harness.local.google.data_plane import Options
-from tests.harness.local.owned import Running
+from tests.harness.contracts import defects
+from tests.harness.emulators.aws import launch as aws_owner
+from tests.harness.emulators.aws import target as aws
+from tests.harness.emulators.gcp import launch as google_owner
+from tests.harness.emulators.gcp import target as google
+from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.lifecycle.life import (
+    Life,
+    LifeError,
+    apply,
+    destroy,
+    outputs,
+    ready,
+    remains,
+    renewed,
+)
+from tests.harness.lifecycle.target import Target
+from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
-from tests.harness.targets import Target
+from tests.harness.terraform import roots
 from tests.integration.conftest import Lives
 from tests.integration.google_api import Api
 

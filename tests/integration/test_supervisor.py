@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.local import postgres
-from tests.harness.local.supervisor import Command, SupervisorError, supervising
-from tests.harness.processes import alive, soon
+from tests.harness.emulators.parts import postgres
+from tests.harness.process.child import alive, soon
+from tests.harness.process.supervisor import Command, SupervisorError, supervising
 from tests.harness.stacks import ROOT
 
 # A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """
 import signal, time
-from tests.harness.local import postgres
-from tests.harness.local.supervisor import supervising
+from tests.harness.emulators.parts import postgres
+from tests.harness.process.supervisor import supervising
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with supervising() as held:
     server = postgres.start(held)

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cache, cases, planner
-from tests.harness.plan import Plan
-from tests.harness.planner import Case
+from tests.harness.plan.view import Plan
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.outcomes import Outcome, packed, unpacked
 from tests.harness.policy.scan import load_checks, scanned
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import cache, cases
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.session import Case
 
 FOLDER = Path(__file__).parent
 RELEASES = ("oldest", "newest")

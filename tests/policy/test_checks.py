@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.harness import defects, planner
-from tests.harness.defects import Defect
+from tests.harness.contracts import defects
+from tests.harness.contracts.defects import Defect
 from tests.harness.policy import examples
 from tests.harness.policy.documents import base, document
 from tests.harness.policy.examples import Example
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.policy.scan import judged, load_checks, scan
 from tests.harness.stacks import Stack
+from tests.harness.terraform import session as planner
 from tests.policy.conftest import FOLDER, Sessions, planned
 
 EXAMPLES = examples.load()

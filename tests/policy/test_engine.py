@@ -12,12 +12,12 @@ import pytest
 from checkov.common.util.consts import TRUE_AFTER_UNKNOWN
 from checkov.terraform.checks.resource.registry import resource_registry
 
-from tests.harness import planner
 from tests.harness.policy.documents import Document, DocumentError, document
 from tests.harness.policy.outcomes import LATE
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
 from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
 from tests.policy.conftest import CASES, Scan, Sessions, planned
 
 Make = Callable[..., Document]

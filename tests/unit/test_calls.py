@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.offline import (
-    calls,
-    calls_compute,
-    calls_network,
-    calls_stores,
-    calls_tags,
-    catalogue,
-)
-from tests.harness.plan import Resource
-from tests.harness.planner import Case
+from tests.harness.offline import catalogue
+from tests.harness.offline.live_aws import codec as calls
+from tests.harness.offline.live_aws import compute as calls_compute
+from tests.harness.offline.live_aws import network as calls_network
+from tests.harness.offline.live_aws import stores as calls_stores
+from tests.harness.offline.live_aws import tags as calls_tags
+from tests.harness.plan.view import Resource
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.session import Case
 from tests.unit.test_rest import dotted
 
 TABLE = calls.table()

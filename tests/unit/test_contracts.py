@@ -12,18 +12,21 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.harness import defects, generated, planner, spaces
-from tests.harness.contracts import Outcome, Subject, counted, subject
-from tests.harness.defects import Defect
-from tests.harness.generated import Block, Inputs
-from tests.harness.plan import PlanResult
-from tests.harness.spaces import Known
+from tests.harness.contracts import defect_table, defects
+from tests.harness.contracts.base import Outcome, Subject, counted, subject
+from tests.harness.contracts.defects import Defect
+from tests.harness.contracts.properties import CONTRACTS
+from tests.harness.contracts.properties.names import shared
+from tests.harness.contracts.properties.tags import defaults, untagged
+from tests.harness.contracts.whole_module import MODULE_CONTRACTS
+from tests.harness.inputs import batches as generated
+from tests.harness.inputs import handwritten as legal
+from tests.harness.inputs import legal as spaces
+from tests.harness.inputs.batches import Block, Inputs
+from tests.harness.inputs.legal import Known
+from tests.harness.plan.view import PlanResult
 from tests.harness.stacks import ROOT, STACKS, Stack
-from tests.unit import defect_table, legal
-from tests.unit.contracts import CONTRACTS
-from tests.unit.contracts.names import shared
-from tests.unit.contracts.tags import defaults, untagged
-from tests.unit.module_contracts import MODULE_CONTRACTS
+from tests.harness.terraform import session as planner
 
 Sessions = Callable[[str, bool], planner.Session]
 
@@ -154,7 +157,9 @@ def test_every_input_has_a_strategy(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_every_rule_that_is_not_read_has_its_condition_by_hand(name: str) -> None:
     owners = {where.split(" ")[0] for where in legal.space(name).module.unread}
-    assert owners <= set(legal.ANSWERED), "give it a condition in tests/unit/legal.py"
+    assert owners <= set(legal.ANSWERED), (
+        "give it a condition in tests/harness/inputs/handwritten.py"
+    )
 
 
 def test_no_rule_is_answered_by_hand_that_is_read() -> None:
@@ -292,4 +297,6 @@ def test_every_clause_of_a_contract_has_a_seeded_defect(name: str) -> None:
 def test_contributing_names_a_change_that_breaks_each_contract() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     between = text.partition(defect_table.BEGIN)[2].partition(defect_table.END)[0].strip()
-    assert between == defect_table.rendered(), "`python -m tests.unit.defect_table` shows it"
+    assert between == defect_table.rendered(), (
+        "`python -m tests.harness.contracts.defect_table` shows it"
+    )

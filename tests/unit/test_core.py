@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import core, planner
-from tests.harness.plan import Plan
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import binary as core
+from tests.harness.terraform import session as planner
 
 
 def script(path: Path, text: str) -> Path:

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from tests.harness import diagnoses
+from tests.harness.lifecycle import diagnoses
 
 # As Terraform frames and breaks what the providers say.
 SAID = {

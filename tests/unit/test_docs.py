@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import docs, hcl, planner
-from tests.harness.offline import rebuild
+from tests.harness.cli import docs
+from tests.harness.hcl import declarations as hcl
 from tests.harness.offline.catalogue import DATA, releases, schema_document
+from tests.harness.schemas import rebuild
 from tests.harness.stacks import MODULES, ROOT, STACKS
-from tests.harness.terraform import Terraform
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform
 
 AWS, GCP = STACKS["aws"].folder, STACKS["gcp"].folder
 ROOTS = [

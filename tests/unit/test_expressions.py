@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import planner
-from tests.harness.expressions import (
+from tests.harness.hcl.expressions import (
     Node,
     Scope,
     Unreadable,
@@ -21,7 +20,8 @@ from tests.harness.expressions import (
     parsed,
     references,
 )
-from tests.harness.functions import FUNCTIONS, EvaluationError, text
+from tests.harness.hcl.functions import FUNCTIONS, EvaluationError, text
+from tests.harness.terraform import session as planner
 
 VARIABLES: Mapping[str, Any] = {
     "text": "b-é$x",

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from tests.harness import cases, planner, providers
-from tests.harness.containers import containers
 from tests.harness.offline.providers.google import MADE_UP_SECRET
-from tests.harness.plan import Plan
+from tests.harness.plan.containers import containers
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import cases, providers
+from tests.harness.terraform import session as planner
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cases, planner
-from tests.harness.containers import containers
-from tests.harness.plan import Plan
-from tests.harness.routing import path_rules, targets
+from tests.harness.contracts.properties import secrets
+from tests.harness.plan.containers import containers
+from tests.harness.plan.routing import path_rules, targets
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import Terraform
-from tests.unit.contracts import secrets
+from tests.harness.terraform import cases
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform
 
 SERVICES = ("gateway", "backend", "ui")
 

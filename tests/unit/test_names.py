@@ -14,16 +14,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.harness import cases, planner
-from tests.harness.contracts import subject
-from tests.harness.expressions import Node, evaluate
-from tests.harness.functions import pattern
-from tests.harness.inputs import broken, holds
+from tests.harness.contracts.base import subject
+from tests.harness.contracts.properties import names as contract
+from tests.harness.hcl.expressions import Node, evaluate
+from tests.harness.hcl.functions import pattern
+from tests.harness.inputs import handwritten as legal
+from tests.harness.inputs.legal import Known
+from tests.harness.inputs.rules import broken, holds
 from tests.harness.offline.catalogue import load, releases
-from tests.harness.spaces import Known
 from tests.harness.stacks import STACKS
-from tests.unit import legal
-from tests.unit.contracts import names as contract
+from tests.harness.terraform import cases
+from tests.harness.terraform import session as planner
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 

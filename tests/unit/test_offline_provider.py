@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.plan import UNKNOWN, PlanResult, Resource
-from tests.harness.terraform import Terraform
+from tests.harness.plan.view import UNKNOWN, PlanResult, Resource
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform
 
 HEAD = """
 terraform {

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.offline.owner import serving
-from tests.harness.processes import OwnedError, alive, soon
+from tests.harness.offline.protocol.launch import serving
+from tests.harness.process.child import OwnedError, alive, soon
 from tests.harness.stacks import ROOT
 
 # A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """
 import signal, sys, time
 from pathlib import Path
-from tests.harness.offline.owner import serving
+from tests.harness.offline.protocol.launch import serving
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
     print(next(iter(reattach.values()))["Pid"], flush=True)

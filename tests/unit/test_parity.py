@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import effects, meaning, parity, planner
-from tests.harness.contracts import Outcome
-from tests.harness.plan import Plan
+from tests.harness.contracts import parity as contract
+from tests.harness.contracts import parity_effects as effects
+from tests.harness.contracts import parity_table as parity
+from tests.harness.contracts.base import Outcome
+from tests.harness.plan import semantic_diff as meaning
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.unit import parity_contract as contract
+from tests.harness.terraform import session as planner
 
 STACK = pytest.mark.parametrize("stack", sorted(STACKS))
 # A cell without inputs (the project's own setting) has no effect.

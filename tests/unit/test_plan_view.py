@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.plan import UNKNOWN, Plan, with_unknown
+from tests.harness.plan.view import UNKNOWN, Plan, with_unknown
+from tests.harness.terraform import session as planner
 
 TEXT = """
 variable "secret" {

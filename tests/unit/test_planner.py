@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cache, cases, planner, providers
-from tests.harness.planner import Case, Session
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import cache, cases, providers
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.session import Case, Session
 
 AWS = STACKS["aws"]
 # A child module and a root: the closure is more than the root's own files.

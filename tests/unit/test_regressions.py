@@ -19,15 +19,17 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cases, hcl, planner
-from tests.harness.containers import Entry, addresses, containers
-from tests.harness.contracts import subject
-from tests.harness.plan import UNKNOWN, Plan, PlanResult
-from tests.harness.planner import Case
-from tests.harness.routing import balancer, path_rules
+from tests.harness.contracts.base import subject
+from tests.harness.contracts.properties import order, secrets
+from tests.harness.hcl import declarations as hcl
+from tests.harness.plan.containers import Entry, addresses, containers
+from tests.harness.plan.routing import balancer, path_rules
+from tests.harness.plan.view import UNKNOWN, Plan, PlanResult
 from tests.harness.stacks import ROOT, STACKS
-from tests.harness.terraform import Terraform
-from tests.unit.contracts import order, secrets
+from tests.harness.terraform import cases
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform
+from tests.harness.terraform.session import Case
 
 # Number to what the modules do and what holds it: names of tests in this folder, or
 # "documented: STACK, SECTION, WORDS" for what a section of that module's README says.

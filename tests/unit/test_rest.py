@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.offline import catalogue, rest, rest_google
-from tests.harness.offline.schema import Block
-from tests.harness.planner import Case
+from tests.harness.offline import catalogue
+from tests.harness.offline.live_google import codec as rest
+from tests.harness.offline.live_google import crud as rest_google
+from tests.harness.offline.protocol.schema import Block
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.session import Case
 
 TABLE = rest.table(rest_google.TABLE)
 RELEASES = catalogue.releases("google")

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.harness import litellm_routes, ownership, planner
-from tests.harness.contracts import subject
-from tests.harness.litellm_routes import Route
-from tests.harness.ownership import Ownership, Split
-from tests.harness.plan import UNKNOWN
-from tests.harness.routing import Balancer, balancer, glob
+from tests.harness.contracts.base import subject
+from tests.harness.contracts.properties.routing import CONTRACT
+from tests.harness.litellm import ownership
+from tests.harness.litellm import released_routes as litellm_routes
+from tests.harness.litellm.ownership import Ownership, Split
+from tests.harness.litellm.released_routes import Route
+from tests.harness.plan.routing import Balancer, balancer, glob
+from tests.harness.plan.view import UNKNOWN
 from tests.harness.stacks import MODULES, STACKS
-from tests.unit.contracts.routing import CONTRACT
+from tests.harness.terraform import session as planner
 
 Record = Callable[[str, object], None]
 # A method that reads and one that does not: no rule tells others apart.

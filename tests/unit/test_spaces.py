@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cache, generated, illegal, inputs, planner, refusals, spaces
 from tests.harness.__main__ import main
-from tests.harness.domains import NoStrategy
-from tests.harness.inputs import Module, broken
-from tests.harness.spaces import Space
+from tests.harness.contracts import refusals
+from tests.harness.contracts.whole_module import illegal as illegal_inputs
+from tests.harness.contracts.whole_module import refused
+from tests.harness.inputs import batches as generated
+from tests.harness.inputs import handwritten as legal
+from tests.harness.inputs import illegal
+from tests.harness.inputs import legal as spaces
+from tests.harness.inputs import rules as inputs
+from tests.harness.inputs.domains import NoStrategy
+from tests.harness.inputs.legal import Space
+from tests.harness.inputs.rules import Module, broken
 from tests.harness.stacks import STACKS
-from tests.unit import legal
-from tests.unit.module_contracts import illegal as illegal_inputs
-from tests.unit.module_contracts import refused
+from tests.harness.terraform import cache
+from tests.harness.terraform import session as planner
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 

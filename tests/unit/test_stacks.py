@@ -7,11 +7,13 @@ import re
 
 import pytest
 
-from tests.harness import cases, hcl, planner
-from tests.harness.cases import Expected
-from tests.harness.plan import Plan
-from tests.harness.routing import path_rules
+from tests.harness.hcl import declarations as hcl
+from tests.harness.plan.routing import path_rules
+from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
+from tests.harness.terraform import cases
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.cases import Expected
 
 ALL = cases.load()
 PLANNED = [expected for expected in ALL if not expected.refused]

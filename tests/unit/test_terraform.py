@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import planner
-from tests.harness.terraform import Terraform, TerraformError
+from tests.harness.terraform import session as planner
+from tests.harness.terraform.command import Terraform, TerraformError
 
 ECHO = """
 variable "flag" { type = bool }

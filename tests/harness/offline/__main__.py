@@ -17,8 +17,8 @@ import signal
 import sys
 
 from tests.harness.offline.catalogue import load
-from tests.harness.offline.owner import FORESEEN, LIVE
-from tests.harness.offline.server import Provider, serve
+from tests.harness.offline.protocol.launch import FORESEEN, LIVE
+from tests.harness.offline.protocol.server import Provider, serve
 
 
 async def _start(arguments: list[str]) -> tuple[list[object], str]:

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.harness.offline.engine.validation import Rules
+from tests.harness.offline.protocol.schema import ProviderSchema, parse
 from tests.harness.offline.providers import Behaviour, aws, google, random
-from tests.harness.offline.rules import Rules
-from tests.harness.offline.schema import ProviderSchema, parse
 
 DATA = Path(__file__).parent / "data"
 BEHAVIOURS = {"aws": aws.BEHAVIOUR, "google": google.BEHAVIOUR, "random": random.BEHAVIOUR}

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.harness.offline.catalogue import schema
-from tests.harness.offline.schema import Block
-from tests.harness.plan import Plan, Resource, written_references
+from tests.harness.offline.protocol.schema import Block
+from tests.harness.plan.view import Plan, Resource, written_references
 from tests.harness.policy.settling import settled
 
 # What a resource is told by in another's values. None but it has such an ARN, link or member; an id

@@ -27,7 +27,7 @@ from checkov.terraform.checks.utils.base_cloudsplaining_iam_scanner import (
 )
 from checkov.terraform.plan_runner import TF_LIFECYCLE_CHECK_IDS, Runner
 
-from tests.harness.plan import Plan
+from tests.harness.plan.view import Plan
 from tests.harness.policy.documents import Document, document, strings
 from tests.harness.policy.outcomes import LATE, Outcome, Verdict
 from tests.harness.policy.settling import SENTINEL

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tests.harness.offline.applying import make_known
-from tests.harness.offline.schema import Attribute, Block
-from tests.harness.plan import UNKNOWN
+from tests.harness.offline.engine.made_up import make_known
+from tests.harness.offline.protocol.schema import Attribute, Block
+from tests.harness.plan.view import UNKNOWN
 
 # What checkov itself puts where a plan does not know a value
 # (checkov.common.util.consts.TRUE_AFTER_UNKNOWN; a test compares the two).

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.offline.diagnostics import Diagnostic
-from tests.harness.offline.schema import Block
+from tests.harness.offline.protocol.diagnostics import Diagnostic
+from tests.harness.offline.protocol.schema import Block
 
 Settings = dict[str, Any]
 """A provider block's configuration."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.harness.offline import calls, calls_aws, calls_compute, calls_network, calls_stores
-from tests.harness.offline.calls_aws import Call, CallError, Special
-from tests.harness.offline.diagnostics import Diagnostic
+from tests.harness.offline.live_aws import codec as calls
+from tests.harness.offline.live_aws import compute as calls_compute
+from tests.harness.offline.live_aws import crud as calls_aws
+from tests.harness.offline.live_aws import network as calls_network
+from tests.harness.offline.live_aws import stores as calls_stores
+from tests.harness.offline.live_aws.crud import Call, CallError, Special
+from tests.harness.offline.protocol.cty import is_known
+from tests.harness.offline.protocol.diagnostics import Diagnostic
+from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings, Values
-from tests.harness.offline.schema import Block
-from tests.harness.offline.wire import UNKNOWN, is_known
+from tests.harness.unknown import UNKNOWN
 
 # Source: AWS, "Amazon Resource Names", partitions and their regions.
 _PARTITIONS = {

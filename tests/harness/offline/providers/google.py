@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.harness.offline import rest_google
-from tests.harness.offline.diagnostics import Diagnostic
+from tests.harness.offline.engine.values import known_items
+from tests.harness.offline.live_google import crud as rest_google
+from tests.harness.offline.protocol.cty import is_known
+from tests.harness.offline.protocol.diagnostics import Diagnostic
+from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
-from tests.harness.offline.schema import Block
-from tests.harness.offline.values import known_items
-from tests.harness.offline.wire import UNKNOWN, is_known
+from tests.harness.unknown import UNKNOWN
 
 # The provider adds this label to what it creates (add_terraform_attribution_label).
 _ATTRIBUTION = {"goog-terraform-provisioned": "true"}

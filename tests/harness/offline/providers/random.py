@@ -7,8 +7,8 @@ import secrets
 import string
 from typing import Any
 
+from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
-from tests.harness.offline.schema import Block
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 

@@ -1,0 +1,277 @@
+"""The effects of the rows of the parity table, as data in ``tests/unit/parity.yaml``.
+
+A part of a plan has one name over both clouds, and on each patterns over the addresses and paths
+that :mod:`tests.harness.plan.semantic_diff` gives.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness.plan.semantic_diff import Change, Meaning
+from tests.harness.stacks import ROOT, STACKS, Stack
+
+FILE = ROOT / "tests" / "unit" / "parity.yaml"
+
+_KEYS = {"name", "base", "set", "changes", "may", "renames", "opens", "beside", "extra"}
+_KEYS |= {"together", *STACKS}
+_SHOWING = {"shows", "lacks", "refused", "unchanged"}
+# The kinds of change that a value names in place of a glob.
+_KINDS = {"made": "added", "gone": "removed"}
+
+
+class EffectError(ValueError):
+    """The file does not read, or names a part that it does not describe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A part that changes, and what to: a glob, ``made``, ``gone``, or None for anything."""
+
+    part: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return self.part if self.value is None else f"{self.part} -> {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What some inputs of a row do on one stack.
+
+    ``inputs`` are set over ``base``; each must change all of its ``must``, and ``may`` changes
+    with them. With ``opens``, a regular expression, ``base`` is refused with an error that matches
+    and only ``inputs`` let the stack plan, which is then compared with the plan of ``beside``.
+    ``renames`` are texts that are another one in the whole plan; ``extra`` are blocks of a root
+    that calls the module. Effects with ``together`` may be planned in one: they have no base, and
+    no part of theirs is another's.
+    """
+
+    capability: str
+    name: str
+    stack: Stack
+    base: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    must: Mapping[str, tuple[Expected, ...]]
+    may: tuple[Expected, ...]
+    renames: Mapping[str, str]
+    opens: str
+    beside: Mapping[str, Any]
+    extra: Mapping[str, Any]
+    together: bool
+
+    @property
+    def where(self) -> str:
+        """The capability, and which of its effects."""
+        return f"{self.capability} ({self.name})" if self.name else self.capability
+
+    @property
+    def without(self) -> Mapping[str, Any]:
+        """All inputs of the plan without those of the row."""
+        return laid_over(self.stack.smallest, self.base)
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """All inputs of the plan to compare with."""
+        return laid_over(self.stack.smallest, self.beside) if self.opens else self.without
+
+    @property
+    def end(self) -> Mapping[str, Any]:
+        """All inputs of the plan with those of the row."""
+        return laid_over(self.stack.smallest, {**self.base, **self.inputs})
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What the file holds. ``parts`` are patterns by stack, by a name that may hold ``{WORD}``."""
+
+    parts: Mapping[str, Mapping[str, tuple[str, ...]]]
+    effects: tuple[Effect, ...]
+    twins: tuple[Mapping[str, str], ...]
+    polarity: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    differences: Mapping[str, Mapping[str, Any]]
+
+    def of(self, stack: Stack) -> tuple[Effect, ...]:
+        """The effects on a stack."""
+        return tuple(effect for effect in self.effects if effect.stack == stack)
+
+    def matcher(self, stack: Stack, wanted: Expected) -> Callable[[Change], bool]:
+        """Tells whether a change is of a part and becomes its value.
+
+        Raises:
+            EffectError: no name of a part fits, or more than one.
+        """
+        pairs = self._patterns(stack, wanted.part)
+        return lambda change: (
+            _became(change, wanted.value)
+            and any(
+                address.fullmatch(change.address) and path.fullmatch(change.path)
+                for address, path in pairs
+            )
+        )
+
+    def shown(self, stack: Stack, wanted: Expected, held: Meaning) -> bool:
+        """Whether a part has the expected value somewhere in a plan.
+
+        Raises:
+            EffectError: no name of a part fits, or more than one.
+        """
+        fits = self.matcher(stack, wanted)
+        return any(
+            fits(Change("changed", address, path, None, value))
+            for address, values in held.items()
+            for path, value in values.items()
+        )
+
+    def _patterns(self, stack: Stack, part: str) -> tuple[tuple[re.Pattern[str], ...], ...]:
+        found = [
+            [_filled(pattern, match.groupdict()) for pattern in by_stack.get(stack.name, ())]
+            for name, by_stack in self.parts.items()
+            if (match := _template(name).fullmatch(part))
+        ]
+        if len(found) != 1:
+            raise EffectError(
+                f"{FILE.name}: part {part!r} fits {len(found)} names under `parts`, not one; mend "
+                f"it, or add it there. There is: {', '.join(self.parts)}"
+            )
+        return tuple(_pair(pattern) for pattern in found[0])
+
+
+def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs laid over others; null takes one away."""
+    return {name: value for name, value in {**under, **over}.items() if value is not None}
+
+
+def text_of(value: Any) -> str:
+    """A value as globs see it: a string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, default=repr)
+
+
+@functools.cache
+def _template(name: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^ ]+)", re.escape(name)))
+
+
+def _filled(pattern: str, words: Mapping[str, str]) -> str:
+    for word, text in words.items():
+        pattern = pattern.replace(f"{{{word}}}", text)
+    return pattern
+
+
+@functools.cache
+def _glob(pattern: str) -> re.Pattern[str]:
+    r"""``*`` is any text, ``\*`` a star."""
+    texts = [part.replace("\\*", "*") for part in re.split(r"(?<!\\)\*", pattern)]
+    return re.compile(".*".join(map(re.escape, texts)), re.DOTALL)
+
+
+@functools.cache
+def _pair(pattern: str) -> tuple[re.Pattern[str], ...]:
+    address, _, path = pattern.partition(" ")
+    return _glob(address), _glob(path or "*")
+
+
+def _became(change: Change, value: str | None) -> bool:
+    if value is None:
+        return True
+    if value in _KINDS:
+        # A part of a resource is made by having a value for the first time.
+        side = change.before if value == "made" else change.after
+        return change.kind == _KINDS[value] or (change.kind == "changed" and side is None)
+    return change.kind == "changed" and bool(_glob(value).fullmatch(text_of(change.after)))
+
+
+def expected(items: Iterable[Any]) -> tuple[Expected, ...]:
+    """What a list of the file expects: each item a part, or a map of parts to values."""
+    found = []
+    for item in items:
+        pairs = item.items() if isinstance(item, Mapping) else [(item, None)]
+        found += [Expected(part, None if v is None else text_of(v)) for part, v in pairs]
+    return tuple(found)
+
+
+def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
+    odd = set(entry) - _KEYS
+    if odd:
+        raise EffectError(f"{FILE.name}: {capability}: unknown {', '.join(sorted(odd))}")
+    own = entry.get(stack.name) or {}
+
+    def merged(key: str) -> dict[str, Any]:
+        return {**(entry.get(key) or {}), **(own.get(key) or {})}
+
+    effect = Effect(
+        capability=capability,
+        name=entry.get("name", ""),
+        stack=stack,
+        base=merged("base"),
+        inputs=merged("set"),
+        must={name: expected(items) for name, items in merged("changes").items()},
+        may=expected([*entry.get("may", ()), *own.get("may", ())]),
+        renames=merged("renames"),
+        opens=own.get("opens", entry.get("opens", "")),
+        beside=merged("beside"),
+        extra=merged("extra"),
+        together=entry.get("together", False),
+    )
+    if effect.together and (effect.base or effect.opens or effect.renames or effect.extra):
+        raise EffectError(f"{FILE.name}: {effect.where}: what is planned together has no base")
+    unlike = set(effect.inputs) ^ set(effect.must)
+    # One that lets the stack plan at all need not change anything else.
+    if unlike and not (effect.opens and unlike <= set(effect.inputs)):
+        raise EffectError(
+            f"{FILE.name}: {effect.where}, {stack.name}: {', '.join(sorted(unlike))} is in one of "
+            "`set` and `changes` alone; what only has to be there belongs into `base`"
+        )
+    return effect
+
+
+def _checked(text: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A difference, if it says something that can be wrong."""
+    tells = {"only", "differs"} & set(spec) or {
+        key for stack in STACKS for key in (spec.get(stack) or {}) if key in _SHOWING
+    }
+    odd = (set(spec) - {"only", "differs", *STACKS}) | {
+        key for stack in STACKS for key in (spec.get(stack) or {}) if key not in {"set", *_SHOWING}
+    }
+    if odd or not tells:
+        raise EffectError(
+            f"{FILE.name}: difference {text!r}: {f'unknown {sorted(odd)}' if odd else 'no check'}; "
+            f"say `only`, `differs`, or by stack one of {', '.join(sorted(_SHOWING))}"
+        )
+    return spec
+
+
+@functools.cache
+def load(path: Path = FILE) -> Effects:
+    """The effects of a file.
+
+    Raises:
+        EffectError: an entry has an unknown key, or nothing that it expects.
+    """
+    document = yaml.safe_load(path.read_text())
+    return Effects(
+        parts={
+            name: {stack: tuple(patterns) for stack, patterns in by_stack.items()}
+            for name, by_stack in document["parts"].items()
+        },
+        effects=tuple(
+            _effect(capability, stack, entry)
+            for stack in STACKS.values()
+            for capability, entries in document["effects"].items()
+            for entry in entries
+            if not set(STACKS) & set(entry) or stack.name in entry
+        ),
+        twins=tuple(document["twins"]),
+        polarity=document["polarity"],
+        differences={
+            text: _checked(text, spec or {}) for text, spec in document["differences"].items()
+        },
+    )

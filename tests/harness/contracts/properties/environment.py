@@ -1,0 +1,280 @@
+"""The containers' environment: every name once, extras on top, what is needed and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tests.harness.contracts.base import Contract, Outcome, Subject, equal, judged
+from tests.harness.inputs.domains import normal
+from tests.harness.plan.containers import Container, addresses, containers
+from tests.harness.plan.view import UNKNOWN
+
+SERVERS = ("gateway", "backend")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the inputs ask for, in words that both clouds share."""
+
+    database: bool
+    reader: bool
+    own_database: bool
+    redis: bool
+    own_redis: bool
+    config: bool
+    license: bool
+    ui_password: bool
+    otel: bool
+    otel_headers: bool
+
+    @property
+    def any_database(self) -> bool:
+        """Made, or the caller's."""
+        return self.database or self.own_database
+
+
+def state_of(subject: Subject) -> State:
+    """What the inputs of a subject ask for; unset ones by the modules' defaults."""
+    value = subject.value
+    database, redis = value("create_database", True), value("create_redis", True)
+    headers = value("otel_headers_secret_arn", "") or value("otel_headers_secret", "")
+    return State(
+        database=database,
+        reader=database and value("create_read_replica", True),
+        own_database=not database and bool(value("database_url", "")),
+        redis=redis,
+        own_redis=not redis and bool(value("redis_url", "")),
+        config=bool(value("proxy_config", {})),
+        license=bool(value("litellm_license", "")),
+        ui_password=bool(value("ui_password", "")),
+        otel=bool(value("otel_endpoint", "")),
+        otel_headers=bool(value("otel_endpoint", "") and headers),
+    )
+
+
+# Variables by cloud: when a component has them, and of which kind. "both" is of both clouds.
+_When = Callable[[State], bool]
+
+
+def _always(_state: State) -> bool:
+    return True
+
+
+_PLAIN: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
+    "both": (
+        ("servers", SERVERS, _always, "DISABLE_SCHEMA_UPDATE FORWARDED_ALLOW_IPS SECRETS_VERSION"),
+        (
+            "database",
+            (*SERVERS, "migrations"),
+            lambda s: s.database,
+            "DATABASE_HOST DATABASE_PORT DATABASE_USER DATABASE_NAME",
+        ),
+        (
+            "reader",
+            SERVERS,
+            lambda s: s.reader,
+            "DATABASE_HOST_READ_REPLICA DATABASE_PORT_READ_REPLICA",
+        ),
+        ("redis", SERVERS, lambda s: s.redis, "REDIS_HOST REDIS_PORT REDIS_SSL"),
+        ("config", SERVERS, lambda s: s.config, "CONFIG_FILE_PATH PROXY_CONFIG_HASH"),
+        ("models", ("backend",), lambda s: s.any_database, "STORE_MODEL_IN_DB"),
+        (
+            "otel",
+            SERVERS,
+            lambda s: s.otel,
+            "LITELLM_OTEL_V2 OTEL_EXPORTER OTEL_ENDPOINT OTEL_ENVIRONMENT_NAME OTEL_SERVICE_NAME "
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        ),
+    ),
+    "aws": (
+        ("region", (*SERVERS, "migrations"), _always, "AWS_REGION AWS_REGION_NAME"),
+        ("bucket", SERVERS, _always, "S3_BUCKET_NAME S3_REGION_NAME"),
+        ("iam", (*SERVERS, "migrations"), lambda s: s.database, "IAM_TOKEN_DB_AUTH"),
+        (
+            "config",
+            SERVERS,
+            lambda s: s.config,
+            "LITELLM_PROXY_CONFIG_S3_BUCKET LITELLM_PROXY_CONFIG_S3_KEY",
+        ),
+        (
+            "bootstrap",
+            ("bootstrap",),
+            lambda s: s.database,
+            "PGHOST PGPORT PGUSER PGDATABASE PGSSLMODE PGCONNECT_TIMEOUT BOOTSTRAP_SQL",
+        ),
+    ),
+    "gcp": (
+        ("bucket", SERVERS, _always, "GCS_BUCKET_NAME"),
+        ("redis", SERVERS, lambda s: s.redis, "REDIS_SSL_CA_CERTS REDIS_CA_PEM_B64"),
+    ),
+}
+_SECRET: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
+    "both": (
+        ("key", SERVERS, _always, "LITELLM_MASTER_KEY"),
+        ("license", SERVERS, lambda s: s.license, "LITELLM_LICENSE"),
+        ("password", ("backend",), lambda s: s.ui_password, "UI_PASSWORD"),
+        ("database", (*SERVERS, "migrations"), lambda s: s.own_database, "DATABASE_URL"),
+        ("redis", SERVERS, lambda s: s.own_redis, "REDIS_URL"),
+        ("otel", SERVERS, lambda s: s.otel_headers, "OTEL_HEADERS"),
+    ),
+    "aws": (("bootstrap", ("bootstrap",), lambda s: s.database, "PGPASSWORD"),),
+    "gcp": (("password", (*SERVERS, "migrations"), lambda s: s.database, "DATABASE_PASSWORD"),),
+}
+
+
+def _names(
+    table: Mapping[str, Any], subject: Subject, component: str, only: str | None = None
+) -> set[str]:
+    state = state_of(subject)
+    return {
+        name
+        for cloud in ("both", subject.stack.name)
+        for group, components, when, names in table[cloud]
+        if component in components and when(state) and only in (None, group)
+        for name in names.split()
+    }
+
+
+def _extras(subject: Subject, component: str) -> tuple[dict[str, str], dict[str, str]]:
+    if component not in SERVERS:
+        return {}, {}
+    secret = subject.value(f"{component}_extra_secrets", {})
+    plain = subject.value(f"{component}_extra_env", {})
+    return {n: v for n, v in plain.items() if n not in secret}, secret
+
+
+def _otel(subject: Subject, component: str) -> dict[str, str]:
+    """The OpenTelemetry block with its values, before the extras."""
+    value = subject.value
+    if not value("otel_endpoint", ""):
+        return {}
+    return {
+        "LITELLM_OTEL_V2": "true",
+        "OTEL_EXPORTER": value("otel_exporter", "otlp_http"),
+        "OTEL_ENDPOINT": value("otel_endpoint"),
+        "OTEL_ENVIRONMENT_NAME": value("otel_environment_name", "") or subject.inputs["env"],
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": value(
+            "otel_capture_message_content", "no_content"
+        ),
+        "OTEL_SERVICE_NAME": (
+            f"{subject.inputs['tenant']}-litellm-{subject.inputs['env']}-{component}"
+        ),
+    }
+
+
+def _kinds(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
+    names = [name for name, _, _ in container.entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    yield judged("once", component, names, not twice, f"{twice} stand there more than once")
+    plain = {name for name, _, secret in container.entries if secret is None}
+    secret = {name for name, _, secret in container.entries if secret is not None}
+    both = sorted(plain & secret)
+    yield judged("one-kind", component, names, not both, f"{both} are plain and secret")
+    extra_plain, extra_secret = _extras(subject, component)
+    given = {*extra_plain, *extra_secret}
+    wanted = (_names(_PLAIN, subject, component) - given) | set(extra_plain)
+    yield equal("plain", component, sorted(plain), sorted(wanted))
+    wanted = (_names(_SECRET, subject, component) - given) | set(extra_secret)
+    yield equal("secret", component, sorted(secret), sorted(wanted))
+
+
+def _values(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
+    plain = {name: value for name, value, secret in container.entries if secret is None}
+    secrets = {name: secret for name, _, secret in container.entries if secret is not None}
+    extra_plain, extra_secret = _extras(subject, component)
+    for name, value in extra_plain.items():
+        yield equal("extras", f"{component} {name}", plain.get(name), normal(value))
+    for name, value in extra_secret.items():
+        own = f"projects/{subject.inputs.get('project')}/secrets/"
+        yield equal("extras", f"{component} {name}", secrets.get(name), value.removeprefix(own))
+    for name, value in _otel(subject, component).items() if component in SERVERS else ():
+        if name not in extra_plain and name not in extra_secret:
+            yield equal("otel", f"{component} {name}", plain.get(name), normal(value))
+    fixed = {"DISABLE_SCHEMA_UPDATE": "true", "FORWARDED_ALLOW_IPS": "*"}
+    fixed["SECRETS_VERSION"] = str(subject.value("secrets_version", 1))
+    for name, value in fixed.items() if component in SERVERS else ():
+        if name not in extra_plain and name not in extra_secret:
+            yield equal("fixed", f"{component} {name}", plain.get(name), value)
+
+
+def _config(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
+    files = [
+        r.values
+        for r in subject.plan.resources.values()
+        if r.type in ("aws_s3_object", "google_storage_bucket_object")
+    ]
+    config = subject.value("proxy_config", {})
+    yield equal("config", f"{component}: files", len(files), 1 if config else 0)
+    extra_plain, extra_secret = _extras(subject, component)
+    plain = {name: value for name, value, secret in container.entries if secret is None}
+    for file in files:
+        content = file["content"]
+        yield equal("config", f"{component}: content", yaml.safe_load(content), config)
+        if "PROXY_CONFIG_HASH" not in {*extra_plain, *extra_secret}:
+            wanted = hashlib.sha256(content.encode()).hexdigest()
+            yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), wanted)
+
+
+def _command(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
+    command = " ".join(container.command)
+    workers = f"--workers {subject.value('gateway_num_workers', 1)}"
+    if component == "gateway":
+        right = f"{workers} " in f"{command} "
+        yield judged("workers", component, command, right, f"no {workers} in {command!r}")
+    else:
+        right = "--workers" not in command
+        yield judged("workers", component, command, right, f"--workers in {command!r}")
+
+
+def check(subject: Subject) -> Iterator[Outcome]:
+    """Check the variables, secrets and command of each container."""
+    held = addresses(subject.plan)
+    unknown = {
+        component
+        for component, address in held.items()
+        if subject.plan.resources[address].values.get("container_definitions") is UNKNOWN
+    }
+    if unknown:
+        for component in sorted(unknown):
+            for clause in CLAUSES:
+                yield Outcome(clause, component, "unknown", "the definition is known after apply")
+        return
+    state = state_of(subject)
+    jobs = {"migrations"} if state.any_database else set()
+    if subject.stack.name == "aws" and state.database:
+        jobs.add("bootstrap")
+    yield equal("plain", "components", sorted(held), sorted({*SERVERS, "ui", *jobs}))
+    for component, container in containers(subject.plan).items():
+        yield from _kinds(subject, component, container)
+        yield from _values(subject, component, container)
+        yield from _command(subject, component, container)
+        if component in SERVERS:
+            yield from _config(subject, component, container)
+        if component == "ui":
+            yield equal("ui", component, container.entries, ())
+
+
+CLAUSES = {
+    "once": "no container has a name twice",
+    "one-kind": "no name is plain and secret at once",
+    "plain": "each component has the plain variables it needs and no other",
+    "secret": "each component has the secret variables it needs and no other",
+    "extras": "an extra variable or secret has the value given, whatever has that name by default",
+    "otel": "the OpenTelemetry block is whole, with the component as the service's name, or absent",
+    "fixed": "what every server needs has its value",
+    "config": "proxy_config comes back from the file as it was given",
+    "config-hash": "the hash in the environment is the file's",
+    "workers": "the gateway's command has its workers, no other has any",
+    "ui": "the UI is given nothing",
+}
+CONTRACT = Contract(
+    name="environment",
+    claim="each container is given what it needs, once, extras on top, and nothing else",
+    clauses=CLAUSES,
+    check=check,
+)

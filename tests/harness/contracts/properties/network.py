@@ -1,0 +1,215 @@
+"""Network: who may reach whom, on which port, and that nobody else may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from tests.harness.contracts.base import Contract, Outcome, Subject, equal, judged
+from tests.harness.contracts.properties.environment import SERVERS, state_of
+from tests.harness.plan.containers import addresses
+from tests.harness.plan.security_groups import Edge, edges
+from tests.harness.plan.view import UNKNOWN, Plan
+
+PORTS: Mapping[str, int] = {"gateway": 4000, "backend": 4001, "ui": 3000}
+_POSTGRES, _REDIS = 5432, 6379
+_WORLD = "0.0.0.0/0"
+
+
+def tls(subject: Subject) -> bool:
+    """Whether the inputs ask for TLS."""
+    if subject.stack.name == "gcp":
+        return bool(subject.value("lb_domains", []))
+    given = subject.inputs.get("enable_tls")
+    return bool(subject.value("acm_certificate_arn", "")) if given is None else bool(given)
+
+
+def _public_ports(subject: Subject) -> list[int]:
+    return [80, 443] if tls(subject) else [80]
+
+
+def _ingress(subject: Subject) -> set[Edge]:
+    """The only ways in: the world to the load balancer, it to the services, these to the stores."""
+    state = state_of(subject)
+    found = {Edge("in", _WORLD, "alb", "tcp", port, port) for port in _public_ports(subject)}
+    found |= {Edge("in", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
+    if state.database:
+        users = (*SERVERS, "jobs")
+        found |= {Edge("in", u, "database", "tcp", _POSTGRES, _POSTGRES) for u in users}
+    if state.redis:
+        found |= {Edge("in", u, "redis", "tcp", _REDIS, _REDIS) for u in SERVERS}
+    return found
+
+
+def _egress(subject: Subject) -> set[Edge]:
+    """The ways out: what calls models may call anywhere, the UI fetches its image only."""
+    state = state_of(subject)
+    found = {Edge("out", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
+    anywhere = [*SERVERS, *(["jobs"] if state.any_database else [])]
+    found |= {Edge("out", role, _WORLD, "-1", None, None) for role in anywhere}
+    found.add(Edge("out", "ui", _WORLD, "tcp", 443, 443))
+    return found
+
+
+def _registry_port(edge: Edge) -> bool:
+    # A registry on a port of its own: the UI's tasks pull from there as well.
+    return edge.direction == "out" and edge.source == "ui" and edge.target == _WORLD
+
+
+def _on_aws(subject: Subject) -> Iterator[Outcome]:
+    plan = subject.plan
+    found = edges(plan)
+    if any(UNKNOWN in (e.source, e.target, e.low, e.high) for e in found):
+        yield Outcome("reach", "security groups", "unknown", "their ids are known after apply")
+    else:
+        seen = {e for e in found if e.direction == "in"}
+        yield equal("reach", "ways in", sorted(seen, key=repr), sorted(_ingress(subject), key=repr))
+        out = {e for e in found if e.direction == "out"}
+        wanted = _egress(subject)
+        odd = {e for e in out - wanted if not (_registry_port(e) and e.protocol == "tcp")}
+        yield judged(
+            "way-out", "ways out", out, not odd and wanted <= out, f"{odd or wanted - out}"
+        )
+    yield from _aws_placed(subject)
+
+
+def _groups(plan: Plan) -> dict[Any, str]:
+    return {r.values["id"]: str(r.index) for r in plan.of_type("aws_security_group").values()}
+
+
+def _aws_placed(subject: Subject) -> Iterator[Outcome]:
+    plan = subject.plan
+    given = set(subject.value("additional_task_security_group_ids", []))
+    for address, balancer in plan.of_type("aws_lb").items():
+        yield equal("entry", f"{address} internal", balancer.values["internal"], False)
+    listeners = {
+        (listener.values["port"], listener.values["protocol"])
+        for listener in plan.of_type("aws_lb_listener").values()
+    }
+    wanted = {(80, "HTTP")} | ({(443, "HTTPS")} if tls(subject) else set())
+    yield equal("tls-only", "listeners", listeners, wanted)
+    for address, instance in plan.of_type("aws_rds_cluster_instance").items():
+        yield equal("private", address, instance.values["publicly_accessible"], False)
+    for address, subnet in plan.of_type("aws_subnet").items():
+        yield equal("private", address, subnet.values["map_public_ip_on_launch"], False)
+    for address, service in plan.of_type("aws_ecs_service").items():
+        network = service.values["network_configuration"][0]
+        yield equal("private", address, network["assign_public_ip"], False)
+        groups = network["security_groups"]
+        if groups is UNKNOWN or not subject.foreseen:
+            yield Outcome("group", address, "unknown", "groups are known after apply")
+            continue
+        role = str(service.index)
+        own = {key for key, index in _groups(plan).items() if index == role}
+        extra = set() if role == "ui" else given
+        yield equal("group", address, set(groups), own | extra)
+    if subject.foreseen:
+        yield from _aws_subnets(subject)
+
+
+def _aws_subnets(subject: Subject) -> Iterator[Outcome]:
+    plan = subject.plan
+    made = {name: set[Any]() for name in ("public", "private")}
+    for subnet in plan.of_type("aws_subnet").values():
+        made[subnet.name].add(subnet.values["id"])
+    public = made["public"] or set(subject.value("public_subnet_ids", []))
+    private = made["private"] or set(subject.value("private_subnet_ids", []))
+    holders: Mapping[str, tuple[Callable[[Any], Any], set[Any]]] = {
+        "aws_lb": (lambda v: v["subnets"], public),
+        "aws_ecs_service": (lambda v: v["network_configuration"][0]["subnets"], private),
+        "aws_db_subnet_group": (lambda v: v["subnet_ids"], private),
+        "aws_elasticache_subnet_group": (lambda v: v["subnet_ids"], private),
+    }
+    for resource in plan.resources.values():
+        if resource.type in holders:
+            of, wanted = holders[resource.type]
+            yield equal("subnets", resource.address, set(of(resource.values)), wanted)
+    stores = {
+        "aws_rds_cluster": ("vpc_security_group_ids", "database"),
+        "aws_elasticache_replication_group": ("security_group_ids", "redis"),
+        "aws_lb": ("security_groups", "alb"),
+    }
+    groups = _groups(plan)
+    for resource in plan.resources.values():
+        if resource.type in stores:
+            name, role = stores[resource.type]
+            seen = {groups.get(group, group) for group in resource.values[name]}
+            yield equal("group", resource.address, seen, {role})
+    yield from _aws_routes(plan)
+
+
+def _aws_routes(plan: Plan) -> Iterator[Outcome]:
+    """Private subnets have their way out through the NAT gateway, never a way in."""
+    gateways = {r.values["id"] for r in plan.of_type("aws_internet_gateway").values()}
+    for address, route in plan.of_type("aws_route").items():
+        inward = route.values["gateway_id"] in gateways
+        yield equal("subnets", address, inward, route.name == "public")
+
+
+def _on_gcp(subject: Subject) -> Iterator[Outcome]:
+    plan = subject.plan
+    for address, instance in plan.of_type("google_sql_database_instance").items():
+        (ip,) = instance.values["settings"][0]["ip_configuration"]
+        yield equal("private", f"{address} ipv4_enabled", ip["ipv4_enabled"], False)
+        there = ip["private_network"]
+        yield judged("private", address, there, partial(bool, there), "is in no network")
+        yield equal("private", f"{address} networks", ip["authorized_networks"] or [], [])
+    for address, redis in plan.of_type("google_redis_instance").items():
+        mode = redis.values["connect_mode"]
+        yield equal("private", address, mode, "PRIVATE_SERVICE_ACCESS")
+        network = redis.values["authorized_network"]
+        yield judged("private", address, network, partial(bool, network), "is in no network")
+    ports = sorted(
+        (rule.values["port_range"], rule.values["load_balancing_scheme"])
+        for rule in plan.of_type("google_compute_global_forwarding_rule").values()
+    )
+    wanted = sorted((str(port), "EXTERNAL_MANAGED") for port in _public_ports(subject))
+    yield equal("tls-only", "forwarding rules", ports, wanted)
+    for component, address in addresses(plan).items():
+        yield from _gcp_placed(plan, component, address)
+
+
+def _gcp_placed(plan: Plan, component: str, address: str) -> Iterator[Outcome]:
+    values = plan.resources[address].values
+    template = values["template"][0]
+    if "containers" in template:
+        ingress = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+        yield equal("reach", f"{address} ingress", values["ingress"], ingress)
+        port = template["containers"][0]["ports"][0]["container_port"]
+        yield equal("reach", f"{address} port", port, PORTS[component])
+    else:
+        template = template["template"][0]
+    access = template["vpc_access"]
+    if component == "ui":
+        yield equal("way-out", address, access or [], [])
+        return
+    yield equal(
+        "way-out", f"{address} egress", [a["egress"] for a in access], ["PRIVATE_RANGES_ONLY"]
+    )
+    (connector,) = plan.of_type("google_vpc_access_connector").values()
+    used = [a["connector"] for a in access]
+    yield equal(
+        "way-out", f"{address} connector", used[0] if used else None, connector.values["id"]
+    )
+
+
+def check(subject: Subject) -> Iterator[Outcome]:
+    """Check which component reaches which, and what is open to the internet."""
+    yield from _on_aws(subject) if subject.stack.name == "aws" else _on_gcp(subject)
+
+
+CONTRACT = Contract(
+    name="network",
+    claim="the world reaches the load balancer, it the services, and these the stores; nobody else",
+    clauses={
+        "reach": "who reaches whom on which port is as listed, and no more",
+        "way-out": "gateway, backend and jobs reach out anywhere, the UI only to fetch its image",
+        "entry": "the load balancer faces the internet",
+        "private": "databases, caches and tasks have no public address",
+        "tls-only": "443 is open if and only if TLS is served",
+        "group": "everything is in the group of its own role",
+        "subnets": "the load balancer is in the public subnets, all else in the private ones",
+    },
+    check=check,
+)

@@ -1,0 +1,277 @@
+"""Routing: every path to its component, within what each load balancer takes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.contracts.base import Contract, Outcome, Subject, equal, judged
+from tests.harness.contracts.properties.network import tls
+from tests.harness.litellm.ownership import fits, split
+from tests.harness.plan.routing import Balancer, Redirect, Rule, balancer, path_rules
+from tests.harness.plan.view import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a load balancer takes.
+
+    ``rules``, and of one rule: ``values`` and ``wildcards``; ``paths`` in all; a path's ``length``
+    in characters and ``form``. ``priorities`` are the lowest and highest; None: it has none.
+    """
+
+    rules: int
+    paths: int
+    values: int
+    wildcards: int
+    length: int
+    form: str
+    priorities: tuple[int, int] | None
+
+
+LIMITS: Mapping[str, Limits] = {
+    # Elastic Load Balancing: quotas of an Application Load Balancer (100 rules, 5 values and 5
+    # wildcards a rule); API, PathPatternConditionConfig (128 characters); "Path conditions" (the
+    # characters: letters, digits, _-.$/~"'@:+& and the wildcards); API, CreateRule (priorities).
+    "aws": Limits(
+        rules=100,
+        paths=500,
+        values=5,
+        wildcards=5,
+        length=128,
+        form=r"/[A-Za-z0-9_.$/~\"'@:+&*?-]*",
+        priorities=(1, 50000),
+    ),
+    # Compute Engine API, urlMaps (a path begins with "/", has "*" at its end only and only after
+    # "/", and no "?" or "#"; 1024 characters); Cloud Load Balancing, quotas (1000 rules and 1000
+    # predicates, of which each path is one, a path matcher); ten paths are what a rule is known to
+    # take (LiteLLM's own stack).
+    "gcp": Limits(
+        rules=1000,
+        paths=1000,
+        values=10,
+        wildcards=10,
+        length=1024,
+        form=r"/[^*?#]*|(/[^*?#]*)?/\*",
+        priorities=None,
+    ),
+}
+
+# A sample: one path of each kind that tests/unit/routes.yaml and LiteLLM's package tell apart.
+GATEWAY = (
+    "/v1/chat/completions",
+    "/chat/completions",
+    "/v1/models",
+    "/v1/models/a",
+    "/v1/embeddings",
+    "/v1/files/a/content",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/openai/deployments/a/chat/completions",
+    "/v1beta/models/a:generateContent",
+    "/vertex_ai/a",
+    "/bedrock/model/a/invoke",
+    "/v1/videos",
+    "/watsonx/a",
+    "/a2a/a/message/send",
+    "/v1/decisions",
+    "/openrouter/a",
+    "/test",
+    "/debug/memory/summary",
+    "/health/readiness",
+    "/metrics",
+    "/metrics/",
+)
+UI = (
+    "/",
+    "/ui",
+    "/ui/",
+    "/ui/teams/",
+    "/favicon.ico",
+    "/_next/static/a.js",
+    "/litellm-asset-prefix/_next/static/a.js",
+    "/assets/logos/a.svg",
+    "/index.txt",
+    "/login.txt",
+    "/teams.txt",
+    "/teams/index.txt",
+    "/teams/__next._tree.txt",
+    "/teams/__next.!KGRhc2hib2FyZCk.teams.__PAGE__.txt",
+    "/chat.txt",
+    "/chat/logs.txt",
+    "/chat/logs/__next._full.txt",
+    "/mcp/oauth/callback.txt",
+)
+BACKEND = (
+    "/key/generate",
+    "/user/info",
+    "/v1/model/info",
+    "/v2/model/info",
+    "/model_group/info",
+    "/test/connection",
+    "/testing",
+    "/debug/memory/details",
+    "/models_x",
+    "/search_tools",
+    "/a2a",
+    "/openrouter",
+    "/v1/decisions/a",
+    "/mcp/tools",
+    "/login",
+    "/teams",
+    "/uix",
+    "/_next",
+    "/robots.txt",
+    "/.well-known/litellm-ui-config",
+    "/nowhere",
+    "/V1/chat/completions",
+)
+# Of these "/*.txt" on AWS must take no request that is not a fetch.
+POSTED = ("/nowhere.txt", "/key/a.txt")
+
+CLAUSES = {
+    "rules": "A load balancer has no more rules and paths than its cloud takes.",
+    "values": "A rule has no more values and wildcards than its cloud takes.",
+    "form": "A path is of the length, characters and form that its load balancer takes.",
+    "priorities": "Each rule of a listener has a priority of its own, in the range there is.",
+    "once": "No path is in two rules, or twice in one, so that none is without effect.",
+    "gateway": "The gateway's paths, the extra ones and all below their prefixes reach it.",
+    "ui": "The dashboard's paths reach the UI.",
+    "backend": "Every other path reaches the backend.",
+    "plain": "Port 80 redirects to 443 if there is TLS and serves if there is none.",
+    "output": "The paths of the output `routes` are those that the rules have, by component.",
+}
+
+
+def check(subject: Subject) -> Iterator[Outcome]:
+    """Look at the rules, and ask the load balancer for a sample and for what the inputs add."""
+    rules, limits = path_rules(subject.plan), LIMITS[subject.stack.name]
+    yield from _limits(rules, limits)
+    yield from _priorities(rules, limits)
+    yield from _once(rules)
+    model = balancer(subject.plan)
+    yield from _components(subject, model)
+    yield from _plain(subject, model)
+    yield from _output(subject, rules, model)
+
+
+CONTRACT = Contract(
+    name="routing",
+    claim="every path reaches its component, within what each load balancer takes",
+    clauses=CLAUSES,
+    check=check,
+)
+
+
+# ---- Limits ----
+
+
+def _limits(rules: list[Rule], limits: Limits) -> Iterator[Outcome]:
+    paths = [path for rule in rules for path in rule.paths]
+    yield _most("rules", "rules", len(rules), limits.rules)
+    yield _most("rules", "paths", len(paths), limits.paths)
+    for rule in rules:
+        where = f"rule of {rule.paths[0] if rule.paths else 'nothing'}"
+        wildcards = sum(path.count("*") + path.count("?") for path in rule.paths)
+        yield _most("values", f"{where}, values", len(rule.paths + rule.methods), limits.values)
+        yield _most("values", f"{where}, wildcards", wildcards, limits.wildcards)
+    form = re.compile(limits.form)
+    for path in paths:
+        right = len(path) <= limits.length and form.fullmatch(path) is not None
+        yield judged("form", path, path, right, f"is not {limits.form} of {limits.length}")
+
+
+def _most(clause: str, where: str, count: int, most: int) -> Outcome:
+    return judged(clause, where, count, count <= most, f"{count}, and {most} is the most")
+
+
+def _priorities(rules: list[Rule], limits: Limits) -> Iterator[Outcome]:
+    if limits.priorities is None:
+        return
+    lowest, highest = limits.priorities
+    # All rules are one listener's; whether they are is what the answers tell.
+    times = Counter(rule.priority for rule in rules)
+    for priority, count in times.items():
+        right = lowest <= priority <= highest and count == 1
+        yield judged("priorities", str(priority), priority, right, f"{count} rules have it")
+
+
+def _once(rules: list[Rule]) -> Iterator[Outcome]:
+    times = Counter(path for rule in rules for path in rule.paths)
+    for path, count in times.items():
+        yield judged("once", path, path, count == 1, f"is there {count} times")
+
+
+# ---- Answers ----
+
+
+def _components(subject: Subject, model: Balancer) -> Iterator[Outcome]:
+    extra = tuple(subject.value("extra_gateway_paths", ()))
+    asked = [("gateway", "POST", path) for path in GATEWAY]
+    asked += [("ui", "GET", path) for path in UI]
+    # An extra path may be one of the backend's.
+    for method, paths in (("GET", BACKEND), ("POST", POSTED)):
+        for path in paths:
+            taken = any(fits(pattern, path) for pattern in extra)
+            asked.append(("gateway" if taken else "backend", method, path))
+    asked += [("gateway", "POST", path) for pattern in extra for path in _of(pattern)]
+    # What is beside an extra path may be the gateway's for another reason: routes.yaml tells.
+    own = split(subject.stack.folder, ())
+    beside = [path for pattern in extra for path in _beside(pattern)]
+    asked += [(own.component(path, extra), "POST", path) for path in beside]
+    for component, method, path in asked:
+        yield equal(component, f"{method} {path}", model.answer(method, path), component)
+
+
+def _of(pattern: str) -> tuple[str, ...]:
+    if not pattern.endswith("/*"):
+        return (pattern,)
+    start = pattern[:-1]
+    return (start, f"{start}a", f"{start}a/b", f"{start}a.txt")
+
+
+def _beside(pattern: str) -> tuple[str, ...]:
+    """Paths that an extra one does not cover: a longer word, and a prefix's own bare path."""
+    bare = pattern.removesuffix("/*")
+    # The bare path may be a file of a dashboard page, which stays the UI's.
+    return (f"{bare}_x9",) if bare == pattern or bare.endswith(".txt") else (bare, f"{bare}_x9")
+
+
+def _plain(subject: Subject, model: Balancer) -> Iterator[Outcome]:
+    secure = tls(subject)
+    yield equal("plain", "port that serves", model.serving, 443 if secure else 80)
+    for path in ("/", "/v1/models", "/teams.txt", "/nowhere"):
+        found = model.answer("GET", path, port=80)
+        if found is UNKNOWN:
+            yield Outcome("plain", f"port 80, {path}", "unknown", "known only after apply")
+            continue
+        there = isinstance(found, Redirect) and (found.protocol, found.port) == ("https", "443")
+        right = there if secure else isinstance(found, str)
+        yield judged("plain", f"port 80, {path}", found, right, f"{found} with TLS {secure}")
+
+
+def _output(subject: Subject, rules: list[Rule], model: Balancer) -> Iterator[Outcome]:
+    routes: Any = subject.plan.outputs.get("routes", UNKNOWN)
+    if routes is UNKNOWN:
+        yield Outcome("output", "routes", "unknown", "the plan does not hand the output on")
+        return
+    given = {path for rule in rules for path in rule.paths}
+    # An ALB's pattern has "?" for "!"; /robots.txt is the one rule that the backend has.
+    put = str.maketrans("!", "?") if subject.stack.name == "aws" else {}
+    named = {path.translate(put) for paths in routes.values() for path in paths}
+    for path in sorted(given | named):
+        right = path in given and (path in named or path == "/robots.txt")
+        said = "is in no rule" if path in named else "is not in the output"
+        yield judged("output", path, path, right, said)
+    yield from _output_components(routes, model)
+
+
+def _output_components(routes: Mapping[str, Any], model: Balancer) -> Iterator[Outcome]:
+    for component, paths in routes.items():
+        for path in paths:
+            # A path that fits a pattern: what follows "/" has no longer pattern of its own.
+            asked = path.replace("*.txt", "zz9.txt").replace("*", "zz9")
+            yield equal("output", f"{component} {path}", model.answer("GET", asked), component)

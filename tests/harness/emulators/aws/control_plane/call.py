@@ -1,0 +1,92 @@
+"""A request to AWS as its operation and parameters, and an error as its protocol says it.
+
+Sources: Smithy, AWS protocols: awsJson, awsQuery, ec2Query; AWS, Signature Version 4.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from tests.harness.sdk.aws import REGION
+
+_SCOPE = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request.
+
+    ``service`` is the name that it is signed for, ``operation`` empty where the protocol has it in
+    the path. ``parameters`` are of JSON, or flat: ``Conditions.member.1.Field``.
+    """
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any] = field(repr=False)
+    region: str = REGION
+    key: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What AWS says no with."""
+
+    code: str
+    message: str
+    status: int = 400
+
+
+def read(headers: Mapping[str, str], body: bytes) -> Call:
+    """The call that a request makes; headers are found in any case."""
+    scope = _SCOPE.search(headers.get("Authorization", ""))
+    key, region, service = scope.groups() if scope else ("local", REGION, "")
+    target = headers.get("X-Amz-Target", "")
+    if target:
+        parameters = json.loads(body or b"{}")
+        return Call(service, target.rpartition(".")[2], parameters, region, key)
+    if "x-www-form-urlencoded" in headers.get("Content-Type", ""):
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        return Call(service, form.pop("Action", ""), form, region, key)
+    return Call(service, "", {}, region, key)
+
+
+def listed(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]]:
+    """The members of a list of a form, each as its own flat parameters; of values under "".
+
+    ``Targets.member.1.Id=a`` with the prefix ``Targets`` gives ``[{"Id": "a"}]``.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in parameters.items():
+        matched = re.fullmatch(rf"{re.escape(prefix)}\.(?:member\.)?(\d+)(?:\.(.*))?", name)
+        if matched:
+            found.setdefault(int(matched[1]), {})[matched[2] or ""] = value
+    return [found[number] for number in sorted(found)]
+
+
+def said(call: Call, refusal: Refusal) -> tuple[int, str, bytes]:
+    """A refusal as an answer: status, type and body, in the protocol of the call."""
+    code, message = escape(refusal.code), escape(refusal.message)
+    if call.service == "ec2":
+        text = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            "</Errors><RequestID>local</RequestID></Response>"
+        )
+        return refusal.status, "text/xml", text.encode()
+    if call.service in _QUERY:
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+            f"<Message>{message}</Message></Error><RequestId>local</RequestId></ErrorResponse>"
+        )
+        return refusal.status, "text/xml", text.encode()
+    document = {"__type": refusal.code, "message": refusal.message}
+    return refusal.status, "application/x-amz-json-1.1", json.dumps(document).encode()
+
+
+# Services that speak awsQuery.
+_QUERY = frozenset({"elasticloadbalancing", "rds", "elasticache", "iam"})

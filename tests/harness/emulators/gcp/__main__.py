@@ -1,0 +1,84 @@
+"""Serve the Google Cloud emulator until standard input closes, as it does for a killed owner.
+
+``python -m tests.harness.emulators.gcp`` takes :class:`Options` as JSON and prints the URL as JSON.
+Without options it installs LiteLLM if needed and runs LiteLLM in the containers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+from pathlib import Path
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.harness.emulators.gcp.control_plane.engine import Cloud
+from tests.harness.emulators.gcp.control_plane.http import application
+from tests.harness.emulators.gcp.data_plane import DataPlane, Options, addresses, authority
+from tests.harness.emulators.gcp.services import (
+    compute,
+    iam,
+    memorystore,
+    networking,
+    run,
+    secrets,
+    sql,
+    storage,
+)
+from tests.harness.emulators.gcp.services import run_v1 as knative
+from tests.harness.emulators.parts import load_balancers
+from tests.harness.litellm import containers as components
+from tests.harness.litellm import server as litellm
+from tests.harness.process import daemon as owned
+from tests.harness.process.ports import free_port
+from tests.harness.process.supervisor import supervising
+
+_MODULES = (compute, iam, knative, memorystore, networking, run, secrets, sql, storage)
+_LOCAL = (
+    ("GET", "/local/addresses", addresses),
+    ("GET", "/local/authority", authority),
+    ("GET", r"/v1/projects/(?P<project>[^/:]+)", iam.project),
+)
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Say nothing: a suite reads the answers."""
+
+
+def main(options: Options) -> int:
+    """Serve until standard input closes; gives the exit status."""
+    owned.begin()
+    routes = [
+        (method, re.compile(pattern), call)
+        for method, pattern, call in (
+            *_LOCAL,
+            *(route for module in _MODULES for route in getattr(module, "ROUTES", ())),
+        )
+    ]
+    hooks = {
+        name: held for module in _MODULES for name, held in getattr(module, "HOOKS", {}).items()
+    }
+    port = free_port()
+    cloud = Cloud(f"http://127.0.0.1:{port}", hooks)
+    with supervising() as supervisor:
+        cloud.data_plane = DataPlane(supervisor, options, load_balancers.balancer(supervisor))
+        server = make_server(
+            "127.0.0.1", port, application(cloud, routes), threaded=True, request_handler=_Handler
+        )
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        if options.python:
+            components.prepare(Path(options.python))
+        owned.until_closed(cloud.url, supervisor.folder)
+        server.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(litellm.installed())}
+    sys.exit(main(Options(**given)))

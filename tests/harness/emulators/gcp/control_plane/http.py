@@ -1,0 +1,169 @@
+"""The HTTP side: paths to resources, verbs and operations; JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from werkzeug.wrappers import Request, Response
+
+from tests.harness.emulators.gcp.control_plane import discovery
+from tests.harness.emulators.gcp.control_plane.engine import (
+    Cloud,
+    Collection,
+    Document,
+    Resource,
+    table,
+)
+from tests.harness.emulators.gcp.control_plane.errors import ApiError
+
+LOG = logging.getLogger(__name__)
+Route = tuple[str, re.Pattern[str], Callable[[Cloud, Mapping[str, str], Request], Any]]
+"""Method, the whole path, what answers: a document, or a response."""
+
+
+def _regex(template: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/:]+)", template)
+
+
+def _routes(collection: Collection) -> Iterator[tuple[re.Pattern[str], Collection]]:
+    # An e-mail address is an id, too. A verb follows ":" or, in compute and storage, "/".
+    for path in (collection.path, *collection.aliases):
+        yield (
+            re.compile(_regex(path) + r"(?:/(?P<id>[^/:]+)(?:[:/](?P<verb>\w+))?)?"),
+            collection,
+        )
+
+
+_OPERATIONS = (
+    re.compile(r"/compute/v1/projects/[^/]+/(?:global|regions/[^/]+)/operations/([^/]+)(/wait)?"),
+    re.compile(r"/sql/v1beta4/projects/[^/]+/operations/([^/]+)()"),
+    re.compile(r"/v[12]/(?:projects/[^/]+/locations/[^/]+/)?operations/([^/:]+)(:wait)?"),
+)
+# How long a wait for an operation lasts at most. Source: Compute Engine, globalOperations.wait.
+_WAIT_SECONDS = 120
+
+
+def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
+    """The WSGI application. ``more`` are routes that go before those of the table."""
+    # The deepest first: a collection inside a resource looks like a verb of that.
+    deepest = sorted(table().values(), key=lambda one: -one.path.count("/"))
+    routes = [route for collection in deepest for route in _routes(collection)]
+
+    def answer(request: Request, path: str) -> Any:
+        described = discovery.method(request.method, path)
+        if described is not None:
+            found = discovery.problems(described, body_of(request), request.args)
+            if found:
+                raise ApiError(400, found[0])
+        made = routed(request, path)
+        if described is not None and not isinstance(made, Response):
+            for problem in discovery.problems(described, made, answer=True):
+                LOG.error("%s answers what Google would not: %s", described.id, problem)
+        return made
+
+    def routed(request: Request, path: str) -> Any:
+        for method, pattern, call in more:
+            found = pattern.fullmatch(path)
+            if found and request.method == method:
+                return call(cloud, {k: unquote(v) for k, v in found.groupdict().items()}, request)
+        for pattern in _OPERATIONS:
+            if found := pattern.fullmatch(path):
+                return _operation(cloud, found[1], bool(found[2]))
+        for pattern, collection in routes:
+            if found := pattern.fullmatch(path):
+                return _serve(cloud, collection, found.groupdict(), request)
+        raise ApiError(
+            501,
+            f"{request.method} {path} is not served by the local cloud. Add its collection to "
+            "tests/harness/emulators/gcp/control_plane/collections.yaml",
+        )
+
+    def serve(environ: Any, start: Any) -> Any:
+        request = Request(environ)
+        # Undecoded: the name of an object may hold an escaped slash.
+        path = environ.get("RAW_URI", request.path).split("?")[0]
+        try:
+            made = answer(request, path)
+            response = made if isinstance(made, Response) else as_json(made)
+        except ApiError as error:
+            response = as_json(error.document(), error.status)
+        except Exception as error:
+            LOG.exception("%s %s failed", request.method, path)
+            failed = ApiError(500, f"{type(error).__name__}: {error}")
+            response = as_json(failed.document(), failed.status)
+        return response(environ, start)
+
+    return serve
+
+
+def as_json(document: Any, status: int = 200) -> Response:
+    """An answer with a JSON body."""
+    return Response(json.dumps(document), status, content_type="application/json; charset=UTF-8")
+
+
+def body_of(request: Request) -> Document:
+    """The JSON object of a request; empty without a body.
+
+    Raises:
+        ApiError: 400, it is no JSON object.
+    """
+    data = request.get_data()
+    if not data:
+        return {}
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise ApiError(400, f"The request's body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ApiError(400, "The request's body is not a JSON object")
+    return document
+
+
+def _operation(cloud: Cloud, name: str, wait: bool) -> Document:
+    operation = cloud.operations.get(name)
+    if operation is None:
+        raise ApiError(404, f"The operation '{name}' was not found")
+    if wait:
+        operation.done.wait(_WAIT_SECONDS)
+    return cloud.operation_document(operation)
+
+
+def _serve(
+    cloud: Cloud, collection: Collection, groups: dict[str, str | None], request: Request
+) -> Any:
+    place = {key: unquote(value) for key, value in groups.items() if value and key != "verb"}
+    verb, method = groups.get("verb"), request.method
+    query = request.args.to_dict()
+    parent = {key: value for key, value in place.items() if key != "id"}
+    base = collection.path.format(**parent)
+    if collection.named and "id" not in place and method in ("DELETE", "PUT", "PATCH"):
+        place["id"] = query.get("name", "")
+    if "id" not in place:
+        if method == "POST":
+            return cloud.insert(collection, parent, body_of(request), query)
+        return {collection.list: [cloud.answer(one) for one in _listed(cloud, collection, base)]}
+    resource = cloud.get(f"{base}/{place['id']}")
+    hooks = cloud.hooks.get(collection.name)
+    if verb:
+        call = hooks.verbs.get(verb) if hooks else None
+        if call is None:
+            raise ApiError(501, f"{collection.name} has no method {verb} in the local cloud")
+        return call(cloud, resource, body_of(request), query)
+    if method == "GET":
+        return cloud.answer(resource)
+    if method == "DELETE":
+        return cloud.remove(resource, query.get("etag"))
+    return cloud.change(
+        resource, body_of(request), whole=method == "PUT", mask=query.get("updateMask")
+    )
+
+
+def _listed(cloud: Cloud, collection: Collection, base: str) -> list[Resource]:
+    # "-" stands for every place of its kind.
+    pattern = re.compile(re.escape(base).replace(r"/\-", "/[^/]+") + "/[^/]+")
+    return [one for one in cloud.of(collection.name) if pattern.fullmatch(one.path)]

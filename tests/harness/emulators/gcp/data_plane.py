@@ -1,0 +1,72 @@
+"""What the APIs' resources stand on: servers on loopback and the load balancer before them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from tests.harness.emulators.parts import load_balancers
+from tests.harness.emulators.parts.envoy import Certificate, issued
+from tests.harness.emulators.parts.postgres import Server
+from tests.harness.litellm.containers import Component
+from tests.harness.process.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the local cloud behaves.
+
+    ``python`` is the interpreter of LiteLLM's environment; without it a stand-in answers for every
+    container. A revision that does not answer its
+    startup probe within ``startup_seconds`` is given up, whatever its probe says. A deleted
+    instance holds its network's peering for ``producer_seconds``.
+    """
+
+    python: str = ""
+    startup_seconds: float = 60
+    producer_seconds: float = 0
+
+
+@dataclass(slots=True)
+class DataPlane:
+    """The processes behind the resources, by the resources' paths."""
+
+    supervisor: Supervisor
+    options: Options
+    balancer: load_balancers.Balancer
+    authority: trustme.CA = field(default_factory=trustme.CA)
+    databases: dict[str, Server] = field(default_factory=dict)
+    instances: dict[str, list[Component]] = field(default_factory=dict)
+    certificates: dict[tuple[str, ...], Certificate] = field(default_factory=dict)
+    lingering: dict[str, tuple[str, float]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter that runs LiteLLM."""
+        return Path(self.options.python)
+
+    def authority_pem(self) -> str:
+        """The certificate of the run's own authority."""
+        return str(self.authority.cert_pem.bytes(), "ascii")
+
+    def certificate(self, *names: str) -> Certificate:
+        """The certificate for host names, issued by the run's own authority."""
+        if names not in self.certificates:
+            self.certificates[names] = issued(self.authority, *names)
+        return self.certificates[names]
+
+
+def addresses(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
+    """Where on loopback each address and port of the load balancers is served."""
+    return {key: f"127.0.0.1:{port}" for key, port in cloud.data_plane.ports.items()}
+
+
+def authority(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
+    """The certificate that the local certificates are checked with."""
+    return {"pem": cloud.data_plane.authority_pem()}

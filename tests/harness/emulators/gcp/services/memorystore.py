@@ -1,0 +1,51 @@
+"""Memorystore: each instance is a real Redis, with TLS before it where it is asked for."""
+
+from __future__ import annotations
+
+from tests.harness.emulators.gcp.control_plane.engine import Cloud, Hooks, Resource, now
+from tests.harness.emulators.gcp.services.networking import check_peered, linger
+from tests.harness.emulators.parts import redis
+
+
+def _create(cloud: Cloud, resource: Resource) -> None:
+    plane = cloud.data_plane
+    with plane.lock:
+        server = redis.start(plane.supervisor)
+    resource.private["pids"] = [server.pid]
+    port = server.port
+    if resource.body.get("transitEncryptionMode") == "SERVER_AUTHENTICATION":
+        front = redis.with_tls(plane.supervisor, server, plane.certificate("127.0.0.1"))
+        port = front.port
+        resource.private["pids"].append(front.pid)
+        cloud.output(
+            resource,
+            serverCaCerts=[
+                {
+                    "cert": plane.authority_pem(),
+                    "serialNumber": "1",
+                    "createTime": now(),
+                    "expireTime": now(),
+                    "sha1Fingerprint": "",
+                }
+            ],
+        )
+    location = resource.place["location"]
+    cloud.output(
+        resource,
+        host=server.host,
+        port=port,
+        state="READY",
+        currentLocationId=f"{location}-a",
+        persistenceIamIdentity="serviceAccount:redis@local.iam.gserviceaccount.com",
+    )
+    resource.body.setdefault("locationId", f"{location}-a")
+    resource.body.setdefault("reservedIpRange", "10.0.0.0/29")
+
+
+def _delete(cloud: Cloud, resource: Resource) -> None:
+    for pid in reversed(resource.private.pop("pids", [])):
+        cloud.data_plane.supervisor.stop(pid)
+    linger(cloud, resource)
+
+
+HOOKS = {"redisInstances": Hooks(check=check_peered, create=_create, delete=_delete)}

@@ -1,0 +1,214 @@
+"""Service Networking's peerings, and what Compute and VPC Access add to their resources."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tests.harness.emulators.gcp.control_plane.engine import (
+    Cloud,
+    Document,
+    Hooks,
+    Operation,
+    Resource,
+)
+from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.http import body_of
+from tests.harness.emulators.gcp.services.iam import project_number, same_project
+
+_PEERING = "servicenetworking-googleapis-com"
+
+
+def _network(cloud: Cloud, name: str) -> Resource:
+    for resource in cloud.of("networks"):
+        if same_project(resource.name, name):
+            return resource
+    raise ApiError(404, f"The network '{name}' was not found")
+
+
+def _connect(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    document = body_of(request)
+    network = _network(cloud, document["network"])
+    ranges = document.get("reservedPeeringRanges", [])
+    _check_ranges(cloud, network, ranges)
+    with cloud.lock:
+        if network.name in cloud.peerings and request.method == "POST":
+            raise ApiError(
+                400,
+                f"Cannot modify allocated ranges in CreateConnection. '{network.name}' has a "
+                "connection; use UpdateConnection with force.",
+                rpc="FAILED_PRECONDITION",
+            )
+        cloud.peerings[network.name] = {
+            "network": _by_number(network),
+            "peering": _PEERING,
+            "reservedPeeringRanges": ranges,
+            "service": f"services/{place['service']}",
+        }
+        network.body["peerings"] = [{"name": _PEERING, "state": "ACTIVE"}]
+    return _done(cloud, network, cloud.peerings[network.name])
+
+
+def _by_number(network: Resource) -> str:
+    # The API answers with the project's number, whatever it was asked with.
+    number = project_number(network.place["project"])
+    return f"projects/{number}/global/networks/{network.id}"
+
+
+def _check_ranges(cloud: Cloud, network: Resource, ranges: list[str]) -> None:
+    held = {
+        one.id
+        for one in cloud.of("globalAddresses")
+        if one.body.get("purpose") == "VPC_PEERING"
+        and same_project(one.body.get("network", ""), network.name)
+    }
+    if missing := set(ranges) - held:
+        raise ApiError(400, f"The reserved ranges {sorted(missing)} are not of '{network.name}'")
+
+
+def _done(cloud: Cloud, resource: Resource, answer: Document) -> Document:
+    operation = Operation(f"operation-{cloud.number()}", "lro", "connect", resource.path, {})
+    operation.answer = dict(answer)
+    operation.done.set()
+    cloud.operations[operation.id] = operation
+    return cloud.operation_document(operation, hidden=True)
+
+
+def _connections(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Document:
+    network = request.args.get("network", "")
+    with cloud.lock:
+        return {"connections": [p for n, p in cloud.peerings.items() if same_project(n, network)]}
+
+
+def _disconnect(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Document:
+    network = _network(cloud, body_of(request)["consumerNetwork"])
+    producers = [*_producers(cloud, network), *_lingering(cloud, network)]
+    if producers:
+        raise ApiError(
+            400,
+            "Failed to delete connection; Producer services (e.g. CloudSQL, Cloud Memstore, etc.) "
+            f"are still using this connection: {', '.join(producers)}",
+            rpc="FAILED_PRECONDITION",
+        )
+    with cloud.lock:
+        cloud.peerings.pop(network.name, None)
+        network.body.pop("peerings", None)
+    return _done(cloud, network, {})
+
+
+def _producers(cloud: Cloud, network: Resource) -> list[str]:
+    return [
+        one.name
+        for one in (*cloud.of("sqlInstances"), *cloud.of("redisInstances"))
+        if network in (cloud.named("networks", value, one.place) for value in _networks(one))
+    ]
+
+
+def _networks(resource: Resource) -> list[str]:
+    body = resource.body
+    sql = body.get("settings", {}).get("ipConfiguration", {}).get("privateNetwork")
+    return [value for value in (sql, body.get("authorizedNetwork")) if value]
+
+
+def _lingering(cloud: Cloud, network: Resource) -> list[str]:
+    """Deleted instances that hold the peering for a while yet (google provider, #16275)."""
+    held: dict[str, tuple[str, float]] = cloud.data_plane.lingering
+    return [
+        f"{name} (deleted)"
+        for name, (of, until) in held.items()
+        if of == network.name and time.monotonic() < until
+    ]
+
+
+def linger(cloud: Cloud, resource: Resource) -> None:
+    """Have a deleted instance hold its network's peering for the time that the options say."""
+    until = time.monotonic() + cloud.data_plane.options.producer_seconds
+    for value in _networks(resource):
+        network = cloud.named("networks", value, resource.place)
+        if network is not None:
+            cloud.data_plane.lingering[resource.name] = (network.name, until)
+
+
+def check_peered(cloud: Cloud, resource: Resource) -> None:
+    """Refuse an instance with a private address in a network that has no peering.
+
+    Raises:
+        ApiError: 400, as Cloud SQL and Memorystore answer.
+    """
+    for value in _networks(resource):
+        network = cloud.named("networks", value, resource.place)
+        if network is None or network.name not in cloud.peerings:
+            raise ApiError(
+                400,
+                "Failed to create the instance because the network doesn't have at least 1 private "
+                f"services connection: {value}. Please see https://cloud.google.com/vpc/docs/"
+                "private-services-access.",
+                "NETWORK_NOT_PEERED",
+                "FAILED_PRECONDITION",
+            )
+
+
+def _forget_network(cloud: Cloud, resource: Resource) -> None:
+    cloud.peerings.pop(resource.name, None)
+
+
+def _ready_connector(cloud: Cloud, resource: Resource) -> None:
+    cloud.output(resource, state="READY")
+
+
+def _check_connector(cloud: Cloud, resource: Resource) -> None:
+    body = resource.body
+    if "minInstances" not in body and "minThroughput" not in body:
+        raise ApiError(400, "The connector must have min_instances and max_instances set.")
+    given = ipaddress.ip_network(body.get("ipCidrRange", "0.0.0.0/0"), strict=False)
+    # Source: Serverless VPC Access, connector subnets: /28.
+    if given.prefixlen != 28:
+        raise ApiError(400, f"The IP CIDR range must be a /28; got {given}.")
+    taken = [
+        ipaddress.ip_network(one.body["ipCidrRange"])
+        for one in (*cloud.of("subnetworks"), *cloud.of("connectors"))
+        if one.path != resource.path
+        and "ipCidrRange" in one.body
+        and cloud.named("networks", one.body["network"], one.place)
+        is cloud.named("networks", body["network"], resource.place)
+    ]
+    if any(given.overlaps(other) for other in taken):
+        raise ApiError(400, f"The IP CIDR range {given} is in use in the network.")
+
+
+def _address(cloud: Cloud, resource: Resource) -> None:
+    if resource.body.get("purpose") == "VPC_PEERING":
+        number = cloud.number() % 200
+        cloud.output(resource, address=resource.body.get("address", f"10.{number}.0.0"))
+    else:
+        # A range for documentation: what answers for it is on loopback (RFC 5737).
+        cloud.output(resource, address=f"203.0.113.{cloud.number() % 254 + 1}")
+    cloud.output(resource, status="RESERVED")
+
+
+def _set_labels(
+    cloud: Cloud, resource: Resource, document: Document, _query: Mapping[str, str]
+) -> Document:
+    return cloud.change(resource, document, whole=False, mask="labels")
+
+
+def _gateway(cloud: Cloud, resource: Resource) -> None:
+    first = next(ipaddress.ip_network(resource.body["ipCidrRange"]).hosts())
+    cloud.output(resource, gatewayAddress=str(first))
+
+
+_S = r"/v1/services/(?P<service>[^/]+)/connections"
+ROUTES = (
+    ("GET", _S, _connections),
+    ("POST", _S, _connect),
+    ("PATCH", _S + r"/[^/:]+", _connect),
+    ("POST", _S + r"/[^/:]+:deleteConnection", _disconnect),
+)
+HOOKS = {
+    "networks": Hooks(delete=_forget_network),
+    "subnetworks": Hooks(create=_gateway),
+    "globalAddresses": Hooks(create=_address, verbs={"setLabels": _set_labels}),
+    "connectors": Hooks(check=_check_connector, create=_ready_connector),
+}

@@ -1,0 +1,208 @@
+"""Cloud SQL: each instance is a real PostgreSQL, its users and databases are PostgreSQL's.
+
+A read replica is its primary seen again: what is asked of one is there, replication is not shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql as statements
+
+from tests.harness.emulators.gcp.control_plane.engine import (
+    Cloud,
+    Document,
+    Hooks,
+    Resource,
+    now,
+    table,
+)
+from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.services.networking import check_peered, linger
+from tests.harness.emulators.parts import postgres
+
+# Source: Cloud SQL, instances.insert: the project and the instance, with a colon between.
+_NAME_LIMIT = 98
+_SYSTEM = ("postgres", "template0", "template1", "cloudsqladmin")
+
+
+def _instance(cloud: Cloud, resource: Resource) -> Resource:
+    base = table()["sqlInstances"].path.format(project=resource.place["project"])
+    return cloud.get(f"{base}/{resource.place['instance']}")
+
+
+def server_of(cloud: Cloud, instance: Resource) -> postgres.Server:
+    """The PostgreSQL of an instance, or of the primary that it replicates."""
+    primary = instance.body.get("masterInstanceName")
+    if primary:
+        found = cloud.named("sqlInstances", primary.split(":")[-1], instance.place)
+        if found is not None:
+            instance = found
+    server: postgres.Server = cloud.data_plane.databases[instance.path]
+    return server
+
+
+def _check(cloud: Cloud, resource: Resource) -> None:
+    body, project = resource.body, resource.place["project"]
+    if len(f"{project}:{resource.id}") > _NAME_LIMIT:
+        raise ApiError(400, f"project:instance may have {_NAME_LIMIT} characters: {resource.id}")
+    if resource.path in cloud.tombstones:
+        raise ApiError(
+            409,
+            f"The Cloud SQL instance already exists. When you delete an instance, you can't reuse "
+            f"the name of the deleted instance until one week from the deletion date: "
+            f"'{resource.id}'",
+            "instanceAlreadyExists",
+        )
+    if not str(body.get("databaseVersion", "")).startswith("POSTGRES_"):
+        raise ApiError(501, f"databaseVersion {body.get('databaseVersion')} is not served here")
+    edition, tier = body["settings"].get("edition"), body["settings"]["tier"]
+    if edition == "ENTERPRISE_PLUS" and not tier.startswith("db-perf-optimized-"):
+        raise ApiError(
+            400, f"Invalid Tier ({tier}) for (ENTERPRISE_PLUS) Edition. Use a predefined Tier."
+        )
+    check_peered(cloud, resource)
+
+
+def _create(cloud: Cloud, resource: Resource) -> None:
+    plane, replica = cloud.data_plane, resource.body.get("masterInstanceName")
+    if replica:
+        server = server_of(cloud, resource)
+    else:
+        with plane.lock:
+            server = postgres.start(plane.supervisor, resource.id, own_address=True)
+        plane.databases[resource.path] = server
+        postgres.make_cloud_sql_group(server)
+    cloud.output(
+        resource,
+        state="RUNNABLE",
+        backendType="SECOND_GEN",
+        instanceType="READ_REPLICA_INSTANCE" if replica else "CLOUD_SQL_INSTANCE",
+        connectionName=":".join(
+            (resource.place["project"], resource.body.get("region", ""), resource.id)
+        ),
+        ipAddresses=[{"type": "PRIVATE", "ipAddress": server.host}],
+        serverCaCert={
+            "cert": plane.authority_pem(),
+            "commonName": "local",
+            "sha1Fingerprint": "",
+            "createTime": now(),
+            "expirationTime": now(),
+        },
+        serviceAccountEmailAddress=f"p1-{cloud.number()}@gcp-sa-cloud-sql.iam.gserviceaccount.com",
+        createTime=now(),
+        gceZone=f"{resource.body.get('region', '')}-a",
+    )
+    _count(cloud, resource)
+
+
+def _count(cloud: Cloud, resource: Resource) -> None:
+    with cloud.lock:
+        resource.body["settings"]["settingsVersion"] = str(resource.version)
+
+
+def _update(cloud: Cloud, resource: Resource, _before: Document) -> None:
+    _count(cloud, resource)
+
+
+def _check_deletion(cloud: Cloud, resource: Resource) -> None:
+    if resource.body["settings"].get("deletionProtectionEnabled"):
+        raise ApiError(
+            400, "The instance is protected. Please disable the deletion protection and try again."
+        )
+
+
+def _delete(cloud: Cloud, resource: Resource) -> None:
+    plane = cloud.data_plane
+    server = plane.databases.pop(resource.path, None)
+    if server is not None:
+        plane.supervisor.stop(server.pid)
+    base = f"{resource.path}/"
+    with cloud.lock:
+        for path in [path for path in cloud.resources if path.startswith(base)]:
+            del cloud.resources[path]
+        cloud.tombstones.add(resource.path)
+    linger(cloud, resource)
+
+
+@contextlib.contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Answer as Google does when PostgreSQL refuses: with what it said."""
+    try:
+        yield
+    except psycopg.Error as error:
+        diagnostic = error.diag
+        details = f" Details: {diagnostic.message_detail}" if diagnostic.message_detail else ""
+        raise ApiError(
+            400,
+            f"Invalid request: failed to {what}: . {diagnostic.message_primary or error}"
+            f"{details} (SQLSTATE {error.sqlstate})",
+            "invalid",
+        ) from error
+
+
+def _create_database(cloud: Cloud, resource: Resource) -> None:
+    server = server_of(cloud, _instance(cloud, resource))
+    with _refusing(f"create database {resource.id}"):
+        postgres.make_cloud_sql_database(server, resource.id)
+    resource.body.setdefault("charset", "UTF8")
+    resource.body.setdefault("collation", "en_US.UTF8")
+    cloud.output(resource, instance=resource.place["instance"])
+
+
+def _delete_database(cloud: Cloud, resource: Resource) -> None:
+    _execute(cloud, resource, "DROP DATABASE {}", f"delete database {resource.id}")
+
+
+def _create_user(cloud: Cloud, resource: Resource) -> None:
+    password = resource.body.pop("password", None)
+    if not password:
+        raise ApiError(400, "Invalid request: a built-in user must have a password.")
+    server = server_of(cloud, _instance(cloud, resource))
+    with _refusing(f"create user {resource.id}"):
+        postgres.make_cloud_sql_user(server, resource.id, password)
+    cloud.output(resource, instance=resource.place["instance"])
+
+
+def _update_user(cloud: Cloud, resource: Resource, _before: Document) -> None:
+    password = resource.body.pop("password", None)
+    if password:
+        server = server_of(cloud, _instance(cloud, resource))
+        with _refusing(f"update user {resource.id}"):
+            postgres.set_password(server, resource.id, password)
+
+
+def _delete_user(cloud: Cloud, resource: Resource) -> None:
+    _execute(cloud, resource, "DROP ROLE {}", f"delete user {resource.id}")
+
+
+def _execute(cloud: Cloud, resource: Resource, statement: Any, what: str) -> None:
+    server = server_of(cloud, _instance(cloud, resource))
+    with _refusing(what), server.connect() as connection:
+        connection.execute(statements.SQL(statement).format(statements.Identifier(resource.id)))
+
+
+def _check_child(cloud: Cloud, resource: Resource) -> None:
+    instance = _instance(cloud, resource)
+    if instance.body.get("masterInstanceName"):
+        raise ApiError(400, f"'{instance.id}' is a read replica: it takes no change.")
+    if resource.id in _SYSTEM:
+        raise ApiError(400, f"'{resource.id}' is the system's.")
+
+
+HOOKS = {
+    "sqlInstances": Hooks(
+        check=_check,
+        check_deletion=_check_deletion,
+        create=_create,
+        update=_update,
+        delete=_delete,
+    ),
+    "sqlDatabases": Hooks(check=_check_child, create=_create_database, delete=_delete_database),
+    "sqlUsers": Hooks(
+        check=_check_child, create=_create_user, update=_update_user, delete=_delete_user
+    ),
+}

@@ -1,0 +1,179 @@
+"""Cloud Storage: buckets, and objects with their versions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from tests.harness.emulators.gcp.control_plane.engine import (
+    Cloud,
+    Document,
+    Hooks,
+    Resource,
+    now,
+    table,
+)
+from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.http import body_of
+from tests.harness.emulators.gcp.services.iam import read_policy, write_policy
+
+
+def _bucket(cloud: Cloud, name: str) -> Resource:
+    resource = cloud.resources.get(f"{table()['buckets'].path}/{name}")
+    if resource is None:
+        raise ApiError(404, "The specified bucket does not exist.")
+    return resource
+
+
+def _complete(cloud: Cloud, resource: Resource) -> None:
+    cloud.output(
+        resource,
+        kind="storage#bucket",
+        id=resource.id,
+        selfLink=cloud.url + resource.path,
+        timeCreated=now(),
+        updated=now(),
+        metageneration="1",
+        projectNumber="1",
+    )
+    resource.body.setdefault("location", "US")
+    resource.body["location"] = resource.body["location"].upper()
+    resource.body.setdefault("storageClass", "STANDARD")
+    resource.private["objects"] = []
+
+
+def _check_empty(_cloud: Cloud, resource: Resource) -> None:
+    if resource.private["objects"]:
+        raise ApiError(409, "The bucket you tried to delete is not empty.", "conflict")
+
+
+def _put(
+    cloud: Cloud, bucket: Resource, name: str, data: bytes, given: Mapping[str, Any]
+) -> Document:
+    md5 = hashlib.md5(data, usedforsecurity=False).digest()
+    with cloud.lock:
+        versioned = bucket.body.get("versioning", {}).get("enabled", False)
+        generation = str(1_700_000_000_000_000 + cloud.number())
+        document: Document = {
+            **given,
+            "kind": "storage#object",
+            "id": f"{bucket.id}/{name}/{generation}",
+            "name": name,
+            "bucket": bucket.id,
+            "generation": generation,
+            "metageneration": "1",
+            "size": str(len(data)),
+            "md5Hash": base64.b64encode(md5).decode(),
+            "crc32c": "AAAAAA==",
+            "storageClass": given.get("storageClass", "STANDARD"),
+            "selfLink": f"{cloud.url}/storage/v1/b/{bucket.id}/o/{name}",
+            "mediaLink": f"{cloud.url}/download/storage/v1/b/{bucket.id}/o/{name}?alt=media",
+            "timeCreated": now(),
+        }
+        objects = bucket.private["objects"]
+        _retire(objects, name, versioned)
+        objects.append((document, data))
+    return document
+
+
+def _retire(objects: list[Any], name: str, versioned: bool) -> None:
+    """Make the live version of an object noncurrent, or take it away."""
+    for item in [one for one in objects if one[0]["name"] == name and "timeDeleted" not in one[0]]:
+        if versioned:
+            item[0]["timeDeleted"] = now()
+        else:
+            objects.remove(item)
+
+
+def live_objects(cloud: Cloud, bucket: str) -> Mapping[str, str]:
+    """The texts of a bucket's live objects by name, as a mount of it shows them."""
+    return {
+        document["name"]: data.decode()
+        for document, data in _bucket(cloud, bucket).private["objects"]
+        if "timeDeleted" not in document
+    }
+
+
+def _upload(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    bucket = _bucket(cloud, place["bucket"])
+    kind = request.args.get("uploadType", "media")
+    if kind == "media":
+        given = {"contentType": request.content_type or "application/octet-stream"}
+        return _put(cloud, bucket, request.args["name"], request.get_data(), given)
+    if kind != "multipart":
+        raise ApiError(501, f"an upload of the type {kind} is not served by the local cloud")
+    boundary = re.search(r'boundary="?([^";]+)"?', request.headers["Content-Type"])
+    if not boundary:
+        raise ApiError(400, "The upload has no boundary")
+    parts = request.get_data().split(b"--" + boundary[1].encode())[1:-1]
+    (_, metadata), (head, data) = (_part(part) for part in parts)
+    given = json.loads(metadata)
+    if content_type := re.search(rb"(?i)content-type: *([^\r\n]+)", head):
+        given.setdefault("contentType", content_type[1].decode())
+    name = given.pop("name", request.args.get("name"))
+    return _put(cloud, bucket, name, data, given)
+
+
+def _part(part: bytes) -> tuple[bytes, bytes]:
+    head, _, data = part.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    return head, data.removesuffix(b"\r\n")
+
+
+def _list(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    every = request.args.get("versions") == "true"
+    objects = _bucket(cloud, place["bucket"]).private["objects"]
+    return {"items": [one for one, _ in objects if every or "timeDeleted" not in one]}
+
+
+def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
+    bucket = _bucket(cloud, place["bucket"])
+    generation = request.args.get("generation")
+    with cloud.lock:
+        objects = bucket.private["objects"]
+        held = [
+            item
+            for item in objects
+            if item[0]["name"] == place["object"]
+            and (
+                item[0]["generation"] == generation if generation else "timeDeleted" not in item[0]
+            )
+        ]
+        if not held:
+            raise ApiError(404, f"No such object: {place['bucket']}/{place['object']}")
+        document, data = held[0]
+        if request.method == "DELETE":
+            if generation:
+                objects.remove(held[0])
+            else:
+                _retire(objects, place["object"], bucket.body.get("versioning", {}).get("enabled"))
+            return Response(status=204)
+        if request.args.get("alt") == "media":
+            return Response(data, content_type=document.get("contentType"))
+        return document
+
+
+def _read_policy(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+    return read_policy(cloud, _bucket(cloud, place["bucket"]), {}, {})
+
+
+def _write_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    return write_policy(cloud, _bucket(cloud, place["bucket"]), body_of(request), {})
+
+
+_B = r"/storage/v1/b/(?P<bucket>[^/]+)"
+ROUTES = (
+    ("GET", _B + "/iam", _read_policy),
+    ("PUT", _B + "/iam", _write_policy),
+    ("GET", _B + "/o", _list),
+    ("GET", _B + r"/o/(?P<object>.+)", _object),
+    ("DELETE", _B + r"/o/(?P<object>.+)", _object),
+    ("GET", r"/download" + _B + r"/o/(?P<object>.+)", _object),
+    ("POST", r"/upload" + _B + "/o", _upload),
+)
+HOOKS = {"buckets": Hooks(create=_complete, check_deletion=_check_empty)}

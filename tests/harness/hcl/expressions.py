@@ -1,0 +1,623 @@
+"""HCL expressions as trees, evaluated or folded with what is known.
+
+It is a model of Terraform's own evaluation, for the part of the language that the modules' rules
+and names are written in. What it does not know raises :class:`Unreadable`, never a guess; and what
+it says is compared with Terraform, for each input that it takes for legal or illegal is planned.
+Source: the HCL native syntax specification and Terraform's function reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import hcl2
+from lark import Token, Tree
+
+from tests.harness.hcl.functions import FUNCTIONS, EvaluationError, same, text
+
+
+class Unreadable(Exception):  # noqa: N818 - it says what the model cannot do, not that HCL is wrong
+    """The model does not cover this part of an expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of an expression.
+
+    ``kind`` is one of ``literal``, ``name``, ``attribute``, ``index``, ``splat``, ``call``,
+    ``operator``, ``if``, ``template``, ``tuple``, ``object``, ``for`` and ``for_object``; ``value``
+    is what belongs to it alone (a literal's value, a name, an operator), ``parts`` what it is made
+    of.
+    """
+
+    kind: str
+    value: Any = None
+    parts: tuple[Node, ...] = ()
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+
+def literal(value: Any) -> Node:
+    """A node that is a value."""
+    return Node("literal", value)
+
+
+# ---- Reading ----
+
+
+def _significant(tree: Tree[Any]) -> list[Any]:
+    skipped = ("new_line_or_comment",)
+    return [c for c in tree.children if not (isinstance(c, Tree) and c.data in skipped)]
+
+
+def _trees(tree: Tree[Any]) -> list[Tree[Any]]:
+    return [child for child in _significant(tree) if isinstance(child, Tree)]
+
+
+def _word(tree: Tree[Any]) -> str:
+    return str(tree.children[0])
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+
+
+def _unescaped(chars: str) -> str:
+    out, i = [], 0
+    while i < len(chars):
+        if chars[i] == "\\" and i + 1 < len(chars):
+            out.append(_ESCAPES.get(chars[i + 1], chars[i : i + 2]))
+            i += 2
+        else:
+            out.append(chars[i])
+            i += 1
+    return "".join(out)
+
+
+def _string(tree: Tree[Any]) -> Node:
+    parts = []
+    for part in _trees(tree):
+        (inner,) = part.children
+        if isinstance(inner, Tree):
+            if inner.data != "interpolation":
+                raise Unreadable(f"a template directive ({inner.data})")
+            parts.append(_node(_trees(inner)[0]))
+        else:
+            chars = str(inner)
+            escaped = chars.startswith(("$${", "%%{"))
+            parts.append(literal(chars[1:] if escaped else _unescaped(chars)))
+    if all(isinstance(part.value, str) and part.kind == "literal" for part in parts):
+        return literal("".join(part.value for part in parts))
+    return Node("template", None, tuple(parts))
+
+
+def _get(base: Node, step: Tree[Any]) -> Node:
+    if step.data == "get_attr":
+        return Node("attribute", _word(_trees(step)[0]), (base,))
+    if step.data == "short_index":
+        index = next(str(c) for c in step.children if isinstance(c, Token) and str(c).isdigit())
+        return Node("index", None, (base, literal(int(index))))
+    return Node("index", None, (base, _node(_trees(step)[0])))
+
+
+def _for(tree: Tree[Any]) -> Node:
+    intro, *rest = _trees(tree)
+    *names, source = _trees(intro)
+    condition = next((_node(_trees(t)[0]) for t in rest if t.data == "for_cond"), literal(True))
+    bodies = [_node(t) for t in rest if t.data != "for_cond"]
+    grouped = any(str(child) == "..." for child in tree.children if isinstance(child, Token))
+    kind = "for" if tree.data == "for_tuple_expr" else "for_object"
+    value = (tuple(_word(name) for name in names), grouped)
+    return Node(kind, value, (_node(source), condition, *bodies))
+
+
+def _call(tree: Tree[Any]) -> Node:
+    name, *rest = _trees(tree)
+    arguments = rest[0] if rest else None
+    parts = tuple(_node(child) for child in _trees(arguments)) if arguments else ()
+    spread = arguments is not None and any(
+        str(c) == "..." for c in arguments.children if isinstance(c, Token)
+    )
+    return Node("call", (_word(name), spread), parts)
+
+
+def _object(tree: Tree[Any]) -> Node:
+    parts: list[Node] = []
+    for element in _trees(tree):
+        key, value = _trees(element)
+        inner = key.children[0]
+        if isinstance(inner, Tree) and inner.data == "expr_term":
+            term = _trees(inner)
+            bare = len(inner.children) == 1 and term and term[0].data == "identifier"
+            parts.append(literal(_word(term[0])) if bare else _node(inner))
+        else:
+            parts.append(literal(_word(inner)) if isinstance(inner, Tree) else literal(str(inner)))
+        parts.append(_node(value))
+    return Node("object", None, tuple(parts))
+
+
+def _splat(tree: Tree[Any]) -> Node:
+    base, splat = _trees(tree)
+    each = Node("name", "*")
+    for step in _trees(splat):
+        each = _get(each, step)
+    return Node("splat", None, (_node(base), each))
+
+
+def _node(tree: Tree[Any]) -> Node:
+    match tree.data:
+        case "expr_term":
+            return _node(_trees(tree)[0])
+        case "int_lit":
+            return literal(int(_word(tree)))
+        case "float_lit":
+            return literal(float(_word(tree)))
+        case "literal_value":
+            return literal({"true": True, "false": False, "null": None}[_word(tree)])
+        case "identifier":
+            return Node("name", _word(tree))
+        case "string":
+            return _string(tree)
+        case "tuple":
+            return Node("tuple", None, tuple(_node(item) for item in _trees(tree)))
+        case "object":
+            return _object(tree)
+        case "function_call":
+            return _call(tree)
+        case "get_attr_expr_term" | "index_expr_term":
+            base, step = _trees(tree)
+            return _get(_node(base), step)
+        case "full_splat_expr_term" | "attr_splat_expr_term":
+            return _splat(tree)
+        case "for_tuple_expr" | "for_object_expr":
+            return _for(tree)
+        case "conditional":
+            return Node("if", None, tuple(_node(part) for part in _trees(tree)))
+        case "binary_op":
+            left, term = _trees(tree)
+            sign, right = _trees(term)
+            return Node("operator", _word(sign).strip(), (_node(left), _node(right)))
+        case "unary_op":
+            sign_token = str(tree.children[0])
+            return Node("operator", f"unary{sign_token}", (_node(_trees(tree)[0]),))
+        case _:
+            raise Unreadable(f"{tree.data}")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A block's body: attributes as trees, and blocks as (type, labels, body, line)."""
+
+    attributes: Mapping[str, Node | Unreadable]
+    blocks: tuple[tuple[str, tuple[str, ...], Body, int], ...]
+
+    def of_type(self, kind: str) -> list[tuple[tuple[str, ...], Body, int]]:
+        """The blocks of a type: labels, body and the line each begins at."""
+        return [(labels, body, line) for name, labels, body, line in self.blocks if name == kind]
+
+
+def _readable(tree: Tree[Any]) -> Node | Unreadable:
+    try:
+        return _node(tree)
+    except Unreadable as error:
+        return error
+
+
+def _body(tree: Tree[Any]) -> Body:
+    attributes: dict[str, Node | Unreadable] = {}
+    blocks = []
+    for child in _trees(tree):
+        if child.data == "attribute":
+            name, value = _trees(child)
+            attributes[_word(name)] = _readable(value)
+        else:
+            name, *labels, body = _trees(child)
+            words = tuple(
+                "".join(str(t) for t in label.scan_values(lambda t: str(t) != '"'))
+                for label in labels
+            )
+            first = next(name.scan_values(lambda _: True))
+            blocks.append((_word(name), words, _body(body), int(first.line)))
+    return Body(attributes, tuple(blocks))
+
+
+@lru_cache(maxsize=256)
+def parsed(document: str) -> Body:
+    """A file's text as a body; parsed once, whatever its path."""
+    return _body(_trees(hcl2.parses_to_tree(document))[0])
+
+
+# ---- Evaluating ----
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names stand for.
+
+    ``variables`` are the inputs' values, ``locals`` the module's local values as trees, ``names``
+    those bound by a ``for``, ``path`` what ``path.module`` is. ``constants`` are the locals that
+    read no input, as far as computed, shared by all scopes of a module; ``made`` are the others.
+    """
+
+    variables: Mapping[str, Any]
+    locals: Mapping[str, Node | Unreadable] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    constants: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def bound(self, **names: Any) -> Scope:
+        """The scope inside a ``for``."""
+        return replace(self, names={**self.names, **names})
+
+
+def _reference(node: Node) -> tuple[str, str] | None:
+    """Root and first attribute of a node such as ``var.x`` or ``local.y``."""
+    if node.kind == "attribute" and node.parts[0].kind == "name":
+        return str(node.parts[0].value), str(node.value)
+    return None
+
+
+def references(node: Node, scope: Scope, root: str = "var") -> frozenset[str]:
+    """The variables that an expression reads, through the locals that it reads as well."""
+    found: set[str] = set()
+    for part in node.walk():
+        named = _reference(part)
+        if named and named[0] == root:
+            found.add(named[1])
+        elif named and named[0] == "local" and root == "var":
+            found |= _local_references(named[1], scope)
+    return frozenset(found)
+
+
+def _local_references(name: str, scope: Scope) -> frozenset[str]:
+    # Kept beside the values; a name with a space is no local's.
+    key = f"references of {name}"
+    if key not in scope.constants:
+        body = scope.locals.get(name)
+        scope.constants[key] = references(body, scope) if isinstance(body, Node) else frozenset()
+    found: frozenset[str] = scope.constants[key]
+    return found
+
+
+def _pairs(value: Any) -> list[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return [(key, value[key]) for key in sorted(value)]
+    if isinstance(value, list):
+        return list(enumerate(value))
+    raise EvaluationError(f"a for over {type(value).__name__}")
+
+
+def _iterated(node: Node, scope: Scope) -> Iterator[Scope]:
+    names, _ = node.value
+    for key, value in _pairs(evaluate(node.parts[0], scope)):
+        bound = {names[0]: value} if len(names) == 1 else {names[0]: key, names[1]: value}
+        inner = scope.bound(**bound)
+        if evaluate(node.parts[1], inner) is True:
+            yield inner
+
+
+def _name(node: Node, scope: Scope) -> Any:
+    if node.value in scope.names:
+        return scope.names[node.value]
+    raise Unreadable(f"the name {node.value}")
+
+
+def _attribute(node: Node, scope: Scope) -> Any:
+    named = _reference(node)
+    if named and named[0] not in scope.names:
+        root, name = named
+        if root == "var":
+            if name not in scope.variables:
+                raise Unreadable(f"var.{name}, which is not declared")
+            return scope.variables[name]
+        if root == "path" and name == "module":
+            return scope.path
+        if root == "local":
+            return _local(name, scope)
+        raise Unreadable(f"{root}.{name}")
+    base = evaluate(node.parts[0], scope)
+    if isinstance(base, dict) and node.value in base:
+        return base[node.value]
+    raise EvaluationError(f"no attribute {node.value}")
+
+
+def _local(name: str, scope: Scope) -> Any:
+    body = scope.locals.get(name)
+    if not isinstance(body, Node):
+        raise Unreadable(f"local.{name}")
+    held = scope.made if _local_references(name, scope) else scope.constants
+    if name not in held:
+        held[name] = evaluate(body, replace(scope, names={}))
+    return held[name]
+
+
+def _index(node: Node, scope: Scope) -> Any:
+    base, key = (evaluate(part, scope) for part in node.parts)
+    try:
+        if isinstance(base, list) and isinstance(key, int) and key >= 0:
+            return base[key]
+        if isinstance(base, dict):
+            return base[text(key)]
+    except (IndexError, KeyError):
+        pass
+    raise EvaluationError(f"no element {key!r}")
+
+
+def _splatted(node: Node, scope: Scope) -> Any:
+    base = evaluate(node.parts[0], scope)
+    items = base if isinstance(base, list) else [] if base is None else [base]
+    return [evaluate(node.parts[1], scope.bound(**{"*": item})) for item in items]
+
+
+def _called(node: Node, scope: Scope) -> Any:
+    name, spread = node.value
+    if name == "can":
+        return _succeeds(node.parts[0], scope)
+    if name == "try":
+        for part in node.parts:
+            if _succeeds(part, scope):
+                return evaluate(part, scope)
+        raise EvaluationError("no expression of try succeeds")
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise Unreadable(f"the function {name}")
+    arguments = [evaluate(part, scope) for part in node.parts]
+    if spread:
+        arguments = [*arguments[:-1], *arguments[-1]]
+    try:
+        return function(*arguments)
+    except EvaluationError:
+        raise
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        raise EvaluationError(f"{name}: {error}") from error
+
+
+def _succeeds(node: Node, scope: Scope) -> bool:
+    try:
+        evaluate(node, scope)
+    except EvaluationError:
+        return False
+    return True
+
+
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "%": lambda a, b: a % b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _operated(node: Node, scope: Scope) -> Any:
+    sign = node.value
+    left = evaluate(node.parts[0], scope)
+    if sign == "unary!":
+        return not _boolean(left)
+    if sign == "unary-":
+        return -_number(left)
+    # Terraform 1.12 decides by the left side where that is enough; the rules do not depend on it.
+    if sign in ("&&", "||"):
+        if _boolean(left) is (sign == "||"):
+            return left
+        return _boolean(evaluate(node.parts[1], scope))
+    right = evaluate(node.parts[1], scope)
+    if sign in ("==", "!="):
+        return same(left, right) is (sign == "==")
+    return _ARITHMETIC[sign](_number(left), _number(right))
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise EvaluationError(f"{value!r} is no bool")
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise EvaluationError(f"{value!r} is no number")
+
+
+def _grouped(node: Node, scope: Scope) -> dict[str, Any]:
+    held: dict[str, Any] = {}
+    for inner in _iterated(node, scope):
+        key = text(evaluate(node.parts[2], inner))
+        value = evaluate(node.parts[3], inner)
+        if node.value[1]:
+            held.setdefault(key, []).append(value)
+        elif key in held:
+            raise EvaluationError(f"the key {key} twice")
+        else:
+            held[key] = value
+    return held
+
+
+def evaluate(node: Node, scope: Scope) -> Any:
+    """The value of an expression: str, int, float, bool, None, list or dict.
+
+    Raises:
+        EvaluationError: Terraform would fail here, as ``can`` and ``try`` see it.
+        Unreadable: the model does not cover it.
+    """
+    match node.kind:
+        case "literal":
+            return node.value
+        case "name":
+            return _name(node, scope)
+        case "attribute":
+            return _attribute(node, scope)
+        case "index":
+            return _index(node, scope)
+        case "splat":
+            return _splatted(node, scope)
+        case "call":
+            return _called(node, scope)
+        case "operator":
+            return _operated(node, scope)
+        case "if":
+            chosen = 1 if _boolean(evaluate(node.parts[0], scope)) else 2
+            return evaluate(node.parts[chosen], scope)
+        case "template":
+            return "".join(text(evaluate(part, scope)) for part in node.parts)
+        case "tuple":
+            return [evaluate(part, scope) for part in node.parts]
+        case "object":
+            keys, values = node.parts[::2], node.parts[1::2]
+            return {
+                text(evaluate(k, scope)): evaluate(v, scope)
+                for k, v in zip(keys, values, strict=True)
+            }
+        case "for":
+            return [evaluate(node.parts[2], inner) for inner in _iterated(node, scope)]
+        case "for_object":
+            return _grouped(node, scope)
+        case _:
+            raise Unreadable(node.kind)
+
+
+# ---- Folding ----
+
+
+def _names_of(node: Node) -> frozenset[str]:
+    return frozenset(str(part.value) for part in node.walk() if part.kind == "name")
+
+
+def fold(node: Node, scope: Scope, hole: str) -> Node:
+    """The expression with everything computed that does not read ``var.<hole>``.
+
+    A local that reads it is put in place of its name, a loop over known values is unrolled, and of
+    a condition known in advance only the chosen side is left.
+
+    Raises:
+        EvaluationError: a part that does not read the variable fails.
+        Unreadable: the model does not cover a part that does not read the variable.
+    """
+    return _fold(node, scope, hole, frozenset())
+
+
+def _open(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> bool:
+    return hole in references(node, scope) or bool(loose & _names_of(node))
+
+
+def _fold(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
+    if not _open(node, scope, hole, loose):
+        return literal(evaluate(node, scope))
+    named = _reference(node)
+    if named and named[0] == "local" and named[1] not in scope.names:
+        body = scope.locals.get(named[1])
+        if not isinstance(body, Node):
+            raise Unreadable(f"local.{named[1]}")
+        return _fold(body, replace(scope, names={}), hole, frozenset())
+    if named == ("var", hole) or node.kind == "name":
+        return node
+    if node.kind in ("for", "for_object"):
+        return _fold_for(node, scope, hole, loose)
+    if node.kind == "if":
+        return _fold_if(node, scope, hole, loose)
+    if node.kind == "call" and node.value[0] in ("can", "try"):
+        return _fold_attempt(node, scope, hole, loose)
+    parts = tuple(_fold(part, scope, hole, loose) for part in node.parts)
+    head = (node.kind, node.value)
+    if node.kind == "operator" and node.value in ("&&", "||"):
+        return _fold_logic(node.value, parts)
+    if node.kind == "call" and node.value[0] == "coalesce" and parts[0].kind == "literal":
+        rest = parts if parts[0].value not in (None, "") else parts[1:]
+        return rest[0] if rest[0].kind == "literal" or len(rest) == 1 else Node(*head, rest)
+    if node.kind == "call" and node.value[0] == "lookup":
+        return _fold_lookup(Node(*head, parts))
+    if node.kind == "call" and node.value[0] in ("alltrue", "anytrue", "flatten"):
+        return _fold_list(Node(node.kind, node.value, parts))
+    return Node(node.kind, node.value, parts)
+
+
+def _fold_attempt(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
+    # A part that fails whatever the variable is makes the attempt, not the rule, fail.
+    parts = []
+    for part in node.parts:
+        try:
+            parts.append(_fold(part, scope, hole, loose))
+        except EvaluationError:
+            if node.value[0] == "can":
+                return literal(False)
+    return Node(node.kind, node.value, tuple(parts))
+
+
+def _fold_lookup(node: Node) -> Node:
+    held, key, *_ = node.parts
+    if held.kind == key.kind == "literal" and text(key.value) in held.value:
+        return literal(held.value[text(key.value)])
+    return node
+
+
+def _fold_logic(sign: str, parts: tuple[Node, ...]) -> Node:
+    decides = sign == "||"
+    left = [part for part in parts if not (part.kind == "literal" and part.value is not decides)]
+    if any(part.kind == "literal" for part in left):
+        return literal(decides)
+    if not left:
+        return literal(not decides)
+    return Node("operator", sign, tuple(left)) if len(left) == 2 else left[0]
+
+
+def _fold_if(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
+    condition = _fold(node.parts[0], scope, hole, loose)
+    if condition.kind == "literal":
+        return _fold(node.parts[1 if condition.value else 2], scope, hole, loose)
+    return Node("if", None, (condition, *(_fold(p, scope, hole, loose) for p in node.parts[1:])))
+
+
+def _fold_for(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
+    source, condition, *bodies = node.parts
+    names, _ = node.value
+    if node.kind == "for" and not _open(source, scope, hole, loose):
+        if _open(condition, scope, hole, loose):
+            raise Unreadable("a filter by the variable over known values")
+        return Node(
+            "tuple",
+            None,
+            tuple(_fold(bodies[0], inner, hole, loose) for inner in _iterated(node, scope)),
+        )
+    inner_loose = loose | set(names)
+    hidden = replace(scope, names={k: v for k, v in scope.names.items() if k not in names})
+    return Node(
+        node.kind,
+        node.value,
+        (
+            _fold(source, scope, hole, loose),
+            *(_fold(part, hidden, hole, inner_loose) for part in (condition, *bodies)),
+        ),
+    )
+
+
+def _fold_list(node: Node) -> Node:
+    (source,) = node.parts
+    if source.kind != "tuple":
+        return node
+    if node.value[0] == "flatten":
+        items: list[Node] = []
+        for item in source.parts:
+            if item.kind == "tuple":
+                items += item.parts
+            elif item.kind == "literal" and isinstance(item.value, list):
+                items += [literal(value) for value in item.value]
+            else:
+                return node
+        return Node("tuple", None, tuple(items))
+    # alltrue and anytrue over written-out items are a chain of && and ||.
+    every = node.value[0] == "alltrue"
+    chain = literal(every)
+    for item in source.parts:
+        chain = _fold_logic("&&" if every else "||", (chain, item))
+    return chain

@@ -1,0 +1,1 @@
+"""Apply, probe, destroy and clean up at a target."""

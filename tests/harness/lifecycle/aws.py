@@ -1,0 +1,261 @@
+"""AWS's own view of a stack, by boto3."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.harness.lifecycle.aws_inventory import Client, Thing, leaks, things
+from tests.harness.lifecycle.target import ControlPlane, Run, Service
+from tests.harness.sdk.aws import paged
+
+_COMPONENTS = ("gateway", "backend", "ui")
+_JOBS = ("bootstrap", "migrations")
+# A sweep goes on as long as it gets somewhere, and waits this long for what is still in use.
+_SWEEP_SECONDS = 900
+_STALLED_SECONDS = 120
+
+
+class ViewError(RuntimeError):
+    """What is left cannot be deleted."""
+
+
+def _of_kind(client: Client, stack: str, kind: str) -> list[Thing]:
+    return [one for one in things(client, stack) if one.kind == kind]
+
+
+# ---- Services ----
+
+
+def _health(client: Client, service: Mapping[str, Any]) -> int:
+    """How many targets the load balancer found healthy, of the group that has the fewest."""
+    elb = client("elbv2")
+    counts = []
+    for block in service.get("loadBalancers", ()):
+        told = elb.describe_target_health(TargetGroupArn=block["targetGroupArn"])
+        states = [one["TargetHealth"]["State"] for one in told["TargetHealthDescriptions"]]
+        counts.append(states.count("healthy"))
+    return min(counts, default=0)
+
+
+def _service(client: Client, described: Mapping[str, Any]) -> Service:
+    name = described["serviceName"]
+    component = next(one for one in _COMPONENTS if name.removesuffix("-fixed").endswith(one))
+    asked = client("ecs").describe_task_definition(taskDefinition=described["taskDefinition"])
+    first, healthy = described["deployments"][0], _health(client, described)
+    wanted, running = described["desiredCount"], described["runningCount"]
+    alone = len(described["deployments"]) == 1
+    ready = alone and running == wanted and healthy >= wanted
+    return Service(
+        component,
+        name,
+        asked["taskDefinition"]["containerDefinitions"][0]["image"],
+        ready and first.get("rolloutState") == "COMPLETED",
+        f"service {name}: {running} of {wanted} tasks run, {healthy} are healthy: "
+        f"{first.get('rolloutStateReason', '')}",
+        {one["key"]: one["value"] for one in described.get("tags", ())},
+        healthy,
+    )
+
+
+def _services(client: Client, stack: str) -> Mapping[str, Service]:
+    ecs = client("ecs")
+    found = {}
+    for cluster in _of_kind(client, stack, "ecs Clusters"):
+        for arn in paged(ecs, "list_services", "serviceArns", cluster=cluster.name):
+            asked = ecs.describe_services(cluster=cluster.name, services=[arn], include=["TAGS"])
+            for one in asked["services"]:
+                if one["status"] == "ACTIVE":
+                    held = _service(client, one)
+                    found[held.component] = held
+    return found
+
+
+def _runs(client: Client, stack: str) -> list[Run]:
+    ecs = client("ecs")
+    found = []
+    for cluster in _of_kind(client, stack, "ecs Clusters"):
+        given = {"cluster": cluster.name, "desiredStatus": "STOPPED"}
+        arns = paged(ecs, "list_tasks", "taskArns", **given)
+        tasks = ecs.describe_tasks(cluster=cluster.name, tasks=arns)["tasks"] if arns else []
+        for task in tasks:
+            job = next((one for one in _JOBS if task["containers"][0]["name"] == one), "")
+            if job:
+                codes = [one.get("exitCode") for one in task["containers"]]
+                said = f"exit codes {codes}: {task.get('stoppedReason', '')}"
+                found.append(Run(f"{job}/{task['taskArn'].rpartition('/')[2]}", codes == [0], said))
+    return found
+
+
+# ---- The rest ----
+
+
+def _tags(client: Client, stack: str) -> Mapping[str, Mapping[str, str]]:
+    return {f"{o.kind}: {o.name}": o.tags for o in things(client, stack) if o.tags}
+
+
+def _secrets(client: Client, stack: str) -> Mapping[str, bool]:
+    asked = client("secretsmanager")
+    found = {}
+    for one in _of_kind(client, stack, "secretsmanager Secrets"):
+        stages = asked.describe_secret(SecretId=one.name).get("VersionIdsToStages", {})
+        found[one.names[0]] = any("AWSCURRENT" in held for held in stages.values())
+    return found
+
+
+def _store(client: Client, bucket: str, name: str, data: bytes | None) -> None:
+    s3 = client("s3")
+    if data is None:
+        s3.delete_object(Bucket=bucket, Key=name)
+    else:
+        s3.put_object(Bucket=bucket, Key=name, Body=data)
+
+
+# ---- Sweeping ----
+
+
+def _drop_bucket(s3: Any, name: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            s3.delete_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+    s3.delete_bucket(Bucket=name)
+
+
+def _drop_role(iam: Any, name: str) -> None:
+    for policy in paged(iam, "list_role_policies", "PolicyNames", RoleName=name):
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    for policy in paged(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=name):
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName=name)
+
+
+def _drop_balancer(elb: Any, arn: str) -> None:
+    off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=off)
+    elb.delete_load_balancer(LoadBalancerArn=arn)
+
+
+def _drop_cluster(rds: Any, name: str) -> None:
+    rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+    rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+
+
+def _drop_gateway(ec2: Any, name: str) -> None:
+    (held,) = ec2.describe_internet_gateways(InternetGatewayIds=[name])["InternetGateways"]
+    for one in held.get("Attachments", ()):
+        ec2.detach_internet_gateway(InternetGatewayId=name, VpcId=one["VpcId"])
+    ec2.delete_internet_gateway(InternetGatewayId=name)
+
+
+def _drop_table(ec2: Any, name: str) -> None:
+    (held,) = ec2.describe_route_tables(RouteTableIds=[name])["RouteTables"]
+    for one in held["Associations"]:
+        ec2.disassociate_route_table(AssociationId=one["RouteTableAssociationId"])
+    ec2.delete_route_table(RouteTableId=name)
+
+
+def _drop_rule(ec2: Any, name: str) -> None:
+    (held,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[name])["SecurityGroupRules"]
+    revoke = (
+        ec2.revoke_security_group_egress if held["IsEgress"] else ec2.revoke_security_group_ingress
+    )
+    revoke(GroupId=held["GroupId"], SecurityGroupRuleIds=[name])
+
+
+def _drop_service(ecs: Any, arn: str) -> None:
+    cluster = arn.split("/")[1]
+    ecs.delete_service(cluster=cluster, service=arn, force=True)
+
+
+def _drop_target(scaling: Any, resource: str) -> None:
+    scaling.deregister_scalable_target(
+        ServiceNamespace="ecs", ResourceId=resource, ScalableDimension="ecs:service:DesiredCount"
+    )
+
+
+# How each kind is deleted, after what refers to it.
+_DROPS: Mapping[str, Callable[[Any, str], Any]] = {
+    "autoscaling ScalableTargets": _drop_target,
+    "ecs Services": _drop_service,
+    "ecs Clusters": lambda ecs, arn: ecs.delete_cluster(cluster=arn),
+    "ecs TaskDefinitions": lambda ecs, arn: ecs.deregister_task_definition(taskDefinition=arn),
+    "elbv2 LoadBalancers": _drop_balancer,
+    "elbv2 TargetGroups": lambda elb, arn: elb.delete_target_group(TargetGroupArn=arn),
+    "rds DBInstances": lambda rds, name: rds.delete_db_instance(
+        DBInstanceIdentifier=name, SkipFinalSnapshot=True
+    ),
+    "rds DBClusters": _drop_cluster,
+    "rds DBSubnetGroups": lambda rds, name: rds.delete_db_subnet_group(DBSubnetGroupName=name),
+    "rds DBClusterParameterGroups": lambda rds, name: rds.delete_db_cluster_parameter_group(
+        DBClusterParameterGroupName=name
+    ),
+    "rds DBClusterSnapshots": lambda rds, name: rds.delete_db_cluster_snapshot(
+        DBClusterSnapshotIdentifier=name
+    ),
+    "elasticache ReplicationGroups": lambda cache, name: cache.delete_replication_group(
+        ReplicationGroupId=name
+    ),
+    "elasticache CacheSubnetGroups": lambda cache, name: cache.delete_cache_subnet_group(
+        CacheSubnetGroupName=name
+    ),
+    "secretsmanager Secrets": lambda secrets, arn: secrets.delete_secret(
+        SecretId=arn, ForceDeleteWithoutRecovery=True
+    ),
+    "s3 Buckets": _drop_bucket,
+    "iam Roles": _drop_role,
+    "logs LogGroups": lambda logs, name: logs.delete_log_group(logGroupName=name),
+    "ec2 FlowLogs": lambda ec2, name: ec2.delete_flow_logs(FlowLogIds=[name]),
+    "ec2 NatGateways": lambda ec2, name: ec2.delete_nat_gateway(NatGatewayId=name),
+    "ec2 Addresses": lambda ec2, name: ec2.release_address(AllocationId=name),
+    "ec2 RouteTables": _drop_table,
+    "ec2 SecurityGroupRules": _drop_rule,
+    "ec2 SecurityGroups": lambda ec2, name: ec2.delete_security_group(GroupId=name),
+    "ec2 InternetGateways": _drop_gateway,
+    "ec2 Subnets": lambda ec2, name: ec2.delete_subnet(SubnetId=name),
+    "ec2 Vpcs": lambda ec2, name: ec2.delete_vpc(VpcId=name),
+}
+_SERVICES = {"autoscaling": "application-autoscaling"}
+
+
+def _held(client: Client, stack: str) -> Iterator[Thing]:
+    """What is there of a stack, each after what refers to it."""
+    order = list(_DROPS)
+    found = [one for one in things(client, stack) if one.kind in _DROPS]
+    yield from sorted(found, key=lambda one: order.index(one.kind))
+
+
+def _sweep(client: Client, stack: str) -> list[str]:
+    swept: dict[str, None] = {}
+    until = time.monotonic() + _SWEEP_SECONDS
+    moved, before = time.monotonic(), -1
+    while left := leaks(client, stack):
+        if len(left) != before:
+            moved, before = time.monotonic(), len(left)
+        if time.monotonic() > until or time.monotonic() - moved > _STALLED_SECONDS:
+            raise ViewError(f"these cannot be deleted: {', '.join(left)}")
+        for one in _held(client, stack):
+            service = one.kind.partition(" ")[0]
+            try:
+                _DROPS[one.kind](client(_SERVICES.get(service, service)), one.name)
+            except ClientError:
+                # In use by what is deleted later, or under way.
+                continue
+            swept[f"{one.kind}: {one.name}"] = None
+        time.sleep(0.3)
+    return list(swept)
+
+
+def control_plane(client: Client) -> ControlPlane:
+    """The view of an account's region; ``client`` gives a boto3 client by service."""
+    return ControlPlane(
+        services=lambda stack: _services(client, stack),
+        runs=lambda stack: _runs(client, stack),
+        tags=lambda stack: _tags(client, stack),
+        secrets=lambda stack: _secrets(client, stack),
+        store=lambda bucket, name, data: _store(client, bucket, name, data),
+        remains=lambda stack: leaks(client, stack),
+        sweep=lambda stack: _sweep(client, stack),
+    )

@@ -1,0 +1,246 @@
+"""Google Cloud's own view of a stack, by Google's client of Cloud Run and the REST APIs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import google.auth
+import requests
+from google.auth.transport.requests import AuthorizedSession
+
+from tests.harness.lifecycle.target import ControlPlane, Run, Service
+from tests.harness.sdk import google as google_clients
+
+_COMPONENTS = ("gateway", "backend", "ui")
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_CALL_SECONDS = 60
+# A sweep goes on as long as it gets somewhere, and waits this long for what is still in use.
+_SWEEP_SECONDS = 600
+_STALLED_SECONDS = 60
+# Every collection that a stack has something in, each after what refers to it: service, path, the
+# list's field, the field with the name.
+_COLLECTIONS = (
+    ("compute", "projects/{project}/global/forwardingRules", "items"),
+    ("compute", "projects/{project}/global/targetHttpProxies", "items"),
+    ("compute", "projects/{project}/global/targetHttpsProxies", "items"),
+    ("compute", "projects/{project}/global/urlMaps", "items"),
+    ("compute", "projects/{project}/global/backendServices", "items"),
+    ("compute", "projects/{project}/regions/{region}/networkEndpointGroups", "items"),
+    ("compute", "projects/{project}/global/sslCertificates", "items"),
+    ("compute", "projects/{project}/global/sslPolicies", "items"),
+    ("cloud_run_v2", "projects/{project}/locations/{region}/services", "services"),
+    ("cloud_run_v2", "projects/{project}/locations/{region}/jobs", "jobs"),
+    ("redis", "projects/{project}/locations/{region}/instances", "instances"),
+    ("sql", "projects/{project}/instances", "items"),
+    ("secret_manager", "projects/{project}/secrets", "secrets"),
+    ("storage", "b", "items"),
+    ("artifact_registry", "projects/{project}/locations/{region}/repositories", "repositories"),
+    ("iam", "projects/{project}/serviceAccounts", "accounts"),
+    ("vpc_access", "projects/{project}/locations/{region}/connectors", "connectors"),
+    ("compute", "projects/{project}/global/addresses", "items"),
+    ("compute", "projects/{project}/global/firewalls", "items"),
+    ("compute", "projects/{project}/regions/{region}/subnetworks", "items"),
+    ("compute", "projects/{project}/global/networks", "items"),
+)
+
+
+class ViewError(RuntimeError):
+    """An API did not answer as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A project and a region, at Google or at the server at ``url``."""
+
+    project: str
+    region: str
+    url: str
+    session: requests.Session
+
+    def ask(self, method: str, service: str, path: str, **query: str) -> Any:
+        """The answer of an API; None where it says that there is no such thing."""
+        answer = self.session.request(
+            method,
+            google_clients.address(service, self.url) + path,
+            params=query or None,
+            timeout=_CALL_SECONDS,
+        )
+        if answer.status_code == 404:
+            return None
+        if answer.status_code >= 400:
+            raise ViewError(f"{method} {path}: {answer.status_code}: {answer.text[:500]}")
+        return answer.json() if answer.content else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A resource: the service and the path it is at, and its document."""
+
+    service: str
+    path: str
+    document: Mapping[str, Any]
+
+
+def _is_of(stack: str, project: str) -> Callable[[_Item], bool]:
+    """Whether a resource is a stack's: by its label, by its name, or by the end of a cut name."""
+    # A name too long for its place is cut and ends in a digest of it (main.tf, names).
+    bases = (stack, f"{project}-{stack}")
+    marks = [stack, *(f"-0{hashlib.sha256(base.encode()).hexdigest()[:8]}" for base in bases)]
+
+    def is_of(item: _Item) -> bool:
+        labels = _labels(item.document)
+        if "litellm-stack" in labels:
+            return labels["litellm-stack"] == stack
+        name = item.path.rsplit("/", 1)[-1]
+        return any(mark in name for mark in marks)
+
+    return is_of
+
+
+def _labels(document: Mapping[str, Any]) -> Mapping[str, str]:
+    return document.get("labels") or document.get("settings", {}).get("userLabels") or {}
+
+
+def _items(place: _Place, stack: str) -> Iterator[_Item]:
+    is_of = _is_of(stack, place.project)
+    for service, template, field in _COLLECTIONS:
+        path = template.format(project=place.project, region=place.region)
+        query = {"project": place.project} if service == "storage" else {}
+        token = ""
+        while True:
+            page = {"pageToken": token} if token else {}
+            answer = place.ask("GET", service, path, **query, **page) or {}
+            for document in answer.get(field, []):
+                name = document.get("email") or document["name"].rsplit("/", 1)[-1]
+                item = _Item(service, f"{path}/{quote(name)}", document)
+                if is_of(item):
+                    yield item
+            token = answer.get("nextPageToken", "")
+            if not token:
+                break
+
+
+def _services(place: _Place, stack: str) -> Mapping[str, Service]:
+    client = google_clients.services(place.url)
+    parent = f"projects/{place.project}/locations/{place.region}"
+    found = {}
+    for one in client.list_services(parent=parent):
+        if one.labels.get("litellm-stack") != stack:
+            continue
+        name = one.name.rsplit("/", 1)[-1]
+        component = next(part for part in _COMPONENTS if name.endswith(f"-{part}"))
+        succeeded = one.terminal_condition.state.name == "CONDITION_SUCCEEDED"
+        found[component] = Service(
+            component,
+            name,
+            one.template.containers[0].image,
+            succeeded and one.latest_ready_revision == one.latest_created_revision,
+            one.terminal_condition.message,
+            dict(one.labels),
+        )
+    return found
+
+
+def _runs(place: _Place, stack: str) -> list[Run]:
+    parent = f"projects/{place.project}/locations/{place.region}"
+    client = google_clients.executions(place.url)
+    return [
+        Run(
+            one.name.rsplit("/", 1)[-1],
+            one.succeeded_count == one.task_count,
+            "; ".join(condition.message for condition in one.conditions if condition.message),
+        )
+        for job in google_clients.jobs(place.url).list_jobs(parent=parent)
+        if job.labels.get("litellm-stack") == stack
+        for one in client.list_executions(parent=job.name)
+    ]
+
+
+def _tags(place: _Place, stack: str) -> Mapping[str, Mapping[str, str]]:
+    return {item.path: held for item in _items(place, stack) if (held := _labels(item.document))}
+
+
+def _secrets(place: _Place, stack: str) -> Mapping[str, bool]:
+    found = {}
+    for item in _items(place, stack):
+        if item.service == "secret_manager":
+            versions = place.ask("GET", item.service, f"{item.path}/versions") or {}
+            states = [one["state"] for one in versions.get("versions", [])]
+            found[item.path.rsplit("/", 1)[-1]] = "ENABLED" in states
+    return found
+
+
+def _store(place: _Place, bucket: str, name: str, data: bytes | None) -> None:
+    if data is None:
+        place.ask("DELETE", "storage", f"b/{bucket}/o/{quote(name, safe='')}")
+        return
+    # An upload's path begins before that of the other calls.
+    url = google_clients.address("storage", place.url).replace(
+        "/storage/v1/", "/upload/storage/v1/"
+    )
+    answer = place.session.post(
+        f"{url}b/{bucket}/o",
+        params={"uploadType": "media", "name": name},
+        data=data,
+        timeout=_CALL_SECONDS,
+    )
+    if answer.status_code >= 400:
+        raise ViewError(f"{name} in {bucket}: {answer.status_code}: {answer.text[:500]}")
+
+
+def _remains(place: _Place, stack: str) -> list[str]:
+    return [item.path for item in _items(place, stack)]
+
+
+def _sweep(place: _Place, stack: str) -> list[str]:
+    swept: dict[str, None] = {}
+    until = time.monotonic() + _SWEEP_SECONDS
+    moved, before = time.monotonic(), -1
+    while held := list(_items(place, stack)):
+        if len(held) != before:
+            moved, before = time.monotonic(), len(held)
+        if time.monotonic() > until or time.monotonic() - moved > _STALLED_SECONDS:
+            raise ViewError(f"these cannot be deleted: {', '.join(item.path for item in held)}")
+        for item in held:
+            try:
+                _delete(place, item)
+            except ViewError:
+                # In use by what is deleted later, or under way.
+                continue
+            swept[item.path] = None
+        time.sleep(0.5)
+    return list(swept)
+
+
+def _delete(place: _Place, item: _Item) -> None:
+    if item.service == "storage":
+        objects = place.ask("GET", "storage", f"{item.path}/o", versions="true") or {}
+        for one in objects.get("items", []):
+            path = f"{item.path}/o/{quote(one['name'], safe='')}"
+            place.ask("DELETE", "storage", path, generation=one["generation"])
+    place.ask("DELETE", item.service, item.path)
+
+
+def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
+    """The view of a project's region: Google's with the credentials found, or a local server's."""
+    if url:
+        session = requests.Session()
+        session.trust_env = False
+    else:
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        session = AuthorizedSession(credentials)
+    place = _Place(project, region, url, session)
+    return ControlPlane(
+        services=lambda stack: _services(place, stack),
+        runs=lambda stack: _runs(place, stack),
+        tags=lambda stack: _tags(place, stack),
+        secrets=lambda stack: _secrets(place, stack),
+        store=lambda bucket, name, data: _store(place, bucket, name, data),
+        remains=lambda stack: _remains(place, stack),
+        sweep=lambda stack: _sweep(place, stack),
+    )

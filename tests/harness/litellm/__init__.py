@@ -1,0 +1,1 @@
+"""LiteLLM: routes, containers, migrations."""

@@ -1,0 +1,231 @@
+"""Whose a path is, by what is written outside the load balancers.
+
+Three sources: the components' allow-lists (``tests/unit/routes.yaml``), the lists by which the
+released litellm package classifies its routes, and a module's ``routes.yaml`` with the files of the
+exported dashboard. None of them reads a plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness.litellm.released_routes import Route, covers
+from tests.harness.stacks import ROOT
+
+FILE = ROOT / "tests" / "unit" / "routes.yaml"
+# The lists of `LiteLLMRoutes` that say what a route is for. Those that only say which role may
+# call it without a key or as a user (public_routes, internal_user_routes and their like) are none.
+DATA_PLANE = ("llm_api_routes",)
+MANAGEMENT = (
+    "management_routes",
+    "key_management_routes",
+    "mcp_management_routes",
+    "agent_management_routes",
+    "spend_tracking_routes",
+    "global_spend_tracking_routes",
+    "info_routes",
+    "ui_routes",
+    "master_key_only_routes",
+    "self_managed_routes",
+    "org_admin_only_routes",
+    "admin_viewer_routes",
+    "compliance_check_routes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A component's allow-list: exact paths, and prefixes in the form of ``routes.yaml``."""
+
+    exact: tuple[str, ...]
+    prefixes: tuple[str, ...]
+
+    def longest(self, path: str) -> int:
+        """How much of a path the list knows, in characters; -1 if it is not on it."""
+        if path in self.exact:
+            return len(path) + 1
+        return max((len(prefix) for prefix in self.prefixes if below(prefix, path)), default=-1)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its exact paths, and of each prefix itself where it is for itself, and two below it.
+
+        Templates are left out: no path is one.
+        """
+        plain = [prefix for prefix in self.prefixes if "{" not in prefix]
+        found = [*self.exact]
+        for prefix in plain:
+            start = prefix.rstrip("/")
+            found += [start] if start == prefix else []
+            found += [f"{start}/a1", f"{start}/a1/b2"]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """Routes that another component answers than the lists say, and why."""
+
+    routes: tuple[str, ...]
+    answered: str
+    reason: str
+
+    def has(self, route: str) -> bool:
+        """Whether a template or path is one of its routes."""
+        return any(
+            route.startswith(name[:-1]) if name.endswith("*") else route == name
+            for name in self.routes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Requests that the clouds answer differently: AWS with ``aws``, GCP with ``meant``.
+
+    Of paths like one of ``only`` and none of ``but``, that are a file of a dashboard page or not.
+    """
+
+    reason: str
+    only: tuple[str, ...]
+    but: tuple[str, ...]
+    page: bool
+    methods: tuple[str, ...]
+    meant: str
+    aws: str
+
+    def has(self, method: str, path: str, page: bool, meant: str) -> bool:
+        """Whether a request is one of these; ``meant`` is what the split says of it."""
+        return (
+            (page, meant) == (self.page, self.meant)
+            and method in self.methods
+            and any(fnmatchcase(path, form) for form in self.only)
+            and not any(fnmatchcase(path, form) for form in self.but)
+        )
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What ``tests/unit/routes.yaml`` says."""
+
+    allowed: Mapping[str, Allowed]
+    exceptions: tuple[Exempt, ...]
+    differences: tuple[Difference, ...]
+
+    def listed(self, route: str) -> str | None:
+        """The component whose allow-list knows most of a path or template; None for neither."""
+        known = {name: allowed.longest(route) for name, allowed in self.allowed.items()}
+        best = max(known.values())
+        owners = [name for name, length in known.items() if length == best]
+        return owners[0] if best >= 0 and len(owners) == 1 else None
+
+    def excepted(self, route: str) -> Exempt | None:
+        """The exception that a path or template falls under."""
+        return next((entry for entry in self.exceptions if entry.has(route)), None)
+
+
+def load(path: Path = FILE) -> Ownership:
+    """Read the file; its head says what each part is."""
+    document = yaml.safe_load(path.read_text())
+    return Ownership(
+        allowed={
+            name: Allowed(tuple(part["exact"]), tuple(part["prefixes"]))
+            for name, part in document["allowlists"].items()
+        },
+        exceptions=tuple(
+            Exempt(tuple(entry["routes"]), entry["answered"], entry["reason"])
+            for entry in document["exceptions"]
+        ),
+        differences=tuple(
+            Difference(
+                entry["reason"],
+                tuple(entry["only"]),
+                tuple(entry["but"]),
+                entry["page"],
+                tuple(entry["methods"]),
+                entry["meant"],
+                entry["aws"],
+            )
+            for entry in document["differences"]
+        ),
+    )
+
+
+def below(prefix: str, path: str) -> bool:
+    """Whether a prefix covers a path: ``/a/`` what is below, ``/a`` itself, too, no longer word."""
+    start = prefix if prefix.endswith("/") else f"{prefix}/"
+    return path.startswith(start) or path == prefix.rstrip("/") == prefix
+
+
+def classified(route: Route, classes: Mapping[str, Iterable[str]]) -> str | None:
+    """The component that the package's lists give a route; None if none or both kinds have it."""
+    found = {
+        component
+        for component, names in (("gateway", DATA_PLANE), ("backend", MANAGEMENT))
+        for name in names
+        for listed in classes[name]
+        if covers(listed, route.template)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def owners(
+    served: Iterable[Route], classes: Mapping[str, Iterable[str]], owned: Ownership
+) -> Mapping[Route, str]:
+    """Each route's component by the package's lists, else by the allow-lists, else the backend."""
+    return {
+        route: "ui"
+        if route.kind == "dashboard"
+        else classified(route, classes) or owned.listed(route.template) or "backend"
+        for route in served
+    }
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split that a module's ``routes.yaml`` describes in words, with the dashboard's files."""
+
+    document: Mapping[str, Any]
+    files: frozenset[str]
+
+    @cached_property
+    def patterns(self) -> tuple[tuple[str, str], ...]:
+        """Component and prefix or exact path, for making paths that nearly fit."""
+        parts = [("ui", self.document["ui"]), ("gateway", self.document["gateway"])]
+        named = [
+            (n, path) for n, part in parts for key in ("exact", "prefixes") for path in part[key]
+        ]
+        return (*named, *(("ui", file) for file in sorted(self.files)))
+
+    def component(self, path: str, extra: Iterable[str] = ()) -> str:
+        """Who answers a path: a page's file first, then what is named, else the backend."""
+        if path in self.files:
+            return "ui"
+        for name in ("ui", "gateway"):
+            part = self.document[name]
+            if path in part["exact"] or any(below(prefix, path) for prefix in part["prefixes"]):
+                return name
+        return "gateway" if any(fits(pattern, path) for pattern in extra) else "backend"
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a path is that of an entry of ``extra_gateway_paths``: exact, or ``/a/*`` below."""
+    return path.startswith(pattern[:-1]) if pattern.endswith("/*") else path == pattern
+
+
+def split(module: Path, files: Iterable[str]) -> Split:
+    """The split of a module: its ``routes.yaml``, and of URLs the payloads at the site's root."""
+    payloads = frozenset(f for f in files if f.endswith(".txt") and not re.match("/ui/|/_next/", f))
+    return Split(_document(module / "routes.yaml"), payloads)
+
+
+@cache
+def _document(path: Path) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = yaml.safe_load(path.read_text())
+    return document

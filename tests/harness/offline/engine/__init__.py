@@ -1,0 +1,1 @@
+"""What a provider plans and refuses, from its schema."""

@@ -1,0 +1,133 @@
+"""Checks a provider makes itself, beyond the shape that Terraform checks by the schema.
+
+Rules are data: by resource type and dotted attribute path, any of
+
+``enum``            the values admitted
+``pattern``         a regular expression that the whole value matches, with ``says`` for the error
+``min_length`` / ``max_length``   in characters
+``min`` / ``max``   for numbers
+``conflicts``       paths that must not be set beside this one
+``exactly_one``     paths of which one is set
+``required_with``   paths that must be set with this one
+``default``         the planned value where the configuration has none
+``computed``        a nested block that the provider fills where the configuration has none
+``force_new``       a change replaces the resource
+``sensitive``       the value is marked
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tests.harness.offline.engine.values import at, attributes
+from tests.harness.offline.protocol.diagnostics import Diagnostic, Path
+from tests.harness.offline.protocol.schema import Block
+from tests.harness.unknown import UNKNOWN
+
+Rules = Mapping[str, Mapping[str, Any]]
+
+
+def _text(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _unmet(rule: Mapping[str, Any], value: Any) -> str | None:
+    enum = rule.get("enum")
+    if enum and value not in enum:
+        return f"must be one of {', '.join(_text(v) for v in enum if v != '')}"
+    if isinstance(value, str):
+        if len(value) > rule.get("max_length", len(value)):
+            return f"must have at most {rule['max_length']} characters, has {len(value)}"
+        if len(value) < rule.get("min_length", 0):
+            return f"must have at least {rule['min_length']} characters, has {len(value)}"
+        if "pattern" in rule and not re.fullmatch(rule["pattern"], value):
+            return str(rule.get("says", f"must match {rule['pattern']}"))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < rule.get("min", value):
+            return f"must be at least {rule['min']}"
+        if value > rule.get("max", value):
+            return f"must be at most {rule['max']}"
+    return None
+
+
+def _elements(path: Path, value: Any) -> list[tuple[Path, Any]]:
+    if isinstance(value, list):
+        return [((*path, i), item) for i, item in enumerate(value)]
+    return [(path, value)]
+
+
+def _is_set(value: Any) -> bool:
+    return value is UNKNOWN or value not in (None, "", [], {})
+
+
+def _relations(rules: Rules, config: dict[str, Any], path: Path, dotted: str) -> list[Diagnostic]:
+    rule = rules[dotted]
+    found = []
+    name = ".".join(str(part) for part in path)
+    for other in rule.get("conflicts", ()):
+        if _is_set(at(config, other)):
+            found.append(
+                Diagnostic(
+                    "Conflicting configuration arguments", f'"{name}": conflicts with {other}', path
+                )
+            )
+    for other in rule.get("required_with", ()):
+        if not _is_set(at(config, other)):
+            found.append(
+                Diagnostic(
+                    "Missing required argument",
+                    f'"{name}": all of `{name},{other}` must be specified',
+                    path,
+                )
+            )
+    return found
+
+
+def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
+    found = []
+    for group in sorted(
+        {tuple(rule["exactly_one"]) for rule in rules.values() if "exactly_one" in rule}
+    ):
+        if len(group) < 2:
+            continue
+        # A group inside a nested block says something only where the block is there.
+        parent = group[0].rsplit(".", 1)[0] if "." in group[0] else ""
+        if parent and not _is_set(at(config, parent)):
+            continue
+        values = [at(config, path) for path in group]
+        if any(value is UNKNOWN for value in values):
+            continue
+        count = sum(_is_set(value) for value in values)
+        if count != 1:
+            found.append(
+                Diagnostic(
+                    "Invalid combination of arguments",
+                    f"exactly one of `{','.join(group)}` must be specified, {count} are",
+                    (group[0].split(".")[0],),
+                )
+            )
+    return found
+
+
+def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
+    """What the rules find in ``config``. An unknown value breaks no rule."""
+    found: list[Diagnostic] = []
+    for path, dotted, _, value in attributes(block, config):
+        rule = rules.get(dotted)
+        if rule is None or value is None or value is UNKNOWN:
+            continue
+        for where, item in _elements(path, value):
+            unmet = None if item is None or item is UNKNOWN else _unmet(rule, item)
+            if unmet:
+                name = ".".join(str(part) for part in where)
+                found.append(
+                    Diagnostic(
+                        f'Invalid value for "{name}"',
+                        f'"{name}" {unmet}; it is {_text(item)}.',
+                        where,
+                    )
+                )
+        found += _relations(rules, config, path, dotted)
+    return found + _exactly_one(rules, config)

@@ -1,0 +1,1 @@
+"""Applying AWS resources through endpoints."""

@@ -1,0 +1,1 @@
+"""Applying Google Cloud resources through endpoints."""

@@ -1,0 +1,588 @@
+"""The offline Google provider's create, read, update and delete, by Google's REST APIs.
+
+Only through endpoints that the provider block names (``compute_custom_endpoint`` and the like), so
+that nothing real is ever asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from tests.harness.offline.live_google import codec as rest
+from tests.harness.offline.live_google.codec import Document, Entry, Values
+from tests.harness.offline.protocol import cty as wire
+from tests.harness.offline.protocol.schema import Block
+from tests.harness.unknown import UNKNOWN
+
+TABLE = Path(__file__).parents[1] / "data" / "google.rest.yaml"
+_POLL_SECONDS = 0.1
+# How long a change may take. Source: the provider's documentation, timeouts; the longest is
+# Cloud SQL's.
+_OPERATION_SECONDS = 5400
+_CALL_SECONDS = 60
+# A policy is read, changed and written; somebody else may have written it between.
+_POLICY_ATTEMPTS = 20
+_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class RestError(RuntimeError):
+    """The API refused, or what is asked cannot be done; ``state`` is what is there all the same."""
+
+    def __init__(self, message: str, status: int = 0, state: Values | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One change or read of a resource: its type and schema, and where the API is."""
+
+    type: str
+    block: Block
+    entry: Entry
+    endpoint: str
+
+    def send(
+        self, method: str, path: str, document: Document | None = None, **query: Any
+    ) -> Document:
+        """Ask the API; gives its answer.
+
+        Raises:
+            RestError: the API refused; the message is as the provider words it.
+        """
+        url = path if path.startswith("http") else f"{self.endpoint}{path}"
+        answer = requests.request(
+            method, url, json=document, params=query or None, timeout=_CALL_SECONDS
+        )
+        if answer.status_code >= 400:
+            raise RestError(_refusal(answer), answer.status_code)
+        held: Document = answer.json() if answer.content else {}
+        return held
+
+    def change(
+        self, method: str, path: str, document: Document | None = None, **query: Any
+    ) -> Document:
+        """Ask for a change, and wait until it is done.
+
+        Raises:
+            RestError: it was refused, at once or by the operation.
+        """
+        return self.wait(self.send(method, path, document, **query))
+
+    def wait(self, operation: Document) -> Document:
+        """Poll an operation until it is done; gives what it answers with.
+
+        Raises:
+            RestError: it ended with an error.
+        """
+        if self.entry.operation == "none" and self.entry.call != "connection":
+            return operation
+        path = operation.get("selfLink") or operation["name"]
+        until = time.monotonic() + _OPERATION_SECONDS
+        while not (operation.get("done") or operation.get("status") == "DONE"):
+            if time.monotonic() > until:
+                raise RestError(f"timeout while waiting for {path}")
+            time.sleep(_POLL_SECONDS)
+            operation = self.send("GET", path)
+        error = operation.get("error")
+        if error:
+            said = error.get("errors", [error])[0]
+            raise RestError(f"Error code {said.get('code')}, message: {said['message']}")
+        answer: Document = operation.get("response", {})
+        return answer
+
+
+def _refusal(answer: requests.Response) -> str:
+    try:
+        error = answer.json()["error"]
+        reason = error.get("errors", [{}])[0].get("reason", "")
+        return f"googleapi: Error {error['code']}: {error['message']}, {reason}"
+    except (ValueError, KeyError):
+        return f"googleapi: got HTTP response code {answer.status_code}: {answer.text[:300]}"
+
+
+# ---- What the provider calls ----
+
+
+def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
+    """How a type is served.
+
+    Raises:
+        RestError: the table has no such type, or the provider block no endpoint for it.
+    """
+    entry = rest.table(TABLE).get(type_name)
+    if entry is None:
+        raise RestError(
+            f"the offline provider cannot apply {type_name}: add it to "
+            "tests/harness/offline/data/google.rest.yaml"
+        )
+    endpoint = settings.get(f"{entry.service}_custom_endpoint")
+    if not endpoint:
+        raise RestError(
+            f"{type_name} needs {entry.service}_custom_endpoint in the provider block: the "
+            "offline provider applies to a server on loopback only"
+        )
+    return Call(type_name, block, entry, endpoint)
+
+
+def create(call: Call, planned: Values, config: Values) -> Values:
+    """Make a resource; gives its state.
+
+    Raises:
+        RestError: it was refused. ``state`` is set where the provider keeps what failed.
+    """
+    with _locked(call, planned):
+        return _functions(call).create(call, planned, config)
+
+
+def read(call: Call, state: Values) -> Values | None:
+    """A resource as the API has it, None when it is gone."""
+    try:
+        return _functions(call).read(call, state)
+    except RestError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def update(call: Call, planned: Values, prior: Values, config: Values) -> Values:
+    """Change a resource in place; gives its state.
+
+    Raises:
+        RestError: it was refused.
+    """
+    with _locked(call, planned):
+        return _functions(call).update(call, planned, prior, config)
+
+
+def delete(call: Call, prior: Values) -> None:
+    """Delete a resource, unless it is to be left.
+
+    Raises:
+        RestError: it was refused, by the API or by a protection of the provider's own.
+    """
+    policy = prior.get("deletion_policy")
+    if policy == "ABANDON":
+        return
+    if policy == "PREVENT":
+        raise RestError(f"cannot destroy {call.type}: its deletion_policy is PREVENT")
+    if call.entry.protection and prior.get("deletion_protection"):
+        raise RestError(call.entry.protection)
+    with _locked(call, prior):
+        try:
+            _functions(call).delete(call, prior)
+        except RestError as error:
+            if error.status != 404:
+                raise
+
+
+@contextlib.contextmanager
+def _locked(call: Call, values: Values) -> Iterator[None]:
+    if not call.entry.lock:
+        yield
+        return
+    with _locks[call.endpoint + call.entry.lock.format(**values)]:
+        yield
+
+
+# ---- A resource of a collection ----
+
+
+def _query(entry: Entry, values: Values) -> dict[str, Any]:
+    return {key: values[name] for key, name in entry.query.items()}
+
+
+def _create(call: Call, planned: Values, _config: Values) -> Values:
+    entry = call.entry
+    document = rest.encode(entry, call.block, planned)
+    if entry.wrap:
+        beside = {key: planned[name] for key, name in entry.beside.items()}
+        document = {**beside, entry.wrap: document}
+    try:
+        answer = call.change(
+            "POST", entry.path.format(**planned), document, **_query(entry, planned)
+        )
+    except RestError as error:
+        # An operation failed: what it made, if it is there, is kept and marked as to be replaced.
+        if entry.taint and error.status == 0:
+            error.state = read(call, planned)
+        raise
+    if entry.key not in planned or planned[entry.key] is UNKNOWN:
+        planned = {**planned, entry.key: answer[entry.key]}
+    return _read(call, planned)
+
+
+def _read(call: Call, state: Values) -> Values:
+    entry = call.entry
+    document = call.send("GET", entry.where(state))
+    found = rest.decode(entry, call.block, document, state)
+    found["id"] = entry.id.format(**state) if entry.id else entry.where(state)
+    return found
+
+
+def _update(call: Call, planned: Values, prior: Values, _config: Values) -> Values:
+    entry = call.entry
+    after = rest.encode(entry, call.block, planned)
+    before = rest.encode(entry, call.block, prior)
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    path = entry.where(prior)
+    for key in [key for key in changed if key in entry.verbs]:
+        document: Document = {key: after.get(key)}
+        if key == "labels":
+            document["labelFingerprint"] = call.send("GET", path).get("labelFingerprint")
+        call.change("POST", f"{path}/{entry.verbs[key]}", document)
+    rest_of = [key for key in changed if key not in entry.verbs]
+    if rest_of and entry.update == "none":
+        raise RestError(f"{call.type}: {', '.join(rest_of)} cannot be changed in place")
+    if rest_of and entry.mask:
+        document = {key: after.get(key) for key in rest_of}
+        call.change(entry.update, path, document, updateMask=",".join(rest_of))
+    elif rest_of:
+        call.change(entry.update, path, after)
+    return _read(call, {**planned, "id": prior["id"]})
+
+
+def _delete(call: Call, prior: Values) -> None:
+    call.change("DELETE", call.entry.where(prior))
+
+
+# ---- Service networking ----
+
+
+def _connection_id(values: Values) -> str:
+    return f"{quote(values['network'], safe='')}:{values['service']}"
+
+
+def _connections(values: Values) -> str:
+    return f"services/{values['service']}/connections"
+
+
+def _create_connection(call: Call, planned: Values, _config: Values) -> Values:
+    document = {
+        "network": planned["network"],
+        "reservedPeeringRanges": planned["reserved_peering_ranges"],
+    }
+    try:
+        call.change("POST", _connections(planned), document)
+    except RestError:
+        # What an earlier stack left, and this one may take over.
+        if not planned.get("update_on_creation_fail"):
+            raise
+        call.change("PATCH", f"{_connections(planned)}/-", document, force="true")
+    return _read_connection(call, planned)
+
+
+def _read_connection(call: Call, state: Values) -> Values:
+    answer = call.send("GET", _connections(state), network=state["network"])
+    if not answer.get("connections"):
+        raise RestError(f"there is no connection of {state['network']}", 404)
+    held = answer["connections"][0]
+    known = wire.known(state)
+    return {
+        **known,
+        "peering": held["peering"],
+        "reserved_peering_ranges": held["reservedPeeringRanges"],
+        "id": _connection_id(state),
+    }
+
+
+def _update_connection(call: Call, planned: Values, _prior: Values, _config: Values) -> Values:
+    document = {
+        "network": planned["network"],
+        "reservedPeeringRanges": planned["reserved_peering_ranges"],
+    }
+    call.change("PATCH", f"{_connections(planned)}/-", document, force="true")
+    return _read_connection(call, planned)
+
+
+def _delete_connection(call: Call, prior: Values) -> None:
+    path = f"{_connections(prior)}/{prior['peering']}:deleteConnection"
+    try:
+        call.change("POST", path, {"consumerNetwork": prior["network"]})
+    except RestError as error:
+        raise RestError(
+            f"Unable to remove Service Networking Connection, err: {error}", error.status
+        ) from error
+
+
+# ---- Cloud SQL's instances and users ----
+
+
+def _read_instance(call: Call, state: Values) -> Values:
+    held = call.send("GET", call.entry.where(state)).get("ipAddresses", [])
+    by_type = {one["type"]: one["ipAddress"] for one in reversed(held)}
+    return {
+        **_read(call, state),
+        "first_ip_address": held[0]["ipAddress"] if held else None,
+        "private_ip_address": by_type.get("PRIVATE"),
+        "public_ip_address": by_type.get("PRIMARY"),
+    }
+
+
+def _create_instance(call: Call, planned: Values, config: Values) -> Values:
+    _create(call, planned, config)
+    return _read_instance(call, planned)
+
+
+def _update_instance(call: Call, planned: Values, prior: Values, config: Values) -> Values:
+    _update(call, planned, prior, config)
+    return _read_instance(call, planned)
+
+
+def _create_user(call: Call, planned: Values, config: Values) -> Values:
+    document = rest.encode(call.entry, call.block, planned)
+    document["password"] = config.get("password_wo") or planned.get("password")
+    call.change("POST", call.entry.path.format(**planned), document)
+    return _read(call, planned)
+
+
+def _update_user(call: Call, planned: Values, _prior: Values, config: Values) -> Values:
+    password = config.get("password_wo") or planned.get("password")
+    document = {"name": planned["name"], "password": password}
+    path = call.entry.path.format(**planned)
+    call.change("PUT", path, document, name=planned["name"])
+    return _read(call, planned)
+
+
+def _delete_user(call: Call, prior: Values) -> None:
+    path = call.entry.path.format(**prior)
+    try:
+        call.change("DELETE", path, None, name=prior["name"])
+    except RestError as error:
+        raise RestError(
+            f"Error, failed to delete user {prior['name']} in instance {prior['instance']}: "
+            f"{error}",
+            error.status,
+        ) from error
+
+
+# ---- Secret Manager's versions ----
+
+
+def _create_version(call: Call, planned: Values, config: Values) -> Values:
+    data: str = config.get("secret_data_wo") or planned["secret_data"]
+    payload = {"data": base64.b64encode(data.encode()).decode()}
+    made = call.send("POST", f"{planned['secret']}:addVersion", {"payload": payload})
+    return _read_version(call, {**planned, "name": made["name"]})
+
+
+def _read_version(call: Call, state: Values) -> Values:
+    held = call.send("GET", state["name"])
+    if held["state"] == "DESTROYED":
+        raise RestError(f"{state['name']} is destroyed", 404)
+    return {
+        **wire.known(state),
+        "secret_data_wo": None,
+        "id": held["name"],
+        "name": held["name"],
+        "version": held["name"].rsplit("/", 1)[-1],
+        "create_time": held["createTime"],
+        "enabled": held["state"] == "ENABLED",
+    }
+
+
+def _update_version(call: Call, planned: Values, prior: Values, _config: Values) -> Values:
+    verb = "enable" if planned["enabled"] else "disable"
+    call.send("POST", f"{prior['name']}:{verb}", {})
+    return _read_version(call, {**planned, "name": prior["name"]})
+
+
+def _delete_version(call: Call, prior: Values) -> None:
+    if prior.get("deletion_policy") == "DISABLE":
+        call.send("POST", f"{prior['name']}:disable", {})
+    else:
+        call.send("POST", f"{prior['name']}:destroy", {})
+
+
+def access(settings: Mapping[str, Any], secret: str, version: str) -> tuple[str, str]:
+    """The data of a secret's version and the version's name.
+
+    Raises:
+        RestError: it is not there.
+    """
+    call = call_of("google_secret_manager_secret_version", Block({}, {}), settings)
+    answer = call.send("GET", f"{secret}/versions/{version}:access")
+    return base64.b64decode(answer["payload"]["data"]).decode(), answer["name"]
+
+
+# ---- Members of policies ----
+
+
+def _member_id(call: Call, values: Values) -> str:
+    return f"{call.entry.path.format(**values)}/{values['role']}/{values['member']}"
+
+
+def _policy(call: Call, values: Values) -> Document:
+    path = call.entry.path.format(**values)
+    suffix = "/iam" if call.entry.service == "storage" else ":getIamPolicy"
+    return call.send("GET", f"{path}{suffix}")
+
+
+def _write_policy(call: Call, values: Values, policy: Document) -> None:
+    path = call.entry.path.format(**values)
+    if call.entry.service == "storage":
+        call.send("PUT", f"{path}/iam", policy)
+    else:
+        call.send("POST", f"{path}:setIamPolicy", {"policy": policy})
+
+
+def _change_members(call: Call, values: Values, change: Callable[[list[str]], list[str]]) -> None:
+    for attempt in range(_POLICY_ATTEMPTS):
+        policy = _policy(call, values)
+        bindings = {one["role"]: one["members"] for one in policy.get("bindings", [])}
+        bindings[values["role"]] = change(bindings.get(values["role"], []))
+        policy["bindings"] = [
+            {"role": role, "members": members} for role, members in bindings.items() if members
+        ]
+        try:
+            _write_policy(call, values, policy)
+        except RestError as error:
+            if error.status != 409 or attempt == _POLICY_ATTEMPTS - 1:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _create_member(call: Call, planned: Values, _config: Values) -> Values:
+    member = planned["member"]
+    _change_members(call, planned, lambda held: held if member in held else [*held, member])
+    return _read_member(call, planned)
+
+
+def _read_member(call: Call, state: Values) -> Values:
+    policy = _policy(call, state)
+    held = {one["role"]: one["members"] for one in policy.get("bindings", [])}
+    if state["member"] not in held.get(state["role"], []):
+        raise RestError(f"{state['member']} does not have {state['role']}", 404)
+    known = wire.known(state)
+    return {**known, "etag": policy["etag"], "id": _member_id(call, state)}
+
+
+def _delete_member(call: Call, prior: Values) -> None:
+    _change_members(call, prior, lambda held: [one for one in held if one != prior["member"]])
+
+
+# ---- Cloud Storage ----
+
+
+def _read_bucket(call: Call, state: Values) -> Values:
+    found = _read(call, state)
+    return {**found, "url": f"gs://{found['name']}", "self_link": found.get("self_link")}
+
+
+def _create_bucket(call: Call, planned: Values, config: Values) -> Values:
+    _create(call, planned, config)
+    return _read_bucket(call, planned)
+
+
+def _update_bucket(call: Call, planned: Values, prior: Values, config: Values) -> Values:
+    _update(call, planned, prior, config)
+    return _read_bucket(call, planned)
+
+
+def _delete_bucket(call: Call, prior: Values) -> None:
+    path = call.entry.where(prior)
+    held = call.send("GET", f"{path}/o", versions="true").get("items", [])
+    if held and not prior.get("force_destroy"):
+        raise RestError(
+            f"Error trying to delete bucket {prior['name']} containing objects without "
+            "`force_destroy` set to true"
+        )
+    for item in held:
+        name = quote(item["name"], safe="")
+        call.send("DELETE", f"{path}/o/{name}", generation=item["generation"])
+    call.send("DELETE", path)
+
+
+def _object_path(values: Values) -> str:
+    return f"b/{values['bucket']}/o/{quote(values['name'], safe='')}"
+
+
+def _create_object(call: Call, planned: Values, _config: Values) -> Values:
+    # The upload's path begins before the one of the other calls.
+    url = f"{call.endpoint.removesuffix('storage/v1/')}upload/storage/v1/b/{planned['bucket']}/o"
+    content: str = planned["content"]
+    answer = requests.post(
+        url,
+        params={"uploadType": "media", "name": planned["name"]},
+        data=content.encode(),
+        headers={"Content-Type": planned.get("content_type") or "text/plain; charset=utf-8"},
+        timeout=_CALL_SECONDS,
+    )
+    if answer.status_code >= 400:
+        raise RestError(f"Error uploading object {planned['name']}: {_refusal(answer)}")
+    return _read_object(call, planned)
+
+
+def _read_object(call: Call, state: Values) -> Values:
+    held = call.send("GET", _object_path(state))
+    known = wire.known(state)
+    digest = base64.b64decode(held["md5Hash"])
+    changed = known.get("md5hash") not in (None, held["md5Hash"])
+    return {
+        **known,
+        # Another content than the one applied shows as a change to make.
+        "content": None if changed else known["content"],
+        "content_type": held["contentType"],
+        "crc32c": held["crc32c"],
+        "detect_md5hash": held["md5Hash"] if changed else known["detect_md5hash"],
+        "generation": int(held["generation"]),
+        "md5hash": held["md5Hash"],
+        "md5hexhash": digest.hex(),
+        "media_link": held["mediaLink"],
+        "output_name": held["name"],
+        "self_link": held["selfLink"],
+        "storage_class": held["storageClass"],
+        "id": f"{held['bucket']}-{held['name']}",
+    }
+
+
+def _update_object(call: Call, planned: Values, _prior: Values, config: Values) -> Values:
+    return _create_object(call, {**planned, "md5hash": None}, config)
+
+
+def _delete_object(call: Call, prior: Values) -> None:
+    call.send("DELETE", _object_path(prior))
+
+
+def _never(call: Call, _planned: Values, _prior: Values, _config: Values) -> Values:
+    raise RestError(f"{call.type} cannot be changed in place")
+
+
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    create: Callable[[Call, Values, Values], Values] = _create
+    read: Callable[[Call, Values], Values] = _read
+    update: Callable[[Call, Values, Values, Values], Values] = _update
+    delete: Callable[[Call, Values], None] = _delete
+
+
+_BY_CALL = {
+    "": _Functions(),
+    "bucket": _Functions(_create_bucket, _read_bucket, _update_bucket, _delete_bucket),
+    "bucket_object": _Functions(_create_object, _read_object, _update_object, _delete_object),
+    "connection": _Functions(
+        _create_connection, _read_connection, _update_connection, _delete_connection
+    ),
+    "instance": _Functions(_create_instance, _read_instance, _update_instance, _delete),
+    "member": _Functions(_create_member, _read_member, _never, _delete_member),
+    "secret_version": _Functions(_create_version, _read_version, _update_version, _delete_version),
+    "user": _Functions(_create_user, _read, _update_user, _delete_user),
+}
+
+
+def _functions(call: Call) -> _Functions:
+    return _BY_CALL[call.entry.call]

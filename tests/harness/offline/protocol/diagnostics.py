@@ -1,0 +1,47 @@
+"""What a provider says about a configuration: errors and warnings with the attribute's path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.offline.protocol import messages as protocol
+
+Path = tuple[str | int, ...]
+"""Steps into a value: an attribute's or map's key, or a list index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. ``severity`` is ERROR or WARNING."""
+
+    summary: str
+    detail: str = ""
+    path: Path = ()
+    severity: str = "ERROR"
+
+
+def attribute_path(path: Path) -> Any:
+    """``path`` as the protocol's AttributePath."""
+    step = protocol.message("AttributePath.Step")
+    return protocol.message("AttributePath")(
+        steps=[
+            step(element_key_int=part) if isinstance(part, int) else step(attribute_name=part)
+            for part in path
+        ]
+    )
+
+
+def to_messages(diagnostics: Iterable[Diagnostic]) -> list[Any]:
+    """``diagnostics`` as the protocol's messages."""
+    severity = protocol.enum("Diagnostic.Severity")
+    return [
+        protocol.message("Diagnostic")(
+            severity=severity[d.severity],
+            summary=d.summary,
+            detail=d.detail,
+            attribute=attribute_path(d.path),
+        )
+        for d in diagnostics
+    ]

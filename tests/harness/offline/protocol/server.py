@@ -1,0 +1,295 @@
+"""The provider service: Terraform's plugin protocol 5 over gRPC, served from a schema file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from tests.harness.offline.engine import made_up as applying
+from tests.harness.offline.engine import planning
+from tests.harness.offline.engine import validation as rules
+from tests.harness.offline.protocol import cty as wire
+from tests.harness.offline.protocol import messages as protocol
+from tests.harness.offline.protocol.diagnostics import Diagnostic, attribute_path, to_messages
+from tests.harness.offline.protocol.schema import ProviderSchema, to_message
+from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
+
+LOG = logging.getLogger(__name__)
+# A connection's settings are dropped after this many newer ones: a run opens one a provider block.
+_CONNECTIONS = 256
+
+
+@dataclass(slots=True)
+class Provider:
+    """One provider release as it is served.
+
+    ``foreseen``: a plan holds the values that an apply would make up in place of unknown ones, so
+    that what depends on them can be looked at without an apply. ``live``: an apply changes what the
+    provider block's endpoints serve, and a read asks them.
+    """
+
+    schema: ProviderSchema
+    rules: Mapping[str, rules.Rules]
+    behaviour: Behaviour
+    foreseen: bool = False
+    live: bool = False
+    settings: OrderedDict[str, Settings] = field(default_factory=OrderedDict)
+
+    def settings_of(self, peer: str) -> Settings:
+        """The provider block of the connection, so that two aliases stay apart."""
+        return self.settings.get(peer, {})
+
+    @property
+    def lives(self) -> Live | None:
+        """How it applies for real, if it is to and can."""
+        return self.behaviour.live if self.live else None
+
+
+def _value(value: Any) -> Any:
+    return protocol.message("DynamicValue")(msgpack=wire.encode(value))
+
+
+def _read(dynamic: Any) -> Any:
+    if dynamic.msgpack:
+        return wire.decode(dynamic.msgpack)
+    return json.loads(dynamic.json) if dynamic.json else None
+
+
+def _get_schema(provider: Provider) -> bytes:
+    response = protocol.message("GetProviderSchema.Response")(
+        provider=to_message(provider.schema.provider),
+        server_capabilities=protocol.message("ServerCapabilities")(
+            get_provider_schema_optional=True
+        ),
+    )
+    for target, schemas in (
+        (response.resource_schemas, provider.schema.resources),
+        (response.data_source_schemas, provider.schema.data_sources),
+        (response.ephemeral_resource_schemas, provider.schema.ephemerals),
+    ):
+        for name, schema in schemas.items():
+            target[name].CopyFrom(to_message(schema))
+    data: bytes = response.SerializeToString()
+    return data
+
+
+def _configure(provider: Provider, request: Any, peer: str) -> Any:
+    settings = _read(request.config) or {}
+    provider.settings[peer] = settings
+    while len(provider.settings) > _CONNECTIONS:
+        provider.settings.popitem(last=False)
+    found = provider.behaviour.configure(settings)
+    return protocol.message("Configure.Response")(diagnostics=to_messages(found))
+
+
+def _prepare(_provider: Provider, request: Any, _peer: str) -> Any:
+    return protocol.message("PrepareProviderConfig.Response")(prepared_config=request.config)
+
+
+def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
+    name = request.type_name
+    config = _read(request.config)
+    found = rules.check(provider.schema.resources[name].block, provider.rules.get(name, {}), config)
+    found += provider.behaviour.check(name, config)
+    return protocol.message("ValidateResourceTypeConfig.Response")(diagnostics=to_messages(found))
+
+
+def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
+    state = json.loads(request.raw_state.json)
+    return protocol.message("UpgradeResourceState.Response")(upgraded_state=_value(state))
+
+
+def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
+    state = _read(request.current_state)
+    if provider.lives and state is not None:
+        response = protocol.message("ReadResource.Response")
+        block = provider.schema.resources[request.type_name].block
+        try:
+            found = provider.lives.read(request.type_name, block, state, provider.settings_of(peer))
+        except ApplyError as error:
+            return response(diagnostics=_refused(error), new_state=request.current_state)
+        return response(new_state=_value(found), private=request.private)
+    return protocol.message("ReadResource.Response")(
+        new_state=request.current_state, private=request.private
+    )
+
+
+def _plan(provider: Provider, request: Any, peer: str) -> Any:
+    response = protocol.message("PlanResourceChange.Response")
+    config = _read(request.config)
+    if _read(request.proposed_new_state) is None:
+        return response(planned_state=_value(None))
+    name = request.type_name
+    block = provider.schema.resources[name].block
+    own = provider.rules.get(name, {})
+    prior = _read(request.prior_state)
+    planned = planning.plan(block, config, prior, own)
+    provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
+    if provider.foreseen:
+        mark = applying.fingerprint(name, planned)
+        known = applying.make_known(name, block, planned, mark)
+        planned = applying.as_configured(known, config)
+    replaced = [] if prior is None else planning.replacing(block, planned, prior, own)
+    return response(
+        planned_state=_value(planned),
+        requires_replace=[attribute_path((part,)) for part in replaced],
+        # What a provider on the older SDK sets, which both clouds' are: Terraform then holds the
+        # planned values to that SDK's looser rules.
+        legacy_type_system=True,
+    )
+
+
+def _refused(error: ApplyError) -> Any:
+    return to_messages([Diagnostic(str(error), "")])
+
+
+def _apply(provider: Provider, request: Any, peer: str) -> Any:
+    response = protocol.message("ApplyResourceChange.Response")
+    planned = _read(request.planned_state)
+    if provider.lives:
+        name, prior = request.type_name, _read(request.prior_state)
+        block = provider.schema.resources[name].block
+        try:
+            state = provider.lives.change(
+                name,
+                block,
+                planned,
+                prior,
+                _read(request.config) or {},
+                provider.settings_of(peer),
+            )
+        except ApplyError as error:
+            kept = error.state if prior is None else prior
+            return response(
+                new_state=_value(kept), diagnostics=_refused(error), legacy_type_system=True
+            )
+        return response(new_state=_value(state), legacy_type_system=True)
+    if planned is None:
+        return response(new_state=_value(None))
+    name = request.type_name
+    block = provider.schema.resources[name].block
+    state = applying.make_known(name, block, planned, applying.fingerprint(name, planned))
+    provider.behaviour.applied(name, _read(request.config), state)
+    return response(new_state=_value(state), legacy_type_system=True)
+
+
+def _read_data(provider: Provider, request: Any, peer: str) -> Any:
+    response = protocol.message("ReadDataSource.Response")
+    name = request.type_name
+    read = provider.behaviour.data.get(name)
+    if read is None:
+        return response(diagnostics=to_messages([_not_served("data source", name, "data")]))
+    state = read(_read(request.config), provider.settings_of(peer))
+    return response(state=_value(state))
+
+
+def _open(provider: Provider, request: Any, peer: str) -> Any:
+    response = protocol.message("OpenEphemeralResource.Response")
+    name = request.type_name
+    read = provider.behaviour.ephemeral.get(name)
+    if read is None:
+        return response(
+            diagnostics=to_messages([_not_served("ephemeral resource", name, "ephemeral")])
+        )
+    return response(result=_value(read(_read(request.config), provider.settings_of(peer))))
+
+
+def _not_served(kind: str, name: str, table: str) -> Diagnostic:
+    return Diagnostic(
+        f"The offline provider serves no {kind} {name}",
+        f"Its schema is known, its values are not. Add a function for {name} to the `{table}` of "
+        "the provider in tests/harness/offline/providers, or plan with --providers=registry.",
+    )
+
+
+def _import(_provider: Provider, request: Any, _peer: str) -> Any:
+    found = Diagnostic(
+        "The offline provider imports nothing",
+        f"{request.type_name} {request.id!r} is in no account it could look at.",
+    )
+    return protocol.message("ImportResourceState.Response")(diagnostics=to_messages([found]))
+
+
+def _empty(response: str) -> Any:
+    return lambda _provider, _request, _peer: protocol.message(response)()
+
+
+_CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
+    "PrepareProviderConfig": _prepare,
+    "Configure": _configure,
+    "ValidateResourceTypeConfig": _validate_resource,
+    # Terraform has checked these by the schema; the rules are a resource's.
+    "ValidateDataSourceConfig": _empty("ValidateDataSourceConfig.Response"),
+    "ValidateEphemeralResourceConfig": _empty("ValidateEphemeralResourceConfig.Response"),
+    "UpgradeResourceState": _upgrade,
+    "ReadResource": _read_resource,
+    "PlanResourceChange": _plan,
+    "ApplyResourceChange": _apply,
+    "ImportResourceState": _import,
+    "ReadDataSource": _read_data,
+    "OpenEphemeralResource": _open,
+    "CloseEphemeralResource": _empty("CloseEphemeralResource.Response"),
+    "RenewEphemeralResource": _empty("RenewEphemeralResource.Response"),
+    "GetFunctions": _empty("GetFunctions.Response"),
+    "GetResourceIdentitySchemas": _empty("GetResourceIdentitySchemas.Response"),
+    "Stop": _empty("Stop.Response"),
+}
+
+
+_ASKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
+
+
+def _handler(provider: Provider, name: str, request: Any) -> Any:
+    call = _CALLS[name]
+
+    async def handle(message: Any, context: Any) -> Any:
+        try:
+            if provider.lives and name in _ASKING:
+                # It waits for a server; meanwhile others are to be served.
+                return await asyncio.to_thread(call, provider, message, context.peer())
+            return call(provider, message, context.peer())
+        except Exception as error:
+            LOG.exception("%s for %s failed", name, getattr(message, "type_name", "the provider"))
+            await context.abort(
+                grpc.StatusCode.INTERNAL,
+                f"the offline provider failed in {name}: {type(error).__name__}: {error}",
+            )
+
+    return grpc.unary_unary_rpc_method_handler(
+        handle,
+        request_deserializer=request.FromString,
+        response_serializer=lambda response: response.SerializeToString(),
+    )
+
+
+async def serve(provider: Provider) -> tuple[Any, int]:
+    """Start serving ``provider`` on a free loopback port; gives the server and the port."""
+    schema = _get_schema(provider)
+
+    async def get_schema(_request: bytes, _context: Any) -> bytes:
+        return schema
+
+    handlers = {
+        name: _handler(provider, name, request)
+        for name, (request, _) in protocol.calls().items()
+        if name in _CALLS
+    }
+    handlers["GetSchema"] = grpc.unary_unary_rpc_method_handler(get_schema)
+    # One loop and no threads: a call takes less time than handing it to one.
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(protocol.service_name(), handlers),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    return server, port

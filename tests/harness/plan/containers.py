@@ -1,0 +1,72 @@
+"""The containers of a plan as the cloud is given them, in one shape for both clouds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.plan.view import Plan, Resource
+
+_TYPES = (
+    "aws_ecs_task_definition",
+    "google_cloud_run_v2_job",
+    "google_cloud_run_v2_service",
+)
+Entry = tuple[str, str | None, str | None]
+"""A variable: name, plain value, and what names its secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container; ``address`` is of what holds it, a name in ``entries`` may be there twice."""
+
+    address: str
+    image: str
+    command: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def _on_aws(resource: Resource) -> Container:
+    (container,) = json.loads(resource.values["container_definitions"])
+    plain = [(e["name"], e["value"], None) for e in container["environment"]]
+    secret = [(e["name"], None, e["valueFrom"]) for e in container["secrets"]]
+    command = (*container.get("entryPoint", ()), *container.get("command", ()))
+    return Container(resource.address, container["image"], command, (*plain, *secret))
+
+
+def _entry(variable: Mapping[str, Any]) -> Entry:
+    if not variable["value_source"]:
+        return variable["name"], variable["value"], None
+    return variable["name"], None, variable["value_source"][0]["secret_key_ref"][0]["secret"]
+
+
+def _on_gcp(resource: Resource) -> Container:
+    template = resource.values["template"][0]
+    (container,) = template.get("containers") or template["template"][0]["containers"]
+    command = (*(container["command"] or ()), *(container["args"] or ()))
+    entries = tuple(_entry(variable) for variable in container["env"])
+    return Container(resource.address, container["image"], command, entries)
+
+
+def addresses(plan: Plan) -> Mapping[str, str]:
+    """The address of what holds each component's container."""
+    return {
+        # The job of Google Cloud is a resource of its own, at most one, and not keyed by component.
+        resource.index if isinstance(resource.index, str) else resource.name: address
+        for address, resource in plan.resources.items()
+        if resource.type in _TYPES
+    }
+
+
+def containers(plan: Plan) -> Mapping[str, Container]:
+    """The containers of a plan by component.
+
+    Their definitions must be known, as they are after an apply.
+    """
+    found = {}
+    for component, address in addresses(plan).items():
+        read = _on_aws if address.startswith("aws_") else _on_gcp
+        found[component] = read(plan.resources[address])
+    return found

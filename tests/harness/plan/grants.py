@@ -1,0 +1,106 @@
+"""Who may do what, from the plan's policies and bindings, in one shape for both clouds.
+
+Everything must be known, as it is in a plan that foresees the apply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.plan.view import Plan
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """A component may do ``action`` to ``resource``.
+
+    ``role`` is ``task`` or ``execution`` on AWS, ``service`` for a role that no component has,
+    ``account`` on Google Cloud, ``everyone`` for a binding of allUsers. ``action`` is an action, a
+    role's name, or ``policy`` for a whole managed policy, which is then the resource.
+    """
+
+    component: str
+    role: str
+    action: str
+    resource: str
+
+
+def _list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _aws_roles(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Role name to its kind (the resource's name) and component (its key)."""
+    return {
+        r.values["name"]: (r.name, r.index) if isinstance(r.index, str) else ("service", r.name)
+        for r in plan.of_type("aws_iam_role").values()
+    }
+
+
+def _on_aws(plan: Plan) -> Iterator[Grant]:
+    roles = _aws_roles(plan)
+    for policy in plan.of_type("aws_iam_role_policy").values():
+        kind, component = roles[policy.values["role"]]
+        for statement in json.loads(policy.values["policy"])["Statement"]:
+            for action in _list(statement.get("Action", "*")):
+                for resource in _list(statement.get("Resource", "*")):
+                    yield Grant(component, kind, action, resource)
+    for attached in plan.of_type("aws_iam_role_policy_attachment").values():
+        kind, component = roles[attached.values["role"]]
+        yield Grant(component, kind, "policy", attached.values["policy_arn"])
+
+
+# What a binding is on, by type: the attributes that name it.
+_BOUND = {
+    "google_secret_manager_secret_iam_member": ("project", "secret_id"),
+    "google_storage_bucket_iam_member": ("bucket",),
+    "google_cloud_run_v2_service_iam_member": ("name",),
+}
+
+
+def _on_gcp(plan: Plan) -> Iterator[Grant]:
+    accounts = {
+        r.values["member"]: str(r.index) for r in plan.of_type("google_service_account").values()
+    }
+    for resource in plan.resources.values():
+        if not (resource.type.startswith("google_") and "_iam_" in resource.type):
+            continue
+        named = _BOUND.get(resource.type)
+        values = resource.values
+        where = "/".join(str(values[n]) for n in named) if named else "*"
+        member = values.get("member", "")
+        component = "everyone" if member == "allUsers" else accounts.get(member, member)
+        role = "everyone" if member == "allUsers" else "account"
+        yield Grant(component, role, values["role"], where)
+
+
+def grants(plan: Plan) -> list[Grant]:
+    """All grants of a plan. A binding of a type not known here is one for any resource (``*``)."""
+    return sorted({*_on_aws(plan), *_on_gcp(plan)})
+
+
+def identities(plan: Plan, address: str) -> set[str]:
+    """The components whose identity runs what is at an address; its own one alone is right."""
+    values = plan.resources[address].values
+    if address.startswith("aws_"):
+        arns = {
+            r.values["arn"]: (r.name, str(r.index)) for r in plan.of_type("aws_iam_role").values()
+        }
+        pairs = (("task", "task_role_arn"), ("execution", "execution_role_arn"))
+        found = set()
+        for kind, name in pairs:
+            of, component = arns.get(values[name], ("no role", "no component"))
+            # A task role where the execution role belongs is a stranger as well.
+            found.add(component if of == kind else f"{of} of {component}")
+        return found
+    accounts = {
+        r.values["email"]: str(r.index) for r in plan.of_type("google_service_account").values()
+    }
+    template = values["template"][0]
+    if "containers" not in template:
+        template = template["template"][0]
+    account = template["service_account"]
+    return {accounts.get(account, f"no account of the stack ({account})")}

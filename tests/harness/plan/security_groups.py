@@ -1,0 +1,60 @@
+"""Who may reach whom, from the planned rules of security groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.plan.view import UNKNOWN, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A way from ``source`` to ``target``, each a group's role or a range of addresses.
+
+    ``direction`` is ``in`` or ``out``, the side that admits it. ``low`` and ``high`` are ports;
+    None with protocol ``-1``, which is any. What the plan does not know is UNKNOWN.
+    """
+
+    direction: str
+    source: Any
+    target: Any
+    protocol: str
+    low: Any
+    high: Any
+
+
+# What a rule may name its other side by.
+_SIDES = ("referenced_security_group_id", "cidr_ipv4", "cidr_ipv6", "prefix_list_id")
+
+
+def edges(plan: Plan) -> list[Edge]:
+    """All that the security groups of a plan let through."""
+    groups = {
+        r.values["id"]: str(r.index)
+        for r in plan.of_type("aws_security_group").values()
+        if r.values["id"] is not UNKNOWN
+    }
+    kinds = {
+        "aws_vpc_security_group_ingress_rule": "in",
+        "aws_vpc_security_group_egress_rule": "out",
+    }
+    found = []
+    for rule in plan.resources.values():
+        if rule.type not in kinds:
+            continue
+        values = rule.values
+        own = values["security_group_id"]
+        other = next((values[n] for n in _SIDES if values.get(n) is not None), None)
+        own, other = (UNKNOWN if s is UNKNOWN else groups.get(s, s) for s in (own, other))
+        inward = kinds[rule.type] == "in"
+        source, target = (other, own) if inward else (own, other)
+        low, high = values["from_port"], values["to_port"]
+        found.append(Edge(kinds[rule.type], source, target, values["ip_protocol"], low, high))
+    # Rules written into the group itself would let through what no list here shows.
+    for group in plan.of_type("aws_security_group").values():
+        written = plan.arguments.get(f"{group.type}.{group.name}", frozenset())
+        for name, direction in (("ingress", "in"), ("egress", "out")):
+            if name in written:
+                found.append(Edge(direction, "inline", str(group.index), "-1", None, None))
+    return found

@@ -1,0 +1,1 @@
+"""Capturing provider schemas and behaviour."""

@@ -1,0 +1,1 @@
+"""Cloud SDK clients that reach nothing but the endpoints they are given."""
