@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.harness import paths
 from tests.harness.plan.diff import Difference, compare
 from tests.harness.terraform import cases, providers
 from tests.harness.terraform import session as planner
@@ -23,9 +24,7 @@ from tests.harness.terraform.cases import Expected
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
 HELD = providers.mirrored(Path(MIRROR)) if MIRROR else {}
-DIFFERENCES: list[dict[str, str]] = yaml.safe_load(
-    (Path(__file__).with_name("differences.yaml")).read_text()
-)
+DIFFERENCES: list[dict[str, str]] = yaml.safe_load(paths.DIFFERENCES.read_text())
 AWS = [e for e in cases.load() if e.case.stack == "aws"]
 PLANNED = [e for e in AWS if not e.refused]
 REFUSED = [e for e in AWS if e.refused]

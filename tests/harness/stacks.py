@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-MODULES = ROOT / "terraform" / "litellm"
+from tests.harness.paths import MODULES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import requests
 import yaml
 
+from tests.harness import paths
+
 PROBES: Mapping[str, Mapping[str, Any]] = {
-    entry["name"]: entry
-    for entry in yaml.safe_load(Path(__file__).with_name("probes.yaml").read_text())
+    entry["name"]: entry for entry in yaml.safe_load(paths.PROBES.read_text())
 }
 _SECONDS = 30
 

@@ -9,13 +9,12 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.harness import stacks
+from tests.harness import paths, stacks
 from tests.harness.lifecycle.life import (
     Life,
     addresses,
@@ -42,7 +41,7 @@ SAID = "what the model was told to say"
 # The longest that a job of the stacks may take.
 JOB_SECONDS = 1800
 NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
-UNSERVED = yaml.safe_load(Path(__file__).with_name("unserved.yaml").read_text())
+UNSERVED = yaml.safe_load(paths.UNSERVED.read_text())
 
 
 def model(name: str) -> dict[str, object]:

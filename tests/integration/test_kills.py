@@ -18,8 +18,8 @@ import pytest
 from tests.harness.emulators.gcp import launch as owner
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
-from tests.harness.stacks import ROOT
 
 # Of some 40 resources that the cloud lists of the whole stack; 0 is before the first.
 MOST_RESOURCES = 30

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
-from tests.harness.stacks import ROOT
 
 # Applies a stack in a cloud of its own and says where that is; destroys once its input closes.
 # A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.

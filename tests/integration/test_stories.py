@@ -28,16 +28,14 @@ from tests.harness.lifecycle.life import (
     renewed,
 )
 from tests.harness.lifecycle.target import Target
+from tests.harness.paths import SCENARIOS
 from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import roots
 from tests.integration.conftest import Lives
 from tests.integration.google_api import Api
 
-STORIES = {
-    entry["name"]: entry
-    for entry in yaml.safe_load(Path(__file__).with_name("stories.yaml").read_text())
-}
+STORIES = {entry["name"]: entry for entry in yaml.safe_load(SCENARIOS.read_text())}
 _SECONDS = 5
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.emulators.parts import postgres
+from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
 from tests.harness.process.supervisor import Command, SupervisorError, supervising
-from tests.harness.stacks import ROOT
 
 # A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """

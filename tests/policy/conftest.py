@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.paths import POLICY_CASES
 from tests.harness.plan.view import Plan
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.outcomes import Outcome, packed, unpacked
@@ -20,10 +21,9 @@ from tests.harness.terraform import cache, cases
 from tests.harness.terraform import session as planner
 from tests.harness.terraform.session import Case
 
-FOLDER = Path(__file__).parent
 RELEASES = ("oldest", "newest")
 # Without `listed`, which is for cases.yaml of the unit suite: a replay gives the inputs.
-CASES = tuple(replace(e.case, listed=False) for e in cases.load(FOLDER / "cases.yaml"))
+CASES = tuple(replace(e.case, listed=False) for e in cases.load(POLICY_CASES))
 PLANS = {case.id: planner.replay_command(case) for case in CASES}
 
 Sessions = Callable[[str, bool], planner.Session]

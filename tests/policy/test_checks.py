@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.contracts import defects
 from tests.harness.contracts.defects import Defect
+from tests.harness.paths import POLICY_DEFECTS
 from tests.harness.policy import examples
 from tests.harness.policy.documents import base, document
 from tests.harness.policy.examples import Example
@@ -19,7 +20,7 @@ from tests.harness.policy.outcomes import Outcome
 from tests.harness.policy.scan import judged, load_checks, scan
 from tests.harness.stacks import Stack
 from tests.harness.terraform import session as planner
-from tests.policy.conftest import FOLDER, Sessions, planned
+from tests.policy.conftest import Sessions, planned
 
 EXAMPLES = examples.load()
 CHECKS = load_checks()
@@ -67,13 +68,13 @@ def test_a_check_says_of_its_example_what_the_example_is_for(
 def test_every_check_has_an_example_that_passes_and_one_that_fails_for_each_cloud() -> None:
     wanted = {(*claimed, verdict) for claimed in CLAIMED for verdict in ("pass", "fail")}
     there = {(e.check, e.stack, e.wanted) for e in EXAMPLES}
-    assert wanted - there == set(), "add tests/policy/examples/CHECK/CLOUD-VERDICT.tf"
+    assert wanted - there == set(), "add tests/data/policy/examples/CHECK/CLOUD-VERDICT.tf"
     assert {check for check, _, _ in there} <= set(CHECKS), "an example is for no check"
 
 
 # ---- Seeded defects ----
 
-SEEDED = defects.load(FOLDER / "defects")
+SEEDED = defects.load(POLICY_DEFECTS)
 
 Failing = Callable[[Stack, Mapping[str, Any], Path | None], set[tuple[str, str]]]
 

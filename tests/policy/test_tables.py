@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.paths import ROOT
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.examples import ExampleError
 from tests.harness.policy.examples import load as load_examples
@@ -116,7 +117,7 @@ def test_a_one_sided_rule_that_says_why_has_no_flaw() -> None:
 
 
 def test_contributing_has_the_parity_table_as_it_is() -> None:
-    text = (skips.ROOT / "CONTRIBUTING.md").read_text()
+    text = (ROOT / "CONTRIBUTING.md").read_text()
     _, _, rest = text.partition("<!-- BEGIN_POLICIES -->\n")
     held, _, _ = rest.partition("\n<!-- END_POLICIES -->")
     assert held == rules.rendered(rules.load()), "`python -m tests.harness.policy.rules` shows it"
@@ -186,7 +187,7 @@ def test_sarif_has_what_its_schema_requires() -> None:
 
 def test_a_report_leads_to_the_line_that_makes_the_resource() -> None:
     file, line = place("aws", 'aws_s3_bucket.this["data"]')
-    text = (skips.ROOT / file).read_text().splitlines()[line - 1]
+    text = (ROOT / file).read_text().splitlines()[line - 1]
     assert text == 'resource "aws_s3_bucket" "this" {'
 
 

@@ -24,8 +24,9 @@ from tests.harness.inputs import handwritten as legal
 from tests.harness.inputs import legal as spaces
 from tests.harness.inputs.batches import Block, Inputs
 from tests.harness.inputs.legal import Known
+from tests.harness.paths import ROOT
 from tests.harness.plan.view import PlanResult
-from tests.harness.stacks import ROOT, STACKS, Stack
+from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform import session as planner
 
 Sessions = Callable[[str, bool], planner.Session]

@@ -12,8 +12,9 @@ import pytest
 from tests.harness.cli import docs
 from tests.harness.hcl import declarations as hcl
 from tests.harness.offline.catalogue import DATA, releases, schema_document
+from tests.harness.paths import MODULES, ROOT
 from tests.harness.schemas import rebuild
-from tests.harness.stacks import MODULES, ROOT, STACKS
+from tests.harness.stacks import STACKS
 from tests.harness.terraform import session as planner
 from tests.harness.terraform.command import Terraform
 

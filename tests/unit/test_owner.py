@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.offline.protocol.launch import serving
+from tests.harness.paths import ROOT
 from tests.harness.process.child import OwnedError, alive, soon
-from tests.harness.stacks import ROOT
 
 # A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
 OWNER = """

@@ -14,6 +14,7 @@ from tests.harness.contracts import parity as contract
 from tests.harness.contracts import parity_effects as effects
 from tests.harness.contracts import parity_table as parity
 from tests.harness.contracts.base import Outcome
+from tests.harness.paths import PARITY
 from tests.harness.plan import semantic_diff as meaning
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
@@ -238,7 +239,7 @@ def test_a_resource_that_comes_or_goes_is_one_change() -> None:
 
 
 def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> None:
-    text = effects.FILE.read_text()
+    text = PARITY.read_text()
     entry = "create_psa_connection: {only: gcp}"
     assert text.count(entry) == 1
     path = tmp_path / "parity.yaml"
@@ -248,7 +249,7 @@ def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> 
 
 
 def test_an_input_set_without_an_expected_change_is_refused(tmp_path: Path) -> None:
-    text = effects.FILE.read_text()
+    text = PARITY.read_text()
     entry = "set: {gateway_num_workers: 3}"
     assert text.count(entry) == 1
     path = tmp_path / "parity.yaml"

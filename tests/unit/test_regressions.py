@@ -22,10 +22,11 @@ import pytest
 from tests.harness.contracts.base import subject
 from tests.harness.contracts.properties import order, secrets
 from tests.harness.hcl import declarations as hcl
+from tests.harness.paths import ROOT
 from tests.harness.plan.containers import Entry, addresses, containers
 from tests.harness.plan.routing import balancer, path_rules
 from tests.harness.plan.view import UNKNOWN, Plan, PlanResult
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.stacks import STACKS
 from tests.harness.terraform import cases
 from tests.harness.terraform import session as planner
 from tests.harness.terraform.command import Terraform

@@ -19,9 +19,10 @@ from tests.harness.litellm import ownership
 from tests.harness.litellm import released_routes as litellm_routes
 from tests.harness.litellm.ownership import Ownership, Split
 from tests.harness.litellm.released_routes import Route
+from tests.harness.paths import MODULES
 from tests.harness.plan.routing import Balancer, balancer, glob
 from tests.harness.plan.view import UNKNOWN
-from tests.harness.stacks import MODULES, STACKS
+from tests.harness.stacks import STACKS
 from tests.harness.terraform import session as planner
 
 Record = Callable[[str, object], None]

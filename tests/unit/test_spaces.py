@@ -20,6 +20,7 @@ from tests.harness.inputs import rules as inputs
 from tests.harness.inputs.domains import NoStrategy
 from tests.harness.inputs.legal import Space
 from tests.harness.inputs.rules import Module, broken
+from tests.harness.paths import CORPUS
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cache
 from tests.harness.terraform import session as planner
@@ -180,10 +181,10 @@ def test_what_failed_is_kept_with_the_commands_that_replay_it(tmp_path: Path) ->
     path = generated.keep(STACKS["aws"], "tags", given, tmp_path)
     assert generated.kept(tmp_path) == [path]
     assert json.loads(path.read_text()) == given
-    there = generated.CORPUS / path.name
+    there = CORPUS / path.name
     checks, plans = generated.replay_commands(there)
     assert path.name.removesuffix(".tfvars.json") in checks
-    assert plans == f"tox -e plan -- aws tests/unit/corpus/{path.name}"
+    assert plans == f"tox -e plan -- aws tests/data/corpus/{path.name}"
 
 
 # ---- Illegal inputs of the stacks ----

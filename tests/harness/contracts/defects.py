@@ -14,10 +14,9 @@ from typing import Any
 
 import yaml
 
-from tests.harness.stacks import ROOT, STACKS, Stack
+from tests.harness.paths import DEFECTS
+from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform.roots import copy_module
-
-FOLDER = ROOT / "tests" / "unit" / "defects"
 
 
 class DefectError(ValueError):
@@ -48,7 +47,7 @@ class Defect:
         return {name: value for name, value in merged.items() if value is not None}
 
 
-def load(folder: Path = FOLDER) -> list[Defect]:
+def load(folder: Path = DEFECTS) -> list[Defect]:
     """The defects of all files of a folder.
 
     Raises:

@@ -26,6 +26,7 @@ from tests.harness.contracts.parity_effects import (
 )
 from tests.harness.contracts.parity_table import Named, Row, Tables
 from tests.harness.hcl import declarations as hcl
+from tests.harness.paths import PARITY
 from tests.harness.plan import semantic_diff as meaning
 from tests.harness.plan.semantic_diff import Change, Meaning
 from tests.harness.plan.view import PlanResult
@@ -211,7 +212,7 @@ def _check_exercised(seen: View) -> Iterator[Outcome]:
         set_by.setdefault(effect.capability, set()).update(effect.inputs)
     for capability, names in in_row.items():
         for name in sorted(names):
-            said = f"no effect in {effects.FILE.name} sets it"
+            said = f"no effect in {PARITY.name} sets it"
             right = name in set_by[capability]
             yield judged("exercised", f"{capability}: {name}", name, right, said)
 
@@ -360,7 +361,7 @@ def _check_polarity(
         said = f"where the README speaks of opposite switches it calls {written} safe, not {safe}"
         yield judged("polarity", f"{where}: written", spec, written == safe, said)
         sides = {text_of(of_stack["safe"]) for of_stack in by_stack.values()}
-        said = f"{effects.FILE.name} calls {', '.join(sides)} safe on both, which is not opposite"
+        said = f"{PARITY.name} calls {', '.join(sides)} safe on both, which is not opposite"
         yield judged("polarity", f"{where}: opposite", spec, len(sides) == len(STACKS), said)
         (effect,) = (e for e in rows if name in e.inputs)
         start, end = plans[_name(effect.start)], plans[_name(ends[effect.where])]
@@ -387,7 +388,7 @@ def _check_written(seen: View) -> Iterator[Outcome]:
     """What is to be told of the differences without a plan."""
     texts = {difference.text: difference for difference in seen.tables.differences}
     for text in sorted(seen.data.differences.keys() ^ texts.keys()):
-        said = f"in one alone of the README and {effects.FILE.name}, which tells what shows it"
+        said = f"in one alone of the README and {PARITY.name}, which tells what shows it"
         yield Outcome("difference", text, "broken", said)
     for text, spec in seen.data.differences.items():
         if text in texts:
@@ -524,7 +525,7 @@ def _behaviour(
         if all(outcome.verdict == "held" for outcome in found):
             odd = next(str(outcome) for outcome in together if outcome.verdict != "held")
             raise EffectError(
-                f"{effects.FILE.name}: only with all marked `together` set, {odd}; take the mark "
+                f"{PARITY.name}: only with all marked `together` set, {odd}; take the mark "
                 "off the one whose parts another one has too"
             )
     yield from found

@@ -1,4 +1,4 @@
-"""The effects of the rows of the parity table, as data in ``tests/unit/parity.yaml``.
+"""The effects of the rows of the parity table, as data in ``tests/data/parity.yaml``.
 
 A part of a plan has one name over both clouds, and on each patterns over the addresses and paths
 that :mod:`tests.harness.plan.semantic_diff` gives.
@@ -16,10 +16,9 @@ from typing import Any
 
 import yaml
 
+from tests.harness.paths import PARITY
 from tests.harness.plan.semantic_diff import Change, Meaning
-from tests.harness.stacks import ROOT, STACKS, Stack
-
-FILE = ROOT / "tests" / "unit" / "parity.yaml"
+from tests.harness.stacks import STACKS, Stack
 
 _KEYS = {"name", "base", "set", "changes", "may", "renames", "opens", "beside", "extra"}
 _KEYS |= {"together", *STACKS}
@@ -139,8 +138,8 @@ class Effects:
         ]
         if len(found) != 1:
             raise EffectError(
-                f"{FILE.name}: part {part!r} fits {len(found)} names under `parts`, not one; mend "
-                f"it, or add it there. There is: {', '.join(self.parts)}"
+                f"{PARITY.name}: part {part!r} fits {len(found)} names under `parts`, not one. "
+                f"Correct it or add it there; `parts` has {', '.join(self.parts)}"
             )
         return tuple(_pair(pattern) for pattern in found[0])
 
@@ -201,7 +200,7 @@ def expected(items: Iterable[Any]) -> tuple[Expected, ...]:
 def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
     odd = set(entry) - _KEYS
     if odd:
-        raise EffectError(f"{FILE.name}: {capability}: unknown {', '.join(sorted(odd))}")
+        raise EffectError(f"{PARITY.name}: {capability}: unknown {', '.join(sorted(odd))}")
     own = entry.get(stack.name) or {}
 
     def merged(key: str) -> dict[str, Any]:
@@ -222,13 +221,13 @@ def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
         together=entry.get("together", False),
     )
     if effect.together and (effect.base or effect.opens or effect.renames or effect.extra):
-        raise EffectError(f"{FILE.name}: {effect.where}: what is planned together has no base")
+        raise EffectError(f"{PARITY.name}: {effect.where}: what is planned together has no base")
     unlike = set(effect.inputs) ^ set(effect.must)
     # One that lets the stack plan at all need not change anything else.
     if unlike and not (effect.opens and unlike <= set(effect.inputs)):
         raise EffectError(
-            f"{FILE.name}: {effect.where}, {stack.name}: {', '.join(sorted(unlike))} is in one of "
-            "`set` and `changes` alone; what only has to be there belongs into `base`"
+            f"{PARITY.name}: {effect.where}, {stack.name}: {', '.join(sorted(unlike))} is "
+            "in only one of `set` and `changes`. Move it to `base`."
         )
     return effect
 
@@ -243,14 +242,15 @@ def _checked(text: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     if odd or not tells:
         raise EffectError(
-            f"{FILE.name}: difference {text!r}: {f'unknown {sorted(odd)}' if odd else 'no check'}; "
+            f"{PARITY.name}: difference {text!r}: "
+            f"{f'unknown {sorted(odd)}' if odd else 'no check'}; "
             f"say `only`, `differs`, or by stack one of {', '.join(sorted(_SHOWING))}"
         )
     return spec
 
 
 @functools.cache
-def load(path: Path = FILE) -> Effects:
+def load(path: Path = PARITY) -> Effects:
     """The effects of a file.
 
     Raises:

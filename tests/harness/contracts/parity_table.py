@@ -14,7 +14,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.harness.stacks import MODULES, STACKS
+from tests.harness.paths import MODULES
+from tests.harness.stacks import STACKS
 
 FILE = MODULES / "README.md"
 

@@ -17,18 +17,17 @@ from tests.harness.inputs import legal as spaces
 from tests.harness.inputs.illegal import of_wrong_type
 from tests.harness.inputs.legal import Known, Space
 from tests.harness.inputs.rules import Module, Rule, broken, read, refusal
+from tests.harness.paths import ILLEGAL
 from tests.harness.plan.view import Diagnostic
-from tests.harness.stacks import ROOT, Stack
+from tests.harness.stacks import Stack
 from tests.harness.terraform import session as planner
-
-FILE = ROOT / "tests" / "unit" / "illegal.yaml"
 
 _TELLING = 4
 
 Broken = Mapping[Rule, list[dict[str, Any]]]
 
 
-def data(path: Path = FILE) -> Mapping[str, Mapping[str, Any]]:
+def data(path: Path = ILLEGAL) -> Mapping[str, Mapping[str, Any]]:
     """The file of what is given by hand: ``by_hand``, ``out_of_reach`` and ``hidden``, by stack."""
     document: Mapping[str, Mapping[str, Any]] = yaml.safe_load(path.read_text())
     return document

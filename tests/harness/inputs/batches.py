@@ -16,12 +16,12 @@ from hypothesis.errors import NoSuchExample, Unsatisfiable
 from tests.harness.inputs import legal as spaces
 from tests.harness.inputs.legal import Known, Space
 from tests.harness.inputs.rules import broken
+from tests.harness.paths import CORPUS, ROOT
 from tests.harness.plan.view import PlanResult
-from tests.harness.stacks import ROOT, Stack
+from tests.harness.stacks import Stack
 from tests.harness.terraform import cache
 from tests.harness.terraform import session as planner
 
-CORPUS = ROOT / "tests" / "unit" / "corpus"
 # Cases of one block share a project or region, which a batch has one of.
 BLOCK = 16
 # Plans that shrinking one failure may take, of about half a second each.

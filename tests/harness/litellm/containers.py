@@ -26,9 +26,9 @@ from pathlib import Path
 
 from tests.harness.litellm import ownership
 from tests.harness.litellm import released_routes as litellm_routes
+from tests.harness.paths import ROOT
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
-from tests.harness.stacks import ROOT
 
 # An image with this tag starts and never listens.
 BROKEN_TAG = "broken"

@@ -1,6 +1,6 @@
 """Whose a path is, by what is written outside the load balancers.
 
-Three sources: the components' allow-lists (``tests/unit/routes.yaml``), the lists by which the
+Three sources: the components' allow-lists (``tests/data/routes.yaml``), the lists by which the
 released litellm package classifies its routes, and a module's ``routes.yaml`` with the files of the
 exported dashboard. None of them reads a plan.
 """
@@ -18,9 +18,8 @@ from typing import Any
 import yaml
 
 from tests.harness.litellm.released_routes import Route, covers
-from tests.harness.stacks import ROOT
+from tests.harness.paths import ROUTES
 
-FILE = ROOT / "tests" / "unit" / "routes.yaml"
 # The lists of `LiteLLMRoutes` that say what a route is for. Those that only say which role may
 # call it without a key or as a user (public_routes, internal_user_routes and their like) are none.
 DATA_PLANE = ("llm_api_routes",)
@@ -112,7 +111,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ownership:
-    """What ``tests/unit/routes.yaml`` says."""
+    """What ``tests/data/routes.yaml`` says."""
 
     allowed: Mapping[str, Allowed]
     exceptions: tuple[Exempt, ...]
@@ -130,7 +129,7 @@ class Ownership:
         return next((entry for entry in self.exceptions if entry.has(route)), None)
 
 
-def load(path: Path = FILE) -> Ownership:
+def load(path: Path = ROUTES) -> Ownership:
     """Read the file; its head says what each part is."""
     document = yaml.safe_load(path.read_text())
     return Ownership(

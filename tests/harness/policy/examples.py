@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.paths import POLICY_EXAMPLES
+from tests.harness.stacks import STACKS
 
-FOLDER = ROOT / "tests" / "policy" / "examples"
 _NAME = re.compile(rf"({'|'.join(STACKS)})-(pass|fail|unknown)(-[a-z0-9-]+)?")
 
 
@@ -35,7 +35,7 @@ class Example:
         return f"{self.check}-{self.path.stem}"
 
 
-def load(folder: Path = FOLDER) -> list[Example]:
+def load(folder: Path = POLICY_EXAMPLES) -> list[Example]:
     """The examples of a folder.
 
     Raises:

@@ -6,8 +6,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from tests.harness.paths import ROOT
 from tests.harness.policy.documents import base
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.stacks import STACKS
 
 _RESOURCE = re.compile(r'^resource\s+"(\w+)"\s+"(\w+)"')
 

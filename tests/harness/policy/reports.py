@@ -30,7 +30,7 @@ def advice(outcome: Outcome, plans: Mapping[str, str]) -> str:
     case = f"{outcome.stack}-{outcome.case}"
     return "\n".join(
         [
-            f"mend {file}:{line}, or accept it with a reason in tests/policy/skips.yaml",
+            f"mend {file}:{line}, or accept it with a reason in tests/data/policy/skips.yaml",
             f"scan alone: tox -e policy -- -k '{case} and {outcome.release}'",
             f"plan alone: {plans.get(case, '')}",
         ]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import yaml
 
+from tests.harness.paths import POLICY_RULES
 from tests.harness.policy.outcomes import Outcome
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.stacks import STACKS
 
-FILE = ROOT / "tests" / "policy" / "rules.yaml"
 # What a check's id says of its cloud; an id of ours is for either.
 _CLOUD = {"aws": "_AWS_", "gcp": "_GCP_"}
 _OURS = "CKV2_LITELLM_"
@@ -36,7 +36,7 @@ class Rule:
     why: str = ""
 
 
-def load(path: Path = FILE) -> list[Rule]:
+def load(path: Path = POLICY_RULES) -> list[Rule]:
     """The rows of a file.
 
     Raises:
@@ -76,7 +76,7 @@ def flaws(rules: Sequence[Rule], seen: Mapping[str, Iterable[str]]) -> Iterator[
         mapped = Counter(check for rule in rules for check in rule.checks[stack])
         here = set(seen.get(stack, ()))
         for check in sorted(here - set(mapped)):
-            yield f"{check} came up on {stack} and is in no rule; add it to one in {FILE.name}"
+            yield f"{check} came up on {stack} and is in no rule; add it to {POLICY_RULES.name}"
         for check in sorted(set(mapped) - here):
             yield f"{check} is in a rule for {stack} and came up nowhere; take it out"
         for check, times in sorted(mapped.items()):

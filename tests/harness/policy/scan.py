@@ -27,13 +27,12 @@ from checkov.terraform.checks.utils.base_cloudsplaining_iam_scanner import (
 )
 from checkov.terraform.plan_runner import TF_LIFECYCLE_CHECK_IDS, Runner
 
+from tests.harness.paths import POLICY_CHECKS
 from tests.harness.plan.view import Plan
 from tests.harness.policy.documents import Document, document, strings
 from tests.harness.policy.outcomes import LATE, Outcome, Verdict
 from tests.harness.policy.settling import SENTINEL
-from tests.harness.stacks import ROOT
 
-CHECKS = ROOT / "tests" / "policy" / "checks"
 _VERDICTS: Mapping[Any, Verdict] = {CheckResult.PASSED: "passed", CheckResult.FAILED: "failed"}
 _UNDECIDED = "the check does not apply here, or does not say"
 
@@ -83,7 +82,7 @@ def _cause(record: logging.LogRecord) -> str:
     return f"{type(error).__name__}: {error}" if error else record.getMessage()
 
 
-def load_checks(folder: Path = CHECKS) -> Mapping[str, BaseResourceCheck]:
+def load_checks(folder: Path = POLICY_CHECKS) -> Mapping[str, BaseResourceCheck]:
     """Load a folder of checks as ``checkov --external-checks-dir`` does; gives them by id.
 
     Raises:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
+from tests.harness.paths import POLICY_SKIPS
 from tests.harness.policy.outcomes import Outcome
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.stacks import STACKS
 
-FILE = ROOT / "tests" / "policy" / "skips.yaml"
 _KEYS = {"check", "stack", "resource", "reason", "mend"}
 
 
@@ -52,7 +52,7 @@ class Skip:
         )
 
 
-def load(path: Path = FILE) -> list[Skip]:
+def load(path: Path = POLICY_SKIPS) -> list[Skip]:
     """The skips of a file.
 
     Raises:

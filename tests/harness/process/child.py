@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.harness.stacks import ROOT
+from tests.harness.paths import ROOT
 
 _START_SECONDS = 60
 # Source: prctl(2).

@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.harness.stacks import ROOT
+from tests.harness.paths import ROOT
 
 
 def install(folder: Path, name: str, module: str) -> dict[str, str]:

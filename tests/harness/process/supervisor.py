@@ -32,8 +32,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.harness.paths import ROOT
 from tests.harness.process.child import die_with_parent, soon
-from tests.harness.stacks import ROOT
 
 # How long a process may take to end once it is asked to, before it is killed.
 _GRACE_SECONDS = 5

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tests.harness.stacks import ROOT
+from tests.harness.paths import ROOT
 
 FOLDER = ROOT / ".cache"
 

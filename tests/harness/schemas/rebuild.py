@@ -18,8 +18,8 @@ from typing import Any
 
 from tests.harness.offline.catalogue import DATA
 from tests.harness.offline.protocol.schema import parse
+from tests.harness.paths import MODULES
 from tests.harness.schemas import observe
-from tests.harness.stacks import MODULES
 from tests.harness.terraform import binary as core
 
 SECTIONS = {

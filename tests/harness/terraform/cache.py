@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from tests.harness.stacks import ROOT
+from tests.harness.paths import ROOT
 
 FOLDER = ROOT / ".cache" / "plans"
 # Old entries are of modules that no longer exist; a week keeps a branch's worth.

@@ -15,10 +15,9 @@ from typing import Any
 
 import yaml
 
-from tests.harness.stacks import ROOT, STACKS
+from tests.harness.paths import CASES
+from tests.harness.stacks import STACKS
 from tests.harness.terraform.session import Case
-
-FILE = ROOT / "tests" / "unit" / "cases.yaml"
 
 
 class CaseError(ValueError):
@@ -46,7 +45,7 @@ def _merged(stack: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if value is not None}
 
 
-def load(path: Path = FILE) -> list[Expected]:
+def load(path: Path = CASES) -> list[Expected]:
     """All cases of a file, a stack at a time.
 
     Raises:
@@ -83,7 +82,7 @@ def load(path: Path = FILE) -> list[Expected]:
     return found
 
 
-def find(stack: str, name: str, path: Path = FILE) -> Case:
+def find(stack: str, name: str, path: Path = CASES) -> Case:
     """The case of a name.
 
     Raises:

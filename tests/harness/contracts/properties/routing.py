@@ -60,7 +60,7 @@ LIMITS: Mapping[str, Limits] = {
     ),
 }
 
-# A sample: one path of each kind that tests/unit/routes.yaml and LiteLLM's package tell apart.
+# A sample: one path of each kind that tests/data/routes.yaml and LiteLLM's package tell apart.
 GATEWAY = (
     "/v1/chat/completions",
     "/chat/completions",

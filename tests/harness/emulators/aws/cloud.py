@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.emulators.aws.control_plane import ministack as emulator
+from tests.harness.paths import ROOT
 from tests.harness.process.child import soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk import aws as clients
 from tests.harness.sdk.aws import REGION
-from tests.harness.stacks import ROOT
 from tests.harness.terraform.providers import mirrored
 
 MIRROR = "LITELLM_PROVIDER_MIRROR"

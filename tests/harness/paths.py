@@ -1,0 +1,28 @@
+"""Every path of the checkout that the harness reads or writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "terraform" / "litellm"
+
+DATA = ROOT / "tests" / "data"
+CASES = DATA / "cases.yaml"
+CORPUS = DATA / "corpus"
+DEFECTS = DATA / "defects"
+DIFFERENCES = DATA / "differences.yaml"
+ILLEGAL = DATA / "illegal.yaml"
+PARITY = DATA / "parity.yaml"
+PROBES = DATA / "probes.yaml"
+ROUTES = DATA / "routes.yaml"
+SCENARIOS = DATA / "scenarios.yaml"
+UNSERVED = DATA / "unserved.yaml"
+
+POLICY_CASES = DATA / "policy" / "cases.yaml"
+POLICY_DEFECTS = DATA / "policy" / "defects"
+POLICY_EXAMPLES = DATA / "policy" / "examples"
+POLICY_RULES = DATA / "policy" / "rules.yaml"
+POLICY_SKIPS = DATA / "policy" / "skips.yaml"
+# checkov loads its external checks from a folder of Python modules.
+POLICY_CHECKS = ROOT / "tests" / "policy" / "checks"
