@@ -20,7 +20,7 @@ from tests.harness.emulators.gcp.data_plane import Options
 from tests.harness.emulators.parts import postgres
 from tests.harness.lifecycle import life
 from tests.harness.lifecycle.target import Target
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import release
 from tests.harness.plan.view import Plan
 from tests.harness.process import supervisor
 from tests.harness.stacks import STACKS
@@ -166,7 +166,7 @@ def gcp_target(
         yield google.target(url, folder)
         return
     log = folder / "cloud.log"
-    with owner.serving(Options(str(litellm.installed())), log) as running:
+    with owner.serving(Options(str(release.installed())), log) as running:
         yield google.target(running.url, folder)
     # It says what it answered and Google would not.
     assert log.read_text() == ""
@@ -176,7 +176,7 @@ def gcp_target(
 def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A local AWS with LiteLLM behind it."""
     folder = tmp_path_factory.mktemp("aws")
-    options = aws_owner.Options(str(litellm.installed()))
+    options = aws_owner.Options(str(release.installed()))
     with aws_owner.serving(options, folder / "cloud.log") as running:
         yield aws.target(running.url, folder)
 

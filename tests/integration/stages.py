@@ -27,10 +27,7 @@ from tests.harness.lifecycle.life import (
     ready,
     remains,
 )
-from tests.harness.litellm import containers as components
-from tests.harness.litellm import ownership
-from tests.harness.litellm import released_routes as litellm_routes
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import ownership, release
 from tests.harness.process.child import soon
 from tests.integration.conftest import Lives, stage
 from tests.integration.probing import PROBES, Door, failures, watching
@@ -182,10 +179,9 @@ def test_routes_of_every_class_reach_the_component_that_has_them(door: Door, cas
 
     Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
     """
-    served = litellm_routes.served(components.package(litellm.installed()))
     split = ownership.split(stacks.STACKS[case.stack].folder, ())
     methods: dict[str, set[str]] = {}
-    for route in served:
+    for route in release.description().routes:
         if route.kind == "http":
             for path in route.paths:
                 methods.setdefault(path, set()).update(route.methods)

@@ -14,6 +14,7 @@ from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.data_plane import reconciler
 from tests.harness.emulators.aws.data_plane import runners as containers
 from tests.harness.emulators.parts import redis
+from tests.harness.litellm import release
 from tests.harness.litellm import server as litellm
 from tests.harness.plan.view import Plan
 from tests.harness.process.child import soon
@@ -63,7 +64,7 @@ def answers(foreseen_session: planner.Session) -> Iterator[Mapping[str, requests
         aws = cloud.start(held)
         # The local Redis is without TLS here.
         hooks = containers.hooks(
-            held, litellm.installed(), lambda _: redis.start(held), {"REDIS_SSL": "false"}
+            held, release.installed(), lambda _: redis.start(held), {"REDIS_SSL": "false"}
         )
         with reconciler.following(aws, held, hooks) as following:
             ecs, elb = aws.client("ecs"), aws.client("elbv2")

@@ -14,7 +14,7 @@ import trustme
 from tests.harness.emulators.parts import redis as local_redis
 from tests.harness.emulators.parts.envoy import issued
 from tests.harness.litellm import containers as components
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import release
 from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
 from tests.harness.plan.containers import Container, containers
 from tests.harness.process.child import soon
@@ -68,7 +68,7 @@ def started(
     files = {environment[name]: text for name, text in texts.items() if name in environment}
     held = components.start(
         supervisor,
-        litellm.installed(),
+        release.installed(),
         container.image,
         container.command,
         environment,
@@ -199,7 +199,7 @@ def test_a_file_that_is_not_there_is_not_found(
 
 def test_a_broken_image_runs_and_never_listens(supervisor: Supervisor) -> None:
     image = f"registry:5000/a/litellm-gateway:{BROKEN_TAG}"
-    held = components.start(supervisor, litellm.installed(), image, (), {}, {}, "broken")
+    held = components.start(supervisor, release.installed(), image, (), {}, {}, "broken")
     assert not soon(lambda: answers(held.port), 1)
     assert supervisor.running(held.pid)
     supervisor.stop(held.pid)
@@ -217,14 +217,14 @@ def test_what_is_not_understood_is_told(
     supervisor: Supervisor, image: str, command: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(ComponentError, match=said):
-        components.start(supervisor, litellm.installed(), image, command, {}, {}, "odd")
+        components.start(supervisor, release.installed(), image, command, {}, {}, "odd")
 
 
 def test_no_variable_of_a_database_is_handed_on(supervisor: Supervisor) -> None:
     names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
     image = IMAGE.format("ui")
     environment = dict.fromkeys(names, "x") | {"KEPT": "y"}
-    held = components.start(supervisor, litellm.installed(), image, (), environment, {}, "ui")
+    held = components.start(supervisor, release.installed(), image, (), environment, {}, "ui")
     with open(f"/proc/{held.pid}/environ") as file:  # noqa: PTH123
         found = dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)
     assert found["KEPT"] == "y"

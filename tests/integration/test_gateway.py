@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.harness.emulators.parts import load_balancers
+from tests.harness.litellm import release
 from tests.harness.litellm import server as litellm
 from tests.harness.plan.containers import containers
 from tests.harness.process.supervisor import supervising
@@ -46,7 +47,7 @@ def url(request: pytest.FixtureRequest, foreseen_session: planner.Session) -> It
     with supervising() as held:
         port = litellm.start(
             held,
-            litellm.installed(),
+            release.installed(),
             containers(plan)["gateway"],
             {"LITELLM_MASTER_KEY": KEY},
             litellm.configuration(plan),
@@ -118,4 +119,4 @@ def test_a_path_of_another_component_does_not_reach_the_gateway(
 def test_a_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
     container = containers(planned(foreseen_session, "gcp", INPUTS))["gateway"]
     with supervising() as held, pytest.raises(litellm.LiteLLMError, match="LITELLM_MASTER_KEY"):
-        litellm.start(held, litellm.installed(), container, {}, "{}")
+        litellm.start(held, release.installed(), container, {}, "{}")

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from tests.harness.contracts.base import subject
 from tests.harness.contracts.properties.routing import CONTRACT
-from tests.harness.litellm import ownership
-from tests.harness.litellm import released_routes as litellm_routes
+from tests.harness.litellm import ownership, release
 from tests.harness.litellm.ownership import Ownership, Split
-from tests.harness.litellm.released_routes import Route
+from tests.harness.litellm.release import Route
 from tests.harness.paths import MODULES
 from tests.harness.plan.routing import Balancer, balancer, glob
 from tests.harness.plan.view import UNKNOWN
@@ -53,13 +52,8 @@ def owned() -> Ownership:
 
 
 @pytest.fixture(scope="module")
-def served() -> tuple[Route, ...]:
-    return litellm_routes.served()
-
-
-@pytest.fixture(scope="module")
 def files() -> Mapping[str, tuple[str, ...]]:
-    return litellm_routes.dashboard()
+    return release.description().files
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +62,8 @@ def split(files: Mapping[str, tuple[str, ...]]) -> Split:
 
 
 @pytest.fixture(scope="module")
-def wanted(served: tuple[Route, ...], owned: Ownership) -> Mapping[Route, str]:
-    return ownership.owners(served, litellm_routes.classes(), owned)
+def wanted(owned: Ownership) -> Mapping[Route, str]:
+    return ownership.owners(release.description(), owned)
 
 
 def misled(
@@ -109,7 +103,7 @@ def test_every_route_of_the_released_package_reaches_its_component(
     record_property: Record,
 ) -> None:
     record_property("litellm_routes", len(wanted))
-    record_property("litellm_release", litellm_routes.version())
+    record_property("litellm_release", release.description().release)
     assert len(wanted) > 900
     wrong = []
     for route, component in wanted.items():
@@ -134,12 +128,11 @@ def test_the_released_package_has_routes_for_each_component(
 def test_every_exception_is_needed_and_has_a_reason(
     balancers: Mapping[str, Balancer],
     owned: Ownership,
-    served: tuple[Route, ...],
     wanted: Mapping[Route, str],
 ) -> None:
     listed = {path for allowed in owned.allowed.values() for path in allowed.paths}
     said = {path: owned.listed(path) or "backend" for path in listed}
-    said |= {route.template: wanted[route] for route in served}
+    said |= {route.template: wanted[route] for route in wanted}
     for entry in owned.exceptions:
         assert entry.reason, entry
         for name in entry.routes:
@@ -303,13 +296,13 @@ def test_no_answer_is_given_where_what_it_hangs_on_is_unknown(session: planner.S
 
 
 def test_a_template_gives_paths_with_its_parameters_filled_in() -> None:
-    assert litellm_routes.examples("/a/{b}/c") == ("/a/a1/c",)
-    assert litellm_routes.examples("/a/{b:path}") == ("/a/a1", "/a/a1/b2/c3")
-    assert litellm_routes.examples("/a?{b}") == ("/a",)
+    assert release.examples("/a/{b}/c") == ("/a/a1/c",)
+    assert release.examples("/a/{b:path}") == ("/a/a1", "/a/a1/b2/c3")
+    assert release.examples("/a?{b}") == ("/a",)
 
 
-def test_routes_of_each_kind_of_registration_are_read(served: tuple[Route, ...]) -> None:
-    found = {route.template: route for route in served}
+def test_the_description_has_routes_of_each_registration() -> None:
+    routes = release.description().routes
     for template, kind in {
         "/v1/chat/completions": "http",  # a decorator
         "/key/generate": "http",  # a decorator of an included router
@@ -321,18 +314,12 @@ def test_routes_of_each_kind_of_registration_are_read(served: tuple[Route, ...])
         "/end_user/daily/activity/export": "http",  # registered by a function, in a loop
         "/v1/containers/{container_id}/files": "http",  # from a JSON file
         "/azure_speech/{endpoint:path}": "http",  # a constant of another module
+        "/audit": "http",  # of the litellm-enterprise package
         "/v1/realtime": "websocket",
         "/swagger": "mount",
         "/mcp": "mount",
+        "/metrics": "mount",
         "/litellm-asset-prefix/_next": "dashboard",
     }.items():
-        kinds = {route.kind for route in served if route.template == template}
-        assert kind in kinds, f"{template}: {found.get(template)}"
-
-
-def test_the_error_says_what_to_install_where_the_package_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(litellm_routes, "DISTRIBUTION", "litellm_that_is_not_there")
-    with pytest.raises(litellm_routes.LitellmMissingError, match="--no-deps --group released"):
-        litellm_routes.served()
+        kinds = {route.kind for route in routes if route.template == template}
+        assert kind in kinds, f"{template}: {kinds}"

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _NUMBERS = {
-    "litellm_routes": "routes of the released litellm package checked",
+    "litellm_routes": "routes of the LiteLLM release checked",
     "seeded_defects": "seeded defects found",
 }
 

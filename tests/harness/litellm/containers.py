@@ -18,14 +18,12 @@ import os
 import re
 import shlex
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.harness.litellm import ownership
-from tests.harness.litellm import released_routes as litellm_routes
+from tests.harness.litellm import ownership, release
 from tests.harness.paths import ROOT
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
@@ -38,8 +36,6 @@ LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN
 _NOBODY = "http://127.0.0.1:9"
 _APPS = Path(__file__).parent / "apps"
 _TEMPORARY = "/tmp/"  # noqa: S108
-# Two that read the package at once would take twice as long, for nothing.
-_READING = threading.Lock()
 
 
 class ComponentError(ValueError):
@@ -130,7 +126,7 @@ def start(
         "https_proxy": _NOBODY,
         "no_proxy": "127.0.0.1,localhost",
         **{k: placed(value) for k, value in environment.items() if not LEFT_OUT.fullmatch(k)},
-        **_routes(python, repository),
+        **_routes(repository),
     }
     shell = [f"cd {shlex.quote(str(home))}", *before, server]
     arguments = ["sh", "-c", " && ".join(shell)]
@@ -185,60 +181,27 @@ def _written(home: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield path, str(place)
 
 
-def package(python: Path) -> Path:
-    """LiteLLM's package in the environment of an interpreter.
-
-    Raises:
-        ComponentError: there is none.
-    """
-    # Not resolved: the interpreter of a virtual environment is a link to another one.
-    found = list(python.parents[1].glob("lib/python*/site-packages/litellm"))
-    if not found:
-        raise ComponentError(f"{python} is of no environment with litellm: install it there")
-    return found[0]
-
-
-def _routes(python: Path, repository: str) -> dict[str, str]:
+def _routes(repository: str) -> dict[str, str]:
     """The variable that tells the application which routes are the component's."""
     component = repository.removeprefix("litellm-")
     if component not in ("gateway", "backend"):
         return {}
-    with _READING:
-        owned = _owned(package(python))
+    owned = _owned()
     foreign = [t for t, owners in owned.items() if component not in owners]
-    # What is on no list is the backend's.
+    # The backend also serves the routes that are on no list.
     keep = None if component == "backend" else sorted(set(owned) - set(foreign))
     return {"COMPONENT_ROUTES": json.dumps({"drop": sorted(foreign), "keep": keep})}
 
 
-def prepare(python: Path) -> None:
-    """Read which routes are whose in the background, so that no container waits for it.
-
-    Raises:
-        ComponentError: the interpreter is of no environment with litellm.
-    """
-    found = package(python)
-
-    def read() -> None:
-        with _READING:
-            _owned(found)
-
-    threading.Thread(target=read, daemon=True).start()
-
-
 @cache
-def _owned(package: Path) -> Mapping[str, frozenset[str]]:
+def _owned() -> Mapping[str, frozenset[str]]:
     """The components of each of LiteLLM's routes, by template.
 
-    Takes 3 s, in which the package is read. A route that both allow-lists have, as that of the
-    probes, is both components'.
+    A route that both allow-lists have, as that of the probes, belongs to both components.
     """
     owned = ownership.load()
-    wanted = ownership.owners(
-        litellm_routes.served(package), litellm_routes.classes(package), owned
-    )
     found: dict[str, frozenset[str]] = {}
-    for route, component in wanted.items():
+    for route, component in ownership.owners(release.description(), owned).items():
         template = route.template
         exempt = owned.excepted(template)
         both = all(allowed.longest(template) >= 0 for allowed in owned.allowed.values())

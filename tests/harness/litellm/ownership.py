@@ -1,7 +1,7 @@
 """Whose a path is, by what is written outside the load balancers.
 
 Three sources: the components' allow-lists (``tests/data/routes.yaml``), the lists by which the
-released litellm package classifies its routes, and a module's ``routes.yaml`` with the files of the
+LiteLLM release classifies its routes, and a module's ``routes.yaml`` with the files of the
 exported dashboard. None of them reads a plan.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.harness.litellm.released_routes import Route, covers
+from tests.harness.litellm.release import Description, Route, covers
 from tests.harness.paths import ROUTES
 
 # The lists of `LiteLLMRoutes` that say what a route is for. Those that only say which role may
@@ -174,15 +174,13 @@ def classified(route: Route, classes: Mapping[str, Iterable[str]]) -> str | None
     return found.pop() if len(found) == 1 else None
 
 
-def owners(
-    served: Iterable[Route], classes: Mapping[str, Iterable[str]], owned: Ownership
-) -> Mapping[Route, str]:
-    """Each route's component by the package's lists, else by the allow-lists, else the backend."""
+def owners(description: Description, owned: Ownership) -> Mapping[Route, str]:
+    """Each route's component by LiteLLM's lists, else by the allow-lists, else the backend."""
     return {
         route: "ui"
         if route.kind == "dashboard"
-        else classified(route, classes) or owned.listed(route.template) or "backend"
-        for route in served
+        else classified(route, description.lists) or owned.listed(route.template) or "backend"
+        for route in description.routes
     }
 
 

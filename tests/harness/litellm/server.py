@@ -1,7 +1,6 @@
 """LiteLLM itself, from its package, started as a planned container is.
 
-It needs an environment of its own, for it pins most of what it depends on: one is made in the cache
-when it is first asked for.
+It has an environment of its own (:mod:`tests.harness.litellm.release`).
 """
 
 from __future__ import annotations
@@ -12,15 +11,10 @@ from pathlib import Path
 from tests.harness.litellm import containers as components
 from tests.harness.plan.containers import Container
 from tests.harness.plan.view import Plan
-from tests.harness.process import venvs as environments
 from tests.harness.process.child import soon
 from tests.harness.process.ports import fetched
 from tests.harness.process.supervisor import Supervisor
 
-# Pinned: a later release, 1.107.0, was reported as compromised. Without prisma it answers a wrong
-# key with a fault of its own.
-RELEASE = "1.106.2"
-_PACKAGES = (f"litellm[proxy]=={RELEASE}", "prisma==0.15.0")
 START_SECONDS = 60
 _LIVE = "/health/liveliness"
 _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
@@ -28,15 +22,6 @@ _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
 class LiteLLMError(RuntimeError):
     """LiteLLM does not start as a container would have it start."""
-
-
-def installed(folder: Path = environments.FOLDER) -> Path:
-    """The interpreter of the environment that holds LiteLLM; makes it if there is none.
-
-    Raises:
-        InstallError: pip does not install it; the message has the end of what it said.
-    """
-    return environments.installed("litellm", RELEASE, _PACKAGES, folder)
 
 
 def configuration(plan: Plan) -> str:
@@ -56,7 +41,7 @@ def start(
 
     Args:
         supervisor: ends it.
-        python: what :func:`installed` gave.
+        python: what :func:`tests.harness.litellm.release.installed` gave.
         container: whose command and environment it gets.
         secrets: the values of its secret variables by name.
         config: the text of its configuration file.

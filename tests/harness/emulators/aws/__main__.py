@@ -59,7 +59,6 @@ def _hooks(supervisor: Supervisor, options: Options, authority: trustme.CA) -> H
     extra = {"SSL_CERT_FILE": str(file)}
     made = containers.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
-        components.prepare(Path(options.python))
         return made
 
     def start(work: Work) -> Component:

@@ -10,7 +10,6 @@ import json
 import re
 import sys
 import threading
-from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -29,8 +28,7 @@ from tests.harness.emulators.gcp.services import (
 )
 from tests.harness.emulators.gcp.services import run_v1 as knative
 from tests.harness.emulators.parts import load_balancers
-from tests.harness.litellm import containers as components
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import release
 from tests.harness.process import daemon as owned
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import supervising
@@ -72,13 +70,11 @@ def main(options: Options) -> int:
         )
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        if options.python:
-            components.prepare(Path(options.python))
         owned.until_closed(cloud.url, supervisor.folder)
         server.shutdown()
     return 0
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(litellm.installed())}
+    given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(release.installed())}
     sys.exit(main(Options(**given)))
