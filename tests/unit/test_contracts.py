@@ -6,14 +6,14 @@ import dataclasses
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests.harness.contracts import defect_table, defects
-from tests.harness.contracts.base import Outcome, Subject, counted, subject
+from tests.harness.contracts import defects, run
+from tests.harness.contracts.base import counted, subject
 from tests.harness.contracts.defects import Defect
 from tests.harness.contracts.properties import CONTRACTS
 from tests.harness.contracts.properties.names import shared
@@ -22,11 +22,10 @@ from tests.harness.contracts.whole_module import MODULE_CONTRACTS
 from tests.harness.inputs import batches as generated
 from tests.harness.inputs import handwritten as legal
 from tests.harness.inputs import legal as spaces
-from tests.harness.inputs.batches import Block, Inputs
+from tests.harness.inputs.batches import Block
 from tests.harness.inputs.legal import Known
 from tests.harness.paths import ROOT
-from tests.harness.plan.view import PlanResult
-from tests.harness.stacks import STACKS, Stack
+from tests.harness.stacks import STACKS
 from tests.harness.terraform import session as planner
 
 Sessions = Callable[[str, bool], planner.Session]
@@ -53,53 +52,6 @@ def rows(stack: str) -> list[Known]:
     return spaces.pairwise(space, spaces.closed_sets(space))
 
 
-Examined = dict[str, tuple[Outcome, ...]]
-
-
-def examined(
-    held: planner.Session, stack: Stack, given: Inputs, result: PlanResult
-) -> tuple[Subject | None, Examined]:
-    """What the contracts say of a plan; of one that is refused or warned of, only "plans"."""
-    if result.plan is None or result.diagnostics:
-        said = tuple(Outcome("plans", d.address, "broken", str(d)) for d in result.diagnostics)
-        return None, {"plans": said}
-    of = subject(held, stack, given, result.plan)
-    return of, {name: contract.outcomes(of) for name, contract in CONTRACTS.items()}
-
-
-def wrong(held: planner.Session, outcomes: Examined) -> dict[str, list[str]]:
-    """What must not be, by contract: broken, and unknown in a plan where all is known."""
-    odd = {"broken", "unknown"} if held.choice.foreseen else {"broken"}
-    found = {
-        name: [str(outcome) for outcome in said if outcome.verdict in odd]
-        for name, said in outcomes.items()
-    }
-    return {name: said for name, said in found.items() if said}
-
-
-def explained(
-    held: planner.Session, stack: Stack, given: Inputs, found: dict[str, list[str]]
-) -> str:
-    """The failure with its simplest inputs, kept in the corpus, and the command to replay it."""
-    name, said = next(iter(found.items()))
-
-    def fails(candidate: Inputs) -> bool:
-        result = planner.plan(held, planner.Case("shrinking", stack.name, candidate))
-        return name in wrong(held, examined(held, stack, candidate, result)[1])
-
-    least = generated.shrunk(legal.space(stack.name), given, fails, stack.smallest)
-    path = generated.keep(stack, name, least)
-    lines = [
-        f"contract {name} is broken by legal inputs ({held.describe()})",
-        *said[:5],
-        f"the simplest inputs found, kept in {path.name}:",
-        json.dumps(least, indent=2, ensure_ascii=False),
-        "replay alone:",
-        *(f"  {command}" for command in generated.replay_commands(path)),
-    ]
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.id)
 def test_every_contract_holds_for_legal_inputs(
     sessions: Sessions,
@@ -117,9 +69,9 @@ def test_every_contract_holds_for_legal_inputs(
     counts: Counter[tuple[str, str, str]] = Counter()
     subjects = []
     for given, result in generated.planned(held, block.stack, cases):
-        of, outcomes = examined(held, block.stack, given, result)
-        found = wrong(held, outcomes)
-        assert not found, explained(held, block.stack, given, found)
+        of, outcomes = run.outcomes_of(held, block.stack, given, result)
+        found = run.failures(held, outcomes)
+        assert not found, run.explanation(held, block.stack, given, found)
         assert of is not None
         subjects.append(of)
         for name, said in outcomes.items():
@@ -142,9 +94,9 @@ def test_every_contract_holds_for_a_kept_input(
     stack = STACKS[path.name.split("-", 1)[0]]
     given = json.loads(path.read_text())
     result = planner.plan(held, planner.Case(path.name, stack.name, given))
-    _, outcomes = examined(held, stack, given, result)
+    _, outcomes = run.outcomes_of(held, stack, given, result)
     commands = "\n".join(generated.replay_commands(path))
-    assert wrong(held, outcomes) == {}, f"replay alone:\n{commands}"
+    assert run.failures(held, outcomes) == {}, f"replay alone:\n{commands}"
 
 
 # ---- What is drawn ----
@@ -252,34 +204,10 @@ def test_a_seeded_defect_is_found_by_its_contract(
 ) -> None:
     module = defects.seeded(defect, tmp_path)
     held = dataclasses.replace(foreseen_session, source={defect.stack.name: module})
-    found = list(examine(held, defect))
+    found = list(run.defect_outcomes(held, defect))
     clauses = {outcome.clause for outcome in found if outcome.verdict != "held"}
     assert defect.clause in clauses, f"found {[str(o) for o in found if o.verdict != 'held'][:5]}"
     record_property("seeded_defects", 1)
-
-
-def examine(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
-    """What the defect's contract says of the stack with the defect in it."""
-    stack = defect.stack
-    if defect.contract in MODULE_CONTRACTS:
-        yield from MODULE_CONTRACTS[defect.contract].seeded(held, defect)
-        return
-    given = defect.planned
-    result = planner.plan(held, planner.Case("defect", stack.name, given))
-    of, outcomes = examined(held, stack, given, result)
-    assert of is not None, str(result)
-    yield from outcomes[defect.contract]
-    if defect.clause == "distinct":
-        yield from shared([of, *others(held, defect)])
-
-
-def others(held: planner.Session, defect: Defect) -> Iterator[Subject]:
-    """The stacks of one account that are most alike to that of a defect."""
-    for tenant, env in legal.ALIKE:
-        given = {**defect.planned, "tenant": tenant, "env": env}
-        result = planner.plan(held, planner.Case("alike", defect.stack.name, given))
-        if result.plan is not None:
-            yield subject(held, defect.stack, given, result.plan)
 
 
 def test_the_seeded_defects_are_spread_over_every_contract_and_both_clouds() -> None:
@@ -293,11 +221,3 @@ def test_the_seeded_defects_are_spread_over_every_contract_and_both_clouds() -> 
 def test_every_clause_of_a_contract_has_a_seeded_defect(name: str) -> None:
     seeded = {defect.clause for defect in SEEDED if defect.contract == name}
     assert seeded == set({**CONTRACTS, **MODULE_CONTRACTS}[name].clauses)
-
-
-def test_contributing_names_a_change_that_breaks_each_contract() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    between = text.partition(defect_table.BEGIN)[2].partition(defect_table.END)[0].strip()
-    assert between == defect_table.rendered(), (
-        "`python -m tests.harness.contracts.defect_table` shows it"
-    )

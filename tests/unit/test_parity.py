@@ -12,7 +12,7 @@ import pytest
 
 from tests.harness.contracts import parity as contract
 from tests.harness.contracts import parity_effects as effects
-from tests.harness.contracts import parity_table as parity
+from tests.harness.contracts import parity_rows
 from tests.harness.contracts.base import Outcome
 from tests.harness.paths import PARITY
 from tests.harness.plan import semantic_diff as meaning
@@ -27,7 +27,7 @@ ROWS = [
         stack, row.capability, id=f"{stack}-{re.sub('[^a-z]+', '-', row.capability.lower())}"
     )
     for stack in STACKS
-    for row in parity.read().rows
+    for row in effects.load().rows
     if row.inputs[stack]
 ]
 ROW = pytest.mark.parametrize(("stack", "capability"), ROWS)
@@ -127,7 +127,7 @@ def test_what_a_row_sets_changes_nothing_else(behaved: Looked, stack: str, capab
 
 
 @STACK
-def test_of_opposite_switches_the_safe_value_is_the_default_and_guards_and_is_written_down(
+def test_of_opposite_switches_the_safe_value_is_the_default_and_guards(
     behaved: Looked, stack: str
 ) -> None:
     assert broken(behaved(stack), "polarity") == []
@@ -142,16 +142,16 @@ def test_what_the_clouds_are_said_to_force_apart_still_differs(behaved: Looked, 
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
-    """The README with one text in place of another."""
-    text = parity.FILE.read_text()
+    """The parity data with one text in place of another."""
+    text = PARITY.read_text()
     assert text.count(old) == 1
-    path = tmp_path / "README.md"
+    path = tmp_path / "parity.yaml"
     path.write_text(text.replace(old, new))
     return path
 
 
-def test_a_cell_gives_inputs_with_values_and_notes() -> None:
-    rows = {row.capability: row.inputs["aws"] for row in parity.read().rows}
+def test_a_row_gives_inputs_with_values_and_notes() -> None:
+    rows = {row.capability: row.inputs["aws"] for row in effects.load().rows}
     (tags,) = rows["Per-deployment tags / labels"]
     assert (tags.pattern, tags.type) == ("tags", "map(string)")
     switch, url = rows["Own database, or none"]
@@ -162,25 +162,23 @@ def test_a_cell_gives_inputs_with_values_and_notes() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("| Capability |", "| What |", "no table whose first heading is 'Capability'"),
-        ("| AWS input(s) | GCP input(s) |", "| GCP input(s) | AWS input(s) |", "columns"),
-        ("| `proxy_config` | `proxy_config` |", "| `proxy-config` | `proxy_config` |", "no input"),
+        ("capability: UI admin password", "what: UI admin password", "write capability, aws, gcp"),
+        ("    gcp: [project, region]\n", "", "'Where it goes' has the keys"),
+        ("aws: [{input: tags, type: map(string)}]", "aws: [{name: tags}]", "write input and some"),
+        ("aws: [{input: tags, type: map(string)}]", "aws: [{input: tags, kind: map}]", "'kind'"),
     ],
 )
-def test_a_table_that_does_not_read_is_refused_with_where_and_why(
+def test_a_row_that_does_not_read_is_refused_with_where_and_why(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
-    with pytest.raises(parity.ParityError, match=rf"README\.md.*{re.escape(said)}"):
-        parity.read(edited(tmp_path, old, new))
+    with pytest.raises(parity_rows.ParityError, match=rf"parity\.yaml.*{re.escape(said)}"):
+        effects.load(edited(tmp_path, old, new))
 
 
-def test_the_readme_no_longer_saying_which_switch_is_safe_is_seen(tmp_path: Path) -> None:
-    said = "safe when it is `false`"
-    assert parity.read().opposite["skip_final_snapshot"] == "false"
-    path = edited(tmp_path, said, "safe when it is `true`")
-    assert parity.read(path).opposite["skip_final_snapshot"] == "true"
-    path = edited(tmp_path, "point in opposite directions", "are of one kind")
-    assert parity.read(path).opposite == {}
+def test_the_readme_states_the_safe_value_of_each_switch() -> None:
+    text = parity_rows.rendered()
+    assert "- AWS: `skip_final_snapshot` protects data when it is `false`." in text
+    assert "- GCP: `cloudsql_deletion_protection` protects data when it is `true`." in text
 
 
 def test_an_effect_of_a_part_that_nobody_described_is_refused() -> None:
@@ -239,20 +237,17 @@ def test_a_resource_that_comes_or_goes_is_one_change() -> None:
 
 
 def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> None:
-    text = PARITY.read_text()
-    entry = "create_psa_connection: {only: gcp}"
-    assert text.count(entry) == 1
-    path = tmp_path / "parity.yaml"
-    path.write_text(text.replace(entry, "create_psa_connection: {}"))
-    with pytest.raises(effects.EffectError, match="'create_psa_connection': no check"):
+    path = edited(
+        tmp_path,
+        "Only Google reaches its databases over a peering, one a network\n    only: gcp",
+        "Only Google reaches its databases over a peering, one a network",
+    )
+    with pytest.raises(effects.EffectError, match="'`create_psa_connection`': no check"):
         effects.load(path)
 
 
 def test_an_input_set_without_an_expected_change_is_refused(tmp_path: Path) -> None:
-    text = PARITY.read_text()
-    entry = "set: {gateway_num_workers: 3}"
-    assert text.count(entry) == 1
-    path = tmp_path / "parity.yaml"
-    path.write_text(text.replace(entry, "set: {gateway_num_workers: 3, db_name: a}"))
-    with pytest.raises(effects.EffectError, match="db_name is in one of `set` and `changes` alone"):
+    old = "set: {gateway_num_workers: 3}"
+    path = edited(tmp_path, old, "set: {gateway_num_workers: 3, db_name: a}")
+    with pytest.raises(effects.EffectError, match="db_name is in only one of `set` and `changes`"):
         effects.load(path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +71,3 @@ def main(arguments: list[str]) -> int:
             for name in names:
                 print(_measure(held, STACKS[name], rounds, options.batch), flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,79 +1,94 @@
-"""The input and output tables of the modules' READMEs, made from the HCL: ``tox -e docs``."""
+"""Write the generated tables of the documentation: ``tox -e docs``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.harness.hcl import declarations as hcl
+from tests.harness.contracts import defect_table, failures, parity_rows
+from tests.harness.hcl import declarations
+from tests.harness.paths import MODULES, ROOT
+from tests.harness.policy import rules
 from tests.harness.stacks import STACKS
 
-BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
+REFERENCE = ROOT / "docs" / "reference"
 
 
 class DocsError(ValueError):
-    """A README has no place for the tables."""
+    """A file lacks the marks that a table stands between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A generated table: its file, the name in its marks, and what gives its text."""
+
+    path: Path
+    mark: str
+    text: Callable[[], str]
+
+    def rendered(self) -> str:
+        """The file with the table as it must be.
+
+        Raises:
+            DocsError: the file does not hold each mark once.
+        """
+        begin, end = f"<!-- BEGIN_{self.mark} -->", f"<!-- END_{self.mark} -->"
+        content = self.path.read_text()
+        if content.count(begin) != 1 or content.count(end) != 1:
+            raise DocsError(f"{self.path} must hold {begin} and {end} once each")
+        head, rest = content.split(begin)
+        return f"{head}{begin}\n\n{self.text()}\n\n{end}{rest.split(end)[1]}"
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _default(variable: hcl.Variable) -> str:
+def _default(variable: declarations.Variable) -> str:
     if variable.default is None:
         return "required"
     return f"`{_cell(variable.default)}`"
 
 
-def tables(module: Path) -> str:
-    """The Markdown tables of a module's inputs and outputs, in the order of its files."""
+def interface(module: Path) -> str:
+    """The tables of a module's inputs and outputs, in the order of its files."""
     lines = ["## Inputs", "", "| Name | Description | Type | Default |", "|---|---|---|---|"]
     lines += [
         f"| `{v.name}` | {_cell(v.description)} | `{_cell(v.type)}` | {_default(v)} |"
-        for v in hcl.variables(module).values()
+        for v in declarations.variables(module).values()
     ]
     lines += ["", "## Outputs", "", "| Name | Description |", "|---|---|"]
     lines += [
         f"| `{o.name}` | {_cell(o.description)}{' Sensitive.' if o.sensitive else ''} |"
-        for o in hcl.outputs(module).values()
+        for o in declarations.outputs(module).values()
     ]
     return "\n".join(lines)
 
 
-def rendered(module: Path) -> str:
-    """The module's README with the tables as they must be.
-
-    Raises:
-        DocsError: the README lacks the marks that the tables stand between.
-    """
-    path = module / "README.md"
-    text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise DocsError(f"{path} must hold {BEGIN} and {END} once each")
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n\n{tables(module)}\n\n{END}{rest.split(END)[1]}"
+def tables() -> Iterator[Table]:
+    """Every generated table."""
+    for stack in STACKS.values():
+        yield Table(stack.folder / "README.md", "TF_DOCS", partial(interface, stack.folder))
+    yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
+    yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)
+    yield Table(REFERENCE / "policies.md", "POLICIES", lambda: rules.rendered(rules.load()))
+    yield Table(REFERENCE / "failures.md", "FAILURES", failures.rendered)
 
 
 def main(arguments: list[str]) -> int:
-    """The command; gives 1 where ``--check`` finds a README that is not up to date."""
+    """Run the command; returns 1 if ``--check`` finds a file that is not current."""
     parser = argparse.ArgumentParser(prog="docs", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, say what would change")
+    parser.add_argument("--check", action="store_true", help="write nothing; name stale files")
     options = parser.parse_args(arguments)
-    stale = 0
-    for stack in STACKS.values():
-        path = stack.folder / "README.md"
-        text = rendered(stack.folder)
-        if path.read_text() == text:
-            continue
-        stale += 1
+    stale = [table for table in tables() if table.path.read_text() != table.rendered()]
+    for table in stale:
         if options.check:
-            print(f"{path} is stale; `tox -e docs` writes it", file=sys.stderr)
+            print(f"{table.path} is not current; run `tox -e docs`", file=sys.stderr)
         else:
-            path.write_text(text)
-            print(f"wrote {path}")
+            table.path.write_text(table.rendered())
+            print(f"wrote {table.path}")
     return 1 if options.check and stale else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

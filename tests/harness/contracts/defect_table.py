@@ -1,7 +1,4 @@
-"""The table of CONTRIBUTING.md: for each contract, a change to either module that breaks it.
-
-``python -m tests.harness.contracts.defect_table`` prints it.
-"""
+"""The table of ``docs/reference/contracts.md``: for each contract, a defect that breaks it."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from tests.harness.contracts.properties import CONTRACTS
 from tests.harness.contracts.whole_module import MODULE_CONTRACTS
 from tests.harness.stacks import STACKS
 
-BEGIN, END = "<!-- BEGIN_DEFECTS -->", "<!-- END_DEFECTS -->"
 _WIDTH = 90
 
 
@@ -26,7 +22,7 @@ def _change(defect: Defect) -> str:
 
 
 def rendered() -> str:
-    """The table as CONTRIBUTING.md has it between its marks."""
+    """The table in Markdown."""
     lines = ["| Contract | Claim | Seeded | Broken, for one, by |", "|---|---|---|---|"]
     seeded = defects.load()
     claims = {name: contract.claim for name, contract in CONTRACTS.items()}
@@ -40,7 +36,3 @@ def rendered() -> str:
             cells = (f"{name}, {stack}", claim, str(len(on)), _change(first))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(rendered())

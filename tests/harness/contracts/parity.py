@@ -1,4 +1,4 @@
-"""The parity contract: the table of the common README against the modules and what they plan.
+"""The parity contract: the parity table against the modules and what they plan.
 
 :func:`outcomes` says of one stack what holds; the other one is there to compare inputs with. What
 the table alone says is checked without a plan, each row's effect with two plans of the row's data.
@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from tests.harness.contracts import parity_effects as effects
-from tests.harness.contracts import parity_table as parity
 from tests.harness.contracts.base import Outcome, judged
 from tests.harness.contracts.parity_effects import (
     Effect,
@@ -24,7 +23,7 @@ from tests.harness.contracts.parity_effects import (
     laid_over,
     text_of,
 )
-from tests.harness.contracts.parity_table import Named, Row, Tables
+from tests.harness.contracts.parity_rows import Named, Row
 from tests.harness.hcl import declarations as hcl
 from tests.harness.paths import PARITY
 from tests.harness.plan import semantic_diff as meaning
@@ -44,7 +43,7 @@ CLAUSES: Mapping[str, str] = {
     "exercised": "every row has an effect, every effect a row, every input an effect that sets it",
     "changes": "an input that is set changes what its row names",
     "nothing-else": "an input that is set changes nothing but what its row names",
-    "polarity": "of two opposite switches the safe value is the default, guards, and is written",
+    "polarity": "of two opposite switches the safe value is the default and guards",
     "difference": "what the README says the clouds force apart still differs",
 }
 # Those that need no plan.
@@ -55,10 +54,9 @@ _CALLED = "module.litellm"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The tables, the effects, and the variables of both modules by stack; ``own`` in question."""
+    """The parity data and the variables of both modules by stack; ``own`` is in question."""
 
     own: Stack
-    tables: Tables
     data: Effects
     variables: Mapping[str, Mapping[str, hcl.Variable]]
 
@@ -81,7 +79,7 @@ class View:
     @property
     def named(self) -> Iterator[tuple[Row, Named, tuple[str, ...]]]:
         """Each row's inputs on the stack, with the declared ones that a pattern stands for."""
-        for row in self.tables.rows:
+        for row in self.data.rows:
             for named in row.inputs[self.own.name]:
                 yield row, named, named.among(self.mine)
 
@@ -89,8 +87,8 @@ class View:
         """The inputs whose ``kind``, type or default, differs as a difference says."""
         return frozenset(
             name
-            for difference in self.tables.differences
-            if kind in _kinds(self.data.differences.get(difference.text))
+            for difference in self.data.differences
+            if kind in _kinds(self.data.checks[difference.text])
             for named in difference.inputs
             for name in named.among(self.mine)
         )
@@ -106,7 +104,6 @@ def view(held: Session, stack: Stack) -> View:
     modules = {s.name: held.source.get(s.name, s.folder) for s in STACKS.values()}
     return View(
         stack,
-        parity.read(),
         effects.load(),
         {name: hcl.variables(module) for name, module in modules.items()},
     )
@@ -117,7 +114,7 @@ def view(held: Session, stack: Stack) -> View:
 
 def _check_declared(seen: View) -> Iterator[Outcome]:
     for row, named, names in seen.named:
-        said = f"README.md:{row.line} names it, variables.tf does not declare it"
+        said = f"{PARITY.name} names it, variables.tf does not declare it"
         yield judged("declared", f"{row.capability}: {named.pattern}", names, bool(names), said)
 
 
@@ -152,7 +149,7 @@ def _twins(seen: View) -> Iterator[tuple[str, str]]:
     own, other = seen.own.name, seen.other.name
     yield from ((name, name) for name in seen.mine if name in seen.theirs)
     pairs = [(pair[own], pair[other]) for pair in seen.data.twins]
-    for row in seen.tables.rows:
+    for row in seen.data.rows:
         cells = row.inputs[own], row.inputs[other]
         if all(len(cell) == 1 for cell in cells) and row.capability not in seen.data.polarity:
             pairs.append((cells[0][0].pattern, cells[1][0].pattern))
@@ -191,7 +188,7 @@ def _check_secrets(seen: View) -> Iterator[Outcome]:
 
 def _check_listed(seen: View) -> Iterator[Outcome]:
     listed = {name for _, _, names in seen.named for name in names}
-    for difference in seen.tables.differences:
+    for difference in seen.data.differences:
         if difference.reason:
             listed |= {n for named in difference.inputs for n in named.among(seen.mine)}
     for name in seen.mine:
@@ -200,7 +197,7 @@ def _check_listed(seen: View) -> Iterator[Outcome]:
 
 
 def _check_exercised(seen: View) -> Iterator[Outcome]:
-    in_row: dict[str, set[str]] = {row.capability: set() for row in seen.tables.rows}
+    in_row: dict[str, set[str]] = {row.capability: set() for row in seen.data.rows}
     for row, _, inputs in seen.named:
         in_row[row.capability] |= set(inputs)
     set_by: dict[str, set[str]] = {capability: set() for capability in in_row}
@@ -357,9 +354,6 @@ def _check_polarity(
         said = f"the default is {held.default if held else 'not declared'}, and {safe} is safe"
         right = held is not None and held.default == safe
         yield judged("polarity", f"{where}: default", spec, right, said)
-        written = seen.tables.opposite.get(name, "nothing")
-        said = f"where the README speaks of opposite switches it calls {written} safe, not {safe}"
-        yield judged("polarity", f"{where}: written", spec, written == safe, said)
         sides = {text_of(of_stack["safe"]) for of_stack in by_stack.values()}
         said = f"{PARITY.name} calls {', '.join(sides)} safe on both, which is not opposite"
         yield judged("polarity", f"{where}: opposite", spec, len(sides) == len(STACKS), said)
@@ -386,15 +380,11 @@ def _check_guards(
 
 def _check_written(seen: View) -> Iterator[Outcome]:
     """What is to be told of the differences without a plan."""
-    texts = {difference.text: difference for difference in seen.tables.differences}
-    for text in sorted(seen.data.differences.keys() ^ texts.keys()):
-        said = f"in one alone of the README and {PARITY.name}, which tells what shows it"
-        yield Outcome("difference", text, "broken", said)
-    for text, spec in seen.data.differences.items():
-        if text in texts:
-            said = "the README gives no reason"
-            yield judged("difference", f"{text}: reason", text, bool(texts[text].reason), said)
-            yield from _check_inputs_differ(seen, text, texts[text].inputs, spec)
+    for difference in seen.data.differences:
+        text, spec = difference.text, seen.data.checks[difference.text]
+        said = f"{PARITY.name} gives no reason"
+        yield judged("difference", f"{text}: reason", text, bool(difference.reason), said)
+        yield from _check_inputs_differ(seen, text, difference.inputs, spec)
 
 
 def _check_inputs_differ(
@@ -457,7 +447,7 @@ def concerned(stack: Stack, inputs: Iterable[str]) -> frozenset[str]:
     rows = {effect.capability for effect in data.of(stack) if wanted & set(effect.inputs)}
     return frozenset(rows) | {
         text
-        for text, spec in data.differences.items()
+        for text, spec in data.checks.items()
         if wanted & set((spec.get(stack.name) or {}).get("set") or {})
     }
 
@@ -480,7 +470,7 @@ def outcomes(
     Raises:
         EffectError: the session does not foresee an apply, the data do not read, or effects to be
             planned together are in each other's way.
-        ParityError: the README does not read.
+        ParityError: a row of the table does not read.
         HclError: a module does not parse.
     """
     wanted = set(CLAUSES if clauses is None else clauses)
@@ -513,7 +503,7 @@ def _behaviour(
     ]
     shown = {
         text: spec[seen.own.name]
-        for text, spec in seen.data.differences.items()
+        for text, spec in seen.data.checks.items()
         if "difference" in clauses and seen.own.name in spec and (only is None or text in only)
     }
     ends = _ends(rows, apart=False)

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from tests.harness.contracts import parity_rows
+from tests.harness.contracts.parity_rows import Difference, Row
 from tests.harness.paths import PARITY
 from tests.harness.plan.semantic_diff import Change, Meaning
 from tests.harness.stacks import STACKS, Stack
@@ -90,13 +92,19 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What the file holds. ``parts`` are patterns by stack, by a name that may hold ``{WORD}``."""
+    """The content of the file.
 
+    ``parts`` are patterns by stack, by a name that may hold ``{WORD}``. ``checks`` has, by the text
+    of each difference, what shows that it is one.
+    """
+
+    rows: tuple[Row, ...]
     parts: Mapping[str, Mapping[str, tuple[str, ...]]]
     effects: tuple[Effect, ...]
     twins: tuple[Mapping[str, str], ...]
     polarity: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    differences: Mapping[str, Mapping[str, Any]]
+    differences: tuple[Difference, ...]
+    checks: Mapping[str, Mapping[str, Any]]
 
     def of(self, stack: Stack) -> tuple[Effect, ...]:
         """The effects on a stack."""
@@ -237,7 +245,7 @@ def _checked(text: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     tells = {"only", "differs"} & set(spec) or {
         key for stack in STACKS for key in (spec.get(stack) or {}) if key in _SHOWING
     }
-    odd = (set(spec) - {"only", "differs", *STACKS}) | {
+    odd = (set(spec) - {"inputs", "reason", "only", "differs", *STACKS}) | {
         key for stack in STACKS for key in (spec.get(stack) or {}) if key not in {"set", *_SHOWING}
     }
     if odd or not tells:
@@ -258,6 +266,7 @@ def load(path: Path = PARITY) -> Effects:
     """
     document = yaml.safe_load(path.read_text())
     return Effects(
+        rows=parity_rows.rows(document),
         parts={
             name: {stack: tuple(patterns) for stack, patterns in by_stack.items()}
             for name, by_stack in document["parts"].items()
@@ -271,7 +280,6 @@ def load(path: Path = PARITY) -> Effects:
         ),
         twins=tuple(document["twins"]),
         polarity=document["polarity"],
-        differences={
-            text: _checked(text, spec or {}) for text, spec in document["differences"].items()
-        },
+        differences=parity_rows.differences(document),
+        checks={text: _checked(text, spec) for text, spec in document["differences"].items()},
     )

@@ -100,7 +100,3 @@ def rendered(rules: Iterable[Rule]) -> str:
         cells = [", ".join(rule.checks[stack]) or rule.why.strip() for stack in STACKS]
         lines.append(f"| {rule.name} | {rule.claim} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(rendered(load()))

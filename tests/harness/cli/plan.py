@@ -80,7 +80,3 @@ def main(arguments: list[str]) -> int:
         return 1
     print(summary.render(result, f"{case.stack}: {case.name}, planned in {seconds:.1f} s"), end="")
     return 1 if result.errors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
