@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.emulators.aws.control_plane import ministack as emulator
+from tests.harness.emulators.aws.control_plane import ministack
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
-from tests.harness.emulators.aws.control_plane.refusals import Ask
+from tests.harness.emulators.aws.control_plane.service import Clients
 
 Key = tuple[str, str, str]
 """Namespace, resource and dimension, which together name a target."""
@@ -49,20 +49,20 @@ def _unknown(key: Key) -> Refusal:
     )
 
 
-def _there(ask: Ask, resource: str) -> bool:
+def _there(client: Clients, resource: str) -> bool:
     """Whether an ECS service, ``service/CLUSTER/NAME``, is there."""
     _, cluster, name = resource.split("/")
-    ecs = ask("ecs")
+    ecs = client("ecs")
     if ecs.describe_clusters(clusters=[cluster])["failures"]:
         return False
     held = ecs.describe_services(cluster=cluster, services=[name])["services"]
     return any(one["status"] == "ACTIVE" for one in held)
 
 
-def _register(state: State, call: Call, ask: Ask) -> Answer:
+def _register(state: State, call: Call, client: Clients) -> Answer:
     given = call.parameters
     key = _key(given)
-    if key[0] == "ecs" and not _there(ask, key[1]):
+    if key[0] == "ecs" and not _there(client, key[1]):
         return Refusal("ValidationException", f"ECS service doesn't exist: {key[1]}")
     held = state.targets.get(key)
     if held is None:
@@ -70,10 +70,10 @@ def _register(state: State, call: Call, ask: Ask) -> Answer:
             return Refusal(
                 "ValidationException", "MinCapacity and MaxCapacity must be given for a new target"
             )
-        place = f"{call.region}:{emulator.ACCOUNT}"
+        place = f"{call.region}:{ministack.ACCOUNT}"
         held = {
             **_named(key),
-            "RoleARN": f"arn:aws:iam::{emulator.ACCOUNT}:role/aws-service-role/"
+            "RoleARN": f"arn:aws:iam::{ministack.ACCOUNT}:role/aws-service-role/"
             "ecs.application-autoscaling.amazonaws.com/"
             "AWSServiceRoleForApplicationAutoScaling_ECSService",
             "CreationTime": time.time(),
@@ -110,12 +110,12 @@ def _fits(given: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
     )
 
 
-def _targets(state: State, call: Call, _: Ask) -> Answer:
+def _targets(state: State, call: Call, _: Clients) -> Answer:
     fit = [one for one in state.targets.values() if _fits(call.parameters, one)]
     return {"ScalableTargets": fit}
 
 
-def _deregister(state: State, call: Call, _: Ask) -> Answer:
+def _deregister(state: State, call: Call, _: Clients) -> Answer:
     key = _key(call.parameters)
     if key not in state.targets:
         return _unknown(key)
@@ -133,13 +133,13 @@ _OF_A_POLICY = (
 )
 
 
-def _put_policy(state: State, call: Call, _: Ask) -> Answer:
+def _put_policy(state: State, call: Call, _: Clients) -> Answer:
     given = call.parameters
     key, name = _key(given), given["PolicyName"]
     if key not in state.targets:
         return _unknown(key)
     arn = (
-        f"arn:aws:autoscaling:{call.region}:{emulator.ACCOUNT}:scalingPolicy:{uuid.uuid4()}:"
+        f"arn:aws:autoscaling:{call.region}:{ministack.ACCOUNT}:scalingPolicy:{uuid.uuid4()}:"
         f"resource/{key[0]}/{key[1]}:policyName/{name}"
     )
     made = {
@@ -155,12 +155,12 @@ def _put_policy(state: State, call: Call, _: Ask) -> Answer:
     return {"PolicyARN": held["PolicyARN"], "Alarms": []}
 
 
-def _policies(state: State, call: Call, _: Ask) -> Answer:
+def _policies(state: State, call: Call, _: Clients) -> Answer:
     fit = [one for one in state.policies.values() if _fits(call.parameters, one)]
     return {"ScalingPolicies": fit}
 
 
-def _delete_policy(state: State, call: Call, _: Ask) -> Answer:
+def _delete_policy(state: State, call: Call, _: Clients) -> Answer:
     key, name = _key(call.parameters), call.parameters["PolicyName"]
     if (key, name) not in state.policies:
         return Refusal("ObjectNotFoundException", f"No scaling policy found with name {name}")
@@ -175,7 +175,7 @@ def _tagged(state: State, call: Call) -> dict[str, str] | Refusal:
     return state.tags[arn]
 
 
-def _tag(state: State, call: Call, _: Ask) -> Answer:
+def _tag(state: State, call: Call, _: Clients) -> Answer:
     held = _tagged(state, call)
     if isinstance(held, Refusal):
         return held
@@ -183,7 +183,7 @@ def _tag(state: State, call: Call, _: Ask) -> Answer:
     return {}
 
 
-def _untag(state: State, call: Call, _: Ask) -> Answer:
+def _untag(state: State, call: Call, _: Clients) -> Answer:
     held = _tagged(state, call)
     if isinstance(held, Refusal):
         return held
@@ -192,12 +192,12 @@ def _untag(state: State, call: Call, _: Ask) -> Answer:
     return {}
 
 
-def _tags(state: State, call: Call, _: Ask) -> Answer:
+def _tags(state: State, call: Call, _: Clients) -> Answer:
     held = _tagged(state, call)
     return held if isinstance(held, Refusal) else {"Tags": dict(held)}
 
 
-_OPERATIONS: Mapping[str, Callable[[State, Call, Ask], Answer]] = {
+_OPERATIONS: Mapping[str, Callable[[State, Call, Clients], Answer]] = {
     "RegisterScalableTarget": _register,
     "DescribeScalableTargets": _targets,
     "DeregisterScalableTarget": _deregister,
@@ -210,9 +210,9 @@ _OPERATIONS: Mapping[str, Callable[[State, Call, Ask], Answer]] = {
 }
 
 
-def answered(states: dict[str, State], call: Call, ask: Ask) -> Answer:
+def answered(states: dict[str, State], call: Call, client: Clients) -> Answer:
     """What the service answers; ``states``, by region, is changed."""
     operation = _OPERATIONS.get(call.operation)
     if operation is None:
         return Refusal("UnknownOperationException", f"{call.operation} is not served here")
-    return operation(states.setdefault(call.region, State()), call, ask)
+    return operation(states.setdefault(call.region, State()), call, client)

@@ -69,23 +69,23 @@ def listed(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]
     return [found[number] for number in sorted(found)]
 
 
-def said(call: Call, refusal: Refusal) -> tuple[int, str, bytes]:
-    """A refusal as an answer: status, type and body, in the protocol of the call."""
-    code, message = escape(refusal.code), escape(refusal.message)
+def refusal(call: Call, refused: Refusal) -> tuple[int, str, bytes]:
+    """The answer of a refusal in the protocol of the call: status, content type, body."""
+    code, message = escape(refused.code), escape(refused.message)
     if call.service == "ec2":
         text = (
             f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error>"
             "</Errors><RequestID>local</RequestID></Response>"
         )
-        return refusal.status, "text/xml", text.encode()
+        return refused.status, "text/xml", text.encode()
     if call.service in _QUERY:
         text = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{message}</Message></Error><RequestId>local</RequestId></ErrorResponse>"
         )
-        return refusal.status, "text/xml", text.encode()
-    document = {"__type": refusal.code, "message": refusal.message}
-    return refusal.status, "application/x-amz-json-1.1", json.dumps(document).encode()
+        return refused.status, "text/xml", text.encode()
+    document = {"__type": refused.code, "message": refused.message}
+    return refused.status, "application/x-amz-json-1.1", json.dumps(document).encode()
 
 
 # Services that speak awsQuery.

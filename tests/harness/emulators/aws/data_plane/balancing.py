@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.control_plane import overlay as facts
+from tests.harness.emulators.aws.control_plane import elbv2
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts.load_balancers import (
     Balancer,
@@ -161,7 +161,7 @@ class Balancers:
 
     def healthy(self, group: str, port: int) -> bool:
         """Whether a target was healthy when it was last looked at."""
-        return self.health.get(group, {}).get(facts.target(_LOOPBACK, port)) == "healthy"
+        return self.health.get(group, {}).get(elbv2.target(_LOOPBACK, port)) == "healthy"
 
     def _register(self, elb: Any, arn: str, ports: set[int]) -> set[int]:
         held = self._registered.get(arn, set())
@@ -178,7 +178,7 @@ class Balancers:
         arn = group["TargetGroupArn"]
         before, now = self.health.get(arn, {}), {}
         for port in self._registered[arn]:
-            key = facts.target(_LOOPBACK, port)
+            key = elbv2.target(_LOOPBACK, port)
             # One that never was well is still on its way.
             ill = "initial" if before.get(key, "initial") == "initial" else "unhealthy"
             now[key] = "healthy" if _answers(group, port) else ill

@@ -390,7 +390,7 @@ class Reconciler:
         host = self.cloud.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=10)
         try:
-            connection.request("PUT", front.FACTS, body=document)
+            connection.request("PUT", front.OBSERVATIONS, body=document)
             connection.getresponse().read()
         finally:
             connection.close()

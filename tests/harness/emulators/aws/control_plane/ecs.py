@@ -1,0 +1,138 @@
+"""What ministack lacks of ECS: clusters in use, and the state of services and tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal
+from tests.harness.emulators.aws.control_plane.service import (
+    EVERY,
+    Clients,
+    Observations,
+    Overlay,
+    Refuse,
+    Rule,
+    State,
+)
+from tests.harness.sdk.aws import paged
+
+
+def services(client: Clients) -> Iterator[Mapping[str, Any]]:
+    """The services of all clusters that exist."""
+    ecs = client("ecs")
+    for cluster in paged(ecs, "list_clusters", "clusterArns"):
+        arns = paged(ecs, "list_services", "serviceArns", cluster=cluster)
+        # DescribeServices takes at most ten.
+        for start in range(0, len(arns), 10):
+            batch = arns[start : start + 10]
+            yield from ecs.describe_services(cluster=cluster, services=batch)["services"]
+
+
+def _cluster(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    name = call.parameters.get("cluster", "default")
+    ecs = client("ecs")
+    if paged(ecs, "list_services", "serviceArns", cluster=name):
+        return Refusal(
+            "ClusterContainsServicesException",
+            "The Cluster cannot be deleted while Services are active.",
+        )
+    if paged(ecs, "list_tasks", "taskArns", cluster=name):
+        return Refusal(
+            "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
+        )
+    return None
+
+
+def _draining(client: Clients, call: Call, observed: Observations) -> Refusal | None:
+    cluster = str(call.parameters.get("cluster", "default"))
+    name = str(call.parameters.get("serviceName"))
+    described = client("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    for service in described:
+        observation = observed.get("services", {}).get(service["serviceArn"], {})
+        if service["status"] != "ACTIVE" and observation.get("runningCount"):
+            return Refusal(
+                "InvalidParameterException", "Unable to Start a service that is still Draining."
+            )
+    return None
+
+
+def _service(service: dict[str, Any], observed: Observations) -> None:
+    """Set counts and states of a service. One without an observation has started no task."""
+    if service["status"] == "INACTIVE" and service["serviceArn"] not in observed["services"]:
+        return
+    current = {
+        "runningCount": 0,
+        "pendingCount": service["desiredCount"],
+        "failedTasks": 0,
+        "rolloutState": "IN_PROGRESS",
+        "rolloutStateReason": "ECS deployment in progress.",
+        "old": 0,
+        **observed["services"].get(service["serviceArn"], {}),
+    }
+    if service["deployments"] and current.get("deployment") not in {
+        None,
+        service["deployments"][0]["id"],
+    }:
+        # The reconciler has not observed the last change yet.
+        current |= {"rolloutState": "IN_PROGRESS", "old": current["runningCount"]}
+    if service["status"] == "INACTIVE":
+        if current["runningCount"]:
+            service |= {"status": "DRAINING", "runningCount": current["runningCount"]}
+        return
+    service |= {name: current[name] for name in ("runningCount", "pendingCount")}
+    for deployment in service["deployments"]:
+        if deployment["status"] == "PRIMARY":
+            own = {name: current[name] for name in ("pendingCount", "failedTasks", "rolloutState")}
+            running = current["runningCount"] - current["old"]
+            deployment |= {**own, "runningCount": running}
+            deployment["rolloutStateReason"] = current["rolloutStateReason"]
+    if current["old"]:
+        first = service["deployments"][0]
+        before = {
+            **first,
+            "id": f"{first['id']}-before",
+            "status": "ACTIVE",
+            "desiredCount": 0,
+            "pendingCount": 0,
+            "runningCount": current["old"],
+            "rolloutState": "COMPLETED",
+        }
+        service["deployments"].append(before)
+
+
+def _task(task: dict[str, Any], observed: Observations) -> None:
+    observation = observed["tasks"].get(task["taskArn"])
+    if observation is None:
+        # A task without an observation has not started, unless it has stopped already.
+        observation = {} if task["lastStatus"] == "STOPPED" else {"lastStatus": "PENDING"}
+    for name in ("lastStatus", "stoppedReason", "stopCode"):
+        if name in observation:
+            task[name] = observation[name]
+    for container in task["containers"]:
+        container["lastStatus"] = task["lastStatus"]
+        if task["lastStatus"] == "STOPPED":
+            container.pop("exitCode", None)
+            if observation.get("exitCode") is not None:
+                container["exitCode"] = observation["exitCode"]
+
+
+def _overlay(state: State, _: Call, body: bytes) -> bytes:
+    """An answer with the observed state of services and tasks."""
+    if state.observations is None:
+        return body
+    observed = state.observations
+    document = json.loads(body)
+    for service in [*document.get("services", ()), *filter(None, [document.get("service")])]:
+        _service(service, observed)
+    for task in [*document.get("tasks", ()), *filter(None, [document.get("task")])]:
+        _task(task, observed)
+    return json.dumps(document).encode()
+
+
+OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}
+REFUSALS: Refuse = {
+    "DeleteCluster": [Rule(_cluster, "ECS API, DeleteCluster")],
+    "CreateService": [Rule(_draining, "ECS API, DeleteService")],
+}

@@ -1,0 +1,55 @@
+"""What ministack lacks of ElastiCache: subnet groups in use, a host name for each group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tests.harness.emulators.aws.control_plane import ministack
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal
+from tests.harness.emulators.aws.control_plane.service import (
+    EVERY,
+    Clients,
+    Observations,
+    Overlay,
+    Refuse,
+    Rule,
+    State,
+)
+from tests.harness.sdk.aws import paged
+
+
+def _cache_subnets(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    name = call.parameters["CacheSubnetGroupName"]
+    caches = paged(client("elasticache"), "describe_cache_clusters", "CacheClusters")
+    if not any(cache.get("CacheSubnetGroupName") == name for cache in caches):
+        return None
+    return Refusal(
+        "CacheSubnetGroupInUse",
+        f"Cache subnet group {name} is currently in use by a cache cluster.",
+    )
+
+
+def _overlay(_: State, __: Call, body: bytes) -> bytes:
+    """An answer in which each replication group has its own host name.
+
+    The names have the form of groups with encryption in transit.
+    """
+
+    def named(block: re.Match[str]) -> str:
+        found = re.search(r"<ReplicationGroupId>([^<]+)<", block[0])
+        if not found:
+            return block[0]
+        host = f"master.{found[1]}.local.cache.amazonaws.com"
+        reader = re.compile(rf"(<ReaderEndpoint>\s*<Address>){re.escape(ministack.REDIS_HOST)}<")
+        text = reader.sub(rf"\g<1>{host.replace('master', 'replica', 1)}<", block[0])
+        return text.replace(f">{ministack.REDIS_HOST}<", f">{host}<")
+
+    pattern = r"<ReplicationGroup>.*?</ReplicationGroup>"
+    return re.sub(pattern, named, body.decode(), flags=re.DOTALL).encode()
+
+
+OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}
+REFUSALS: Refuse = {
+    "DeleteCacheSubnetGroup": [Rule(_cache_subnets, "ElastiCache API, DeleteCacheSubnetGroup")],
+}

@@ -1,0 +1,140 @@
+"""What ministack lacks of RDS: final snapshots, groups in use, log exports, stable endpoints."""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import escape
+
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.service import (
+    Clients,
+    Completion,
+    Memory,
+    Observations,
+    Refuse,
+    Rule,
+    SideEffect,
+)
+from tests.harness.sdk.aws import paged
+
+
+def _snapshot(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    if call.parameters.get("SkipFinalSnapshot") == "true":
+        return None
+    name = call.parameters.get("FinalDBSnapshotIdentifier", "")
+    if not name:
+        return Refusal(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+        )
+    snapshots = paged(client("rds"), "describe_db_cluster_snapshots", "DBClusterSnapshots")
+    if name not in {snapshot["DBClusterSnapshotIdentifier"] for snapshot in snapshots}:
+        return None
+    return Refusal(
+        "DBClusterSnapshotAlreadyExistsFault",
+        f"Cannot create the cluster snapshot because one with the identifier {name} already "
+        "exists.",
+    )
+
+
+def _database_subnets(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    name = call.parameters["DBSubnetGroupName"]
+    clusters = paged(client("rds"), "describe_db_clusters", "DBClusters")
+    if not any(c.get("DBSubnetGroup") == name for c in clusters):
+        return None
+    return Refusal(
+        "InvalidDBSubnetGroupStateFault",
+        f"Cannot delete the subnet group '{name}' because at least one database instance is "
+        "still using it.",
+    )
+
+
+def _database_parameters(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    name = call.parameters["DBClusterParameterGroupName"]
+    clusters = paged(client("rds"), "describe_db_clusters", "DBClusters")
+    if not any(c.get("DBClusterParameterGroup") == name for c in clusters):
+        return None
+    return Refusal(
+        "InvalidDBParameterGroupState",
+        "One or more database instances are still members of this parameter group "
+        f"{name}, so the group cannot be deleted",
+    )
+
+
+def _take_snapshot(client: Clients, call: Call) -> None:
+    name = call.parameters.get("FinalDBSnapshotIdentifier", "")
+    rds, cluster = client("rds"), call.parameters["DBClusterIdentifier"]
+    (described,) = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    # Otherwise RDS refuses the deletion.
+    if name and not described["DeletionProtection"] and not described["DBClusterMembers"]:
+        rds.create_db_cluster_snapshot(
+            DBClusterIdentifier=cluster, DBClusterSnapshotIdentifier=name
+        )
+
+
+_ENDS = ("Endpoint", "ReaderEndpoint", "Port")
+
+
+def _endpoints(call: Call, memory: Memory, body: str) -> str:
+    """The endpoints and the port that a cluster was created with (RDS API, DBCluster).
+
+    Once the cluster has an instance, ministack returns the address of a container instead.
+    """
+
+    def filled(found: re.Match[str]) -> str:
+        named = re.search(r"<DBClusterIdentifier>([^<]+)<", found[0])
+        if not named:
+            return found[0]
+        values = [re.search(rf"<{end}>([^<]*)</{end}>", found[0]) for end in _ENDS]
+        key = call.region, named[1]
+        if call.operation == "CreateDBCluster":
+            memory.endpoints[key] = tuple(value[1] if value else "" for value in values)
+        text = found[0]
+        for end, value in zip(_ENDS, memory.endpoints.get(key, ()), strict=False):
+            if value:
+                text = re.sub(rf"<{end}>[^<]*</{end}>", f"<{end}>{value}</{end}>", text)
+        return text
+
+    return re.sub(r"<DBCluster>.*?</DBCluster>", filled, body, flags=re.DOTALL)
+
+
+def _clusters(_: Clients, call: Call, memory: Memory, body: str) -> str:
+    """The log exports of a cluster (RDS API, DBCluster)."""
+    if call.operation != "DescribeDBClusters":
+        key = call.region, call.parameters.get("DBClusterIdentifier", "")
+        exports = memory.exports.setdefault(key, [])
+        change = "CloudwatchLogsExportConfiguration"
+        if call.operation == "CreateDBCluster":
+            exports.clear()
+        off = [entry[""] for entry in listed(call.parameters, f"{change}.DisableLogTypes")]
+        on = [
+            entry[""]
+            for prefix in ("EnableCloudwatchLogsExports", f"{change}.EnableLogTypes")
+            for entry in listed(call.parameters, prefix)
+        ]
+        memory.exports[key] = sorted((set(exports) | set(on)) - set(off))
+
+    def filled(found: re.Match[str]) -> str:
+        exported = memory.exports.get((call.region, found[1]), [])
+        members = "".join(f"<member>{escape(name)}</member>" for name in exported)
+        element = f"<EnabledCloudwatchLogsExports>{members}</EnabledCloudwatchLogsExports>"
+        return f"{element if exported else ''}{found[0]}"
+
+    pattern = r"<DBClusterIdentifier>([^<]+)</DBClusterIdentifier>\s*<DBClusterArn>"
+    return re.sub(pattern, filled, _endpoints(call, memory, body))
+
+
+REFUSALS: Refuse = {
+    "DeleteDBCluster": [Rule(_snapshot, "RDS API, DeleteDBCluster")],
+    "DeleteDBSubnetGroup": [Rule(_database_subnets, "RDS API, DeleteDBSubnetGroup")],
+    "DeleteDBClusterParameterGroup": [
+        Rule(_database_parameters, "RDS API, DeleteDBClusterParameterGroup"),
+    ],
+}
+# RDS API, DeleteDBCluster: AWS takes the final snapshot.
+SIDE_EFFECTS: dict[str, SideEffect] = {"DeleteDBCluster": _take_snapshot}
+COMPLETIONS: dict[str, Completion] = {
+    "CreateDBCluster": _clusters,
+    "ModifyDBCluster": _clusters,
+    "DescribeDBClusters": _clusters,
+}
