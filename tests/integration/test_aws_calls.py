@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live_aws import codec as calls
+from tests.harness.offline.live.aws import codec as calls
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import UNKNOWN
 from tests.harness.terraform import session as planner
@@ -20,7 +20,7 @@ INPUTS = {
     "proxy_config": {"model_list": []},
     "create_read_replica": True,
 }
-# What a function of calls_network.py sends, since it is said in other words.
+# What a function of ec2.py sends, since it is said in other words.
 HANDLED = {
     "aws_lb.access_logs",
     "aws_lb_target_group.health_check",

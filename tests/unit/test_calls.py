@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live_aws import codec as calls
-from tests.harness.offline.live_aws import compute as calls_compute
-from tests.harness.offline.live_aws import network as calls_network
-from tests.harness.offline.live_aws import stores as calls_stores
-from tests.harness.offline.live_aws import tags as calls_tags
+from tests.harness.offline.live import codec as values
+from tests.harness.offline.live.aws import codec as calls
+from tests.harness.offline.live.aws import tags as calls_tags
+from tests.harness.offline.live.aws.special import SPECIAL
 from tests.harness.plan.view import Resource
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import session as planner
@@ -21,7 +20,6 @@ from tests.unit.test_rest import dotted
 
 TABLE = calls.table()
 RELEASES = catalogue.releases("aws")
-SPECIAL = {**calls_network.SPECIAL, **calls_compute.SPECIAL, **calls_stores.SPECIAL}
 # What a newer release alone has.
 COMMON = {"region", "timeouts"}
 
@@ -114,8 +112,8 @@ def test_what_a_service_no_longer_tells_has_gone() -> None:
 
 
 def test_a_version_that_the_service_completes_is_the_one_that_was_asked_for() -> None:
-    assert calls.value("string", "16.8", "16") == "16"
-    assert calls.value("string", "16.9", "16.8") == "16.9"
+    assert values.value("string", "16.8", "16", calls.WORDS) == "16"
+    assert values.value("string", "16.9", "16.8", calls.WORDS) == "16.9"
 
 
 # ---- The stack ----

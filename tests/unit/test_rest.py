@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live_google import codec as rest
-from tests.harness.offline.live_google import crud as rest_google
+from tests.harness.offline.live.google import codec as rest
+from tests.harness.offline.live.google import crud as rest_google
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import session as planner

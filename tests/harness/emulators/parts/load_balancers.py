@@ -22,8 +22,8 @@ from tests.harness.emulators.parts import envoy
 from tests.harness.emulators.parts.envoy import API, START_SECONDS
 from tests.harness.emulators.parts.envoy import Certificate as Certificate
 from tests.harness.offline import catalogue
-from tests.harness.offline.live_google import codec as rest
-from tests.harness.offline.live_google import crud as rest_google
+from tests.harness.offline.live.google import codec as rest
+from tests.harness.offline.live.google import crud as rest_google
 from tests.harness.plan.view import Plan, Resource
 from tests.harness.process.child import soon
 from tests.harness.process.ports import answers, fetched, free_port

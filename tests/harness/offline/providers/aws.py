@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.harness.offline.live_aws import codec as calls
-from tests.harness.offline.live_aws import compute as calls_compute
-from tests.harness.offline.live_aws import crud as calls_aws
-from tests.harness.offline.live_aws import network as calls_network
-from tests.harness.offline.live_aws import stores as calls_stores
-from tests.harness.offline.live_aws.crud import Call, CallError, Special
+from tests.harness.offline.live.aws import codec, crud
+from tests.harness.offline.live.aws.crud import Call, CallError, Special
+from tests.harness.offline.live.aws.special import SPECIAL
 from tests.harness.offline.protocol.cty import is_known
 from tests.harness.offline.protocol.diagnostics import Diagnostic
 from tests.harness.offline.protocol.schema import Block
@@ -166,16 +163,13 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     return []
 
 
-_SPECIAL = {**calls_network.SPECIAL, **calls_compute.SPECIAL, **calls_stores.SPECIAL}
-
-
 def _call(type_name: str, block: Block, settings: Settings, config: Values) -> Call:
-    entry = calls.table().get(type_name)
+    entry = codec.table().get(type_name)
     if entry is None:
         raise CallError(
             f"the offline provider cannot apply {type_name}: add it to data/aws.calls.yaml"
         )
-    special = _SPECIAL.get(type_name, Special())
+    special = SPECIAL.get(type_name, Special())
     return Call(type_name, entry, block, settings, special, config)
 
 
@@ -197,16 +191,16 @@ def _change(
 
     def run(call: Call) -> Values | None:
         if planned is None:
-            calls_aws.delete(call, prior or {})
+            crud.delete(call, prior or {})
             return None
         if prior is None:
-            return calls_aws.create(call, planned)
-        return calls_aws.update(call, planned, prior)
+            return crud.create(call, planned)
+        return crud.update(call, planned, prior)
 
     name = _named(prior or planned or {})
     try:
         call = _call(type_name, block, settings, config)
-        return calls_aws.guarded(call, verb, name, lambda: run(call))
+        return crud.guarded(call, verb, name, lambda: run(call))
     except CallError as error:
         raise ApplyError(str(error), error.state) from error
 
@@ -214,9 +208,7 @@ def _change(
 def _read(type_name: str, block: Block, state: Values, settings: Settings) -> Values | None:
     try:
         call = _call(type_name, block, settings, {})
-        return calls_aws.guarded(
-            call, "reading", _named(state), lambda: calls_aws.read(call, state)
-        )
+        return crud.guarded(call, "reading", _named(state), lambda: crud.read(call, state))
     except CallError as error:
         raise ApplyError(str(error)) from error
 

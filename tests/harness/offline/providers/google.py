@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.harness.offline.engine.values import known_items
-from tests.harness.offline.live_google import crud as rest_google
+from tests.harness.offline.live.google import crud
 from tests.harness.offline.protocol.cty import is_known
 from tests.harness.offline.protocol.diagnostics import Diagnostic
 from tests.harness.offline.protocol.schema import Block
@@ -78,7 +78,7 @@ def _secret_version(config: dict[str, Any], settings: Settings) -> dict[str, Any
     secret = config["secret"]
     if settings.get("secret_manager_custom_endpoint"):
         name = secret if "/" in secret else f"projects/{config['project']}/secrets/{secret}"
-        data, version = rest_google.access(settings, name, config.get("version") or "latest")
+        data, version = crud.access(settings, name, config.get("version") or "latest")
         number = version.rsplit("/", 1)[-1]
         return {**config, "enabled": True, "name": version, "secret_data": data, "version": number}
     return {
@@ -127,14 +127,14 @@ def _change(
 ) -> dict[str, Any] | None:
     verb = "deleting" if planned is None else "creating" if prior is None else "updating"
     try:
-        call = rest_google.call_of(type_name, block, settings)
+        call = crud.call_of(type_name, block, settings)
         if planned is None:
-            rest_google.delete(call, prior or {})
+            crud.delete(call, prior or {})
             return None
         if prior is None:
-            return rest_google.create(call, planned, config)
-        return rest_google.update(call, planned, prior, config)
-    except rest_google.RestError as error:
+            return crud.create(call, planned, config)
+        return crud.update(call, planned, prior, config)
+    except crud.RestError as error:
         raise ApplyError(f"Error {verb} {type_name}: {error}", error.state) from error
 
 
@@ -142,8 +142,8 @@ def _read(
     type_name: str, block: Block, state: dict[str, Any], settings: Settings
 ) -> dict[str, Any] | None:
     try:
-        return rest_google.read(rest_google.call_of(type_name, block, settings), state)
-    except rest_google.RestError as error:
+        return crud.read(crud.call_of(type_name, block, settings), state)
+    except crud.RestError as error:
         raise ApplyError(f"Error when reading {type_name}: {error}") from error
 
 

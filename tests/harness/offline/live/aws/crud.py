@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.offline.live_aws import codec as calls
-from tests.harness.offline.live_aws import tags as calls_tags
-from tests.harness.offline.live_aws.codec import Asked, Document, Entry, Values
+from tests.harness.offline.live.aws import codec
+from tests.harness.offline.live.aws import tags as aws_tags
+from tests.harness.offline.live.aws.codec import Asked, Entry
+from tests.harness.offline.live.codec import Document, Values, lookup
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
 
@@ -43,18 +44,16 @@ class CallError(RuntimeError):
 class Special:
     """What a type does that the table has no words for; each is optional.
 
-    ``params`` completes the parameters of a create or a change, of (call, values, parameters);
-    ``made`` follows a create, of (call, state); ``extend`` completes what was found, of (call,
-    state, document); ``change`` follows an update, of (call, state, prior); ``before`` comes before
-    a delete, of (call, state). ``create`` gives an id, ``find`` a document or None, ``delete``
-    deletes, all in place of the table's.
+    ``params`` completes the parameters of a create or a change. ``after_create``, ``after_update``
+    and ``before_delete`` run then. ``read`` completes the document that was found. ``create``
+    returns an id, ``find`` a document or None, and ``delete`` deletes, in place of the table's.
     """
 
     params: Callable[[Call, Values, Document], None] | None = None
-    made: Callable[[Call, Values], None] | None = None
-    extend: Callable[[Call, Values, Document], None] | None = None
-    change: Callable[[Call, Values, Values], None] | None = None
-    before: Callable[[Call, Values], None] | None = None
+    after_create: Callable[[Call, Values], None] | None = None
+    read: Callable[[Call, Values, Document], None] | None = None
+    after_update: Callable[[Call, Values, Values], None] | None = None
+    before_delete: Callable[[Call, Values], None] | None = None
     create: Callable[[Call, Values], str] | None = None
     find: Callable[[Call, Values], Document | None] | None = None
     delete: Callable[[Call, Values], None] | None = None
@@ -97,8 +96,8 @@ class Call:
 
     def ask(self, asked: Asked, values: Values, params: Document | None = None) -> Document:
         """The answer of an operation, with what names the resource filled in."""
-        given = {**(params or {}), **calls.filled(asked.extra, values)}
-        given |= calls.filled(asked.by, values)
+        given = {**(params or {}), **codec.filled(asked.extra, values)}
+        given |= codec.filled(asked.by, values)
         return _asked(self.client(), asked.op, given)
 
     def shape(self, op: str) -> Any:
@@ -181,7 +180,7 @@ def _given(call: Call, asked: Asked | None, what: str) -> Asked:
         CallError: there is none.
     """
     if asked is None:
-        raise CallError(f"{call.type_name} has no {what} in data/aws.calls.yaml; add one")
+        raise CallError(f"{call.type_name} has no {what} in data/aws.codec.yaml; add one")
     return asked
 
 
@@ -198,7 +197,7 @@ def find(call: Call, state: Values) -> Document | None:
             found = call.special.find(call, state)
         else:
             asked = _given(call, entry.find, "find")
-            found = calls.at(call.ask(asked, state), asked.at)
+            found = lookup(call.ask(asked, state), asked.at)
             if found is not None and asked.under:
                 found = {asked.under: found}
         if found is None or any(found.get(k) in v for k, v in entry.gone.items()):
@@ -206,8 +205,8 @@ def find(call: Call, state: Values) -> Document | None:
         document = dict(found)
         if entry.attributes:
             _attributes(call, state, document)
-        if call.special.extend:
-            call.special.extend(call, state, document)
+        if call.special.read:
+            call.special.read(call, state, document)
     except ClientError as error:
         if is_gone(error):
             return None
@@ -255,17 +254,17 @@ def put_attributes(call: Call, state: Values, names: set[str] | None = None) -> 
 
 def decoded(call: Call, document: Document, prior: Values) -> Values:
     """The state of what was found."""
-    state = calls.decode(call.entry, call.block, document, prior)
+    state = codec.decode(call.entry, call.block, document, prior)
     state["id"] = prior["id"]
     if "arn" in state and state["arn"] is None:
         state["arn"] = prior.get("arn") if prior.get("arn") is not UNKNOWN else None
     if call.entry.tags:
-        kind = calls_tags.kind(call.entry.tags)
-        told = calls_tags.mapped(kind.told(call.client(), document, state))
+        kind = aws_tags.kind(call.entry.tags)
+        told = aws_tags.mapped(kind.told(call.client(), document, state))
         defaults: dict[str, str] = {}
         for one in call.settings.get("default_tags") or []:
             defaults |= one.get("tags") or {}
-        state["tags"], state["tags_all"] = calls_tags.split(told, prior.get("tags"), defaults)
+        state["tags"], state["tags_all"] = aws_tags.split(told, prior.get("tags"), defaults)
     return state
 
 
@@ -308,21 +307,21 @@ def create(call: Call, planned: Values) -> Values:
         known = {**wanted, "id": special.create(call, wanted)}
     else:
         asked = _given(call, entry.create, "create")
-        params = calls.encode(entry, call.block, planned, call.shape(asked.op))
+        params = codec.encode(entry, call.block, planned, call.shape(asked.op))
         if tags:
-            params |= calls_tags.kind(entry.tags).sent(tags)
+            params |= aws_tags.kind(entry.tags).sent(tags)
         if special.params:
             special.params(call, wanted, params)
         answer = call.ask(asked, wanted, params)
-        told = calls.at(answer, asked.at)
+        told = lookup(answer, asked.at)
         named = {**wanted, **(told if isinstance(told, Mapping) else {"told": told})}
-        known = {**wanted, "id": calls.filled(entry.id, named)}
+        known = {**wanted, "id": codec.filled(entry.id, named)}
     begun = {**dict.fromkeys(planned), **known}
     try:
-        if special.made:
-            special.made(call, begun)
-        if tags and entry.tags in calls_tags.AFTERWARDS:
-            calls_tags.kind(entry.tags).put(call.client(), begun, tags)
+        if special.after_create:
+            special.after_create(call, begun)
+        if tags and entry.tags in aws_tags.AFTERWARDS:
+            aws_tags.kind(entry.tags).put(call.client(), begun, tags)
         document = _settled(call, begun, True)
         return decoded(call, document or {}, {**planned, "id": known["id"]})
     except Exception as error:
@@ -342,15 +341,15 @@ def update(call: Call, planned: Values, prior: Values) -> Values:
     entry = call.entry
     wanted = {name: prior.get(name) if one is UNKNOWN else one for name, one in planned.items()}
     wanted["id"] = prior["id"]
-    moved = calls.changed(call.block, planned, prior)
+    moved = codec.changed(call.block, planned, prior)
     if entry.tags and {"tags", "tags_all"} & moved:
         _retag(call, wanted, prior)
     for asked in entry.change:
         _changed(call, asked, wanted, moved)
     if entry.attributes and moved & set(entry.attributes):
         put_attributes(call, wanted, moved)
-    if call.special.change:
-        call.special.change(call, wanted, prior)
+    if call.special.after_update:
+        call.special.after_update(call, wanted, prior)
     document = _settled(call, wanted, True)
     return decoded(call, document or {}, wanted)
 
@@ -359,7 +358,7 @@ def _changed(call: Call, asked: Asked, wanted: Values, moved: set[str]) -> None:
     if asked.when and not moved & set(asked.when):
         return
     some = wanted if asked.whole else {name: wanted[name] for name in moved if name in wanted}
-    params = calls.encode(call.entry, call.block, some, call.shape(asked.op))
+    params = codec.encode(call.entry, call.block, some, call.shape(asked.op))
     if call.special.params:
         call.special.params(call, some, params)
     if params and (moved & set(asked.when) or not asked.when):
@@ -367,7 +366,7 @@ def _changed(call: Call, asked: Asked, wanted: Values, moved: set[str]) -> None:
 
 
 def _retag(call: Call, wanted: Values, prior: Values) -> None:
-    kind, client = calls_tags.kind(call.entry.tags), call.client()
+    kind, client = aws_tags.kind(call.entry.tags), call.client()
     now, before = wanted.get("tags_all") or {}, prior.get("tags_all") or {}
     fresh = {name: value for name, value in now.items() if before.get(name) != value}
     if fresh:
@@ -387,8 +386,8 @@ def delete(call: Call, prior: Values) -> None:
     until = time.monotonic() + _IN_USE_SECONDS
     while True:
         try:
-            if call.special.before:
-                call.special.before(call, prior)
+            if call.special.before_delete:
+                call.special.before_delete(call, prior)
             if call.special.delete:
                 call.special.delete(call, prior)
             elif call.entry.delete:

@@ -19,13 +19,14 @@ from urllib.parse import quote
 
 import requests
 
-from tests.harness.offline.live_google import codec as rest
-from tests.harness.offline.live_google.codec import Document, Entry, Values
+from tests.harness.offline.live.codec import Document, Values
+from tests.harness.offline.live.google import codec
+from tests.harness.offline.live.google.codec import Entry
 from tests.harness.offline.protocol import cty as wire
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
 
-TABLE = Path(__file__).parents[1] / "data" / "google.rest.yaml"
+TABLE = Path(__file__).parents[2] / "data" / "google.rest.yaml"
 _POLL_SECONDS = 0.1
 # How long a change may take. Source: the provider's documentation, timeouts; the longest is
 # Cloud SQL's.
@@ -122,7 +123,7 @@ def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
     Raises:
         RestError: the table has no such type, or the provider block no endpoint for it.
     """
-    entry = rest.table(TABLE).get(type_name)
+    entry = codec.table(TABLE).get(type_name)
     if entry is None:
         raise RestError(
             f"the offline provider cannot apply {type_name}: add it to "
@@ -206,7 +207,7 @@ def _query(entry: Entry, values: Values) -> dict[str, Any]:
 
 def _create(call: Call, planned: Values, _config: Values) -> Values:
     entry = call.entry
-    document = rest.encode(entry, call.block, planned)
+    document = codec.encode(entry, call.block, planned)
     if entry.wrap:
         beside = {key: planned[name] for key, name in entry.beside.items()}
         document = {**beside, entry.wrap: document}
@@ -227,15 +228,15 @@ def _create(call: Call, planned: Values, _config: Values) -> Values:
 def _read(call: Call, state: Values) -> Values:
     entry = call.entry
     document = call.send("GET", entry.where(state))
-    found = rest.decode(entry, call.block, document, state)
+    found = codec.decode(entry, call.block, document, state)
     found["id"] = entry.id.format(**state) if entry.id else entry.where(state)
     return found
 
 
 def _update(call: Call, planned: Values, prior: Values, _config: Values) -> Values:
     entry = call.entry
-    after = rest.encode(entry, call.block, planned)
-    before = rest.encode(entry, call.block, prior)
+    after = codec.encode(entry, call.block, planned)
+    before = codec.encode(entry, call.block, prior)
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     path = entry.where(prior)
     for key in [key for key in changed if key in entry.verbs]:
@@ -342,7 +343,7 @@ def _update_instance(call: Call, planned: Values, prior: Values, config: Values)
 
 
 def _create_user(call: Call, planned: Values, config: Values) -> Values:
-    document = rest.encode(call.entry, call.block, planned)
+    document = codec.encode(call.entry, call.block, planned)
     document["password"] = config.get("password_wo") or planned.get("password")
     call.change("POST", call.entry.path.format(**planned), document)
     return _read(call, planned)

@@ -16,13 +16,12 @@ from typing import Any
 
 import yaml
 
+from tests.harness.offline.live.codec import Document, Values, Words, lookup, put, value
 from tests.harness.offline.protocol.cty import known
 from tests.harness.offline.protocol.schema import Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
 
-TABLE = Path(__file__).parents[1] / "data" / "aws.calls.yaml"
-Document = dict[str, Any]
-Values = dict[str, Any]
+TABLE = Path(__file__).parents[2] / "data" / "aws.calls.yaml"
 _TAGS = ("id", "tags", "tags_all")
 
 
@@ -97,22 +96,6 @@ def filled(given: Any, values: Values) -> Any:
     return [filled(one, values) for one in given] if isinstance(given, list) else given
 
 
-def at(document: Any, path: str) -> Any:
-    """What is at a dotted path; a number is of a list, ``*`` all of one."""
-    steps = path.split(".") if path else []
-    for number, step in enumerate(steps):
-        if isinstance(document, list) and step == "*":
-            found = [at(one, ".".join(steps[number + 1 :])) for one in document]
-            return [one for one in found if one is not None]
-        if isinstance(document, list):
-            document = document[int(step)] if int(step) < len(document) else None
-        elif isinstance(document, Mapping):
-            document = document.get(step)
-        else:
-            return None
-    return document
-
-
 def changed(block: Block, planned: Values, prior: Values) -> set[str]:
     """The arguments that a change is of."""
     names = [*block.attributes, *block.blocks]
@@ -146,7 +129,7 @@ def encode(entry: Entry, block: Block, values: Values, shape: Any, dotted: str =
             continue
         found = _place(entry, shape, path, name)
         if found:
-            _put(document, found[0], scalar(found[1], value))
+            put(document, found[0], scalar(found[1], value))
     for name, nested in block.blocks.items():
         value, path = values.get(name), f"{dotted}{name}"
         if path in entry.local or not isinstance(value, (list, dict)) or not value:
@@ -154,7 +137,7 @@ def encode(entry: Entry, block: Block, values: Values, shape: Any, dotted: str =
         found = _place(entry, shape, path, name)
         if found:
             bodies = value if isinstance(value, list) else [value]
-            _put(document, found[0], _bodies(entry, nested.block, bodies, found[1], path))
+            put(document, found[0], _bodies(entry, nested.block, bodies, found[1], path))
     return document
 
 
@@ -179,12 +162,6 @@ def _place(entry: Entry, shape: Any, path: str, name: str) -> tuple[list[str], A
             return None
         shape = shape.members[step]
     return steps, shape
-
-
-def _put(document: Document, steps: list[str], value: Any) -> None:
-    for step in steps[:-1]:
-        document = document.setdefault(step, {})
-    document[steps[-1]] = value
 
 
 def scalar(shape: Any, value: Any) -> Any:
@@ -232,7 +209,7 @@ def decode(
             elif path in entry.json:
                 state[name] = _same_document(found, before)
             else:
-                state[name] = value(attribute.type, found, before)
+                state[name] = value(attribute.type, found, before, WORDS)
     for name, nested in block.blocks.items():
         before, path = known(prior.get(name)), f"{dotted}{name}"
         if path in entry.local or nested.nesting in ("single", "group"):
@@ -251,7 +228,7 @@ def decode(
 def _told(entry: Entry, document: Document, index: Mapping[str, Any], path: str, name: str) -> Any:
     given = entry.reads.get(path) or entry.fields.get(path)
     if given is not None:
-        return at(document, given)
+        return lookup(document, given)
     return document.get(index.get(plain(name)))  # type: ignore[arg-type]
 
 
@@ -311,37 +288,13 @@ def within(given: Any, told: Any) -> bool:
     return bool(given == told)
 
 
-def value(kind: Any, found: Any, before: Any) -> Any:
-    """A value of a type of the schema, as it was before if it means the same."""
-    if found is None:
-        # What a service leaves out is empty; anything else that was there has gone.
-        return before if before in (None, "", 0, False, [], {}) else None
-    if kind == "number":
-        return int(found) if isinstance(found, str) and found.lstrip("-").isdigit() else found
-    if kind == "bool":
-        return str(found).lower() in {"true", "enabled"}
-    if kind == "string":
-        text = str(found).lower() if isinstance(found, bool) else str(found)
-        return before if isinstance(before, str) and _same(text, before) else text
-    if isinstance(kind, list):
-        return _collection(kind, found, before)
-    return found
-
-
 def _same(found: str, before: str) -> bool:
+    # A service completes a version: 16 becomes 16.8.
     return found == before or (found.startswith(f"{before}.") and before[:1].isdigit())
 
 
-def _collection(kind: list[Any], found: Any, before: Any) -> Any:
-    if kind[0] == "map":
-        return dict(found)
-    if kind[0] == "object":
-        index = {plain(str(key)): key for key in found}
-        told = {name: found.get(index.get(plain(name))) for name in kind[1]}
-        return {name: value(one, told[name], None) for name, one in kind[1].items()}
-    items = found if isinstance(found, list) else [found]
-    made = [value(kind[1], one, None) for one in items]
-    held = before if isinstance(before, list) else []
-    if kind[0] == "set" and sorted(map(str, made)) == sorted(map(str, held)):
-        return held
-    return made
+def _member(document: Mapping[str, Any], name: str) -> Any:
+    return next((item for key, item in document.items() if plain(str(key)) == plain(name)), None)
+
+
+WORDS = Words(same=_same, fresh=lambda text, _: text, field=_member)

@@ -15,11 +15,9 @@ from typing import Any
 
 import yaml
 
+from tests.harness.offline.live.codec import Document, Values, Words, lookup, put, value
 from tests.harness.offline.protocol.schema import Attribute, Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
-
-Document = dict[str, Any]
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +75,6 @@ def _is_object(entry: Entry, nested: NestedBlock, dotted: str) -> bool:
     return one and dotted not in entry.repeated
 
 
-def _put(document: Document, path: list[str], value: Any) -> None:
-    for part in path[:-1]:
-        document = document.setdefault(part, {})
-    document[path[-1]] = value
-
-
-def _get(document: Any, path: list[str]) -> Any:
-    for part in path:
-        if not isinstance(document, dict) or part not in document:
-            return None
-        document = document[part]
-    return document
-
-
 # ---- To a document ----
 
 
@@ -98,25 +82,25 @@ def encode(entry: Entry, block: Block, values: Values, dotted: str = "") -> Docu
     """What a create or an update sends: all that is known and not empty, less what is local."""
     document: Document = {}
     for name, attribute in block.attributes.items():
-        path, value = f"{dotted}{name}", values.get(name)
+        path, given = f"{dotted}{name}", values.get(name)
         if path in entry.local or path == "id" or not _is_sent(attribute, name):
             continue
         # What the query says, the body does not.
         if path in entry.query.values():
             continue
         if name == "labels" and "effective_labels" in block.attributes:
-            value = values.get("effective_labels")
-        if value is None or value is UNKNOWN or value in ("", [], {}):
+            given = values.get("effective_labels")
+        if given is None or given is UNKNOWN or given in ("", [], {}):
             continue
-        value = str(value) if path in entry.text else value
-        _put(document, _field(entry, path), value)
+        given = str(given) if path in entry.text else given
+        put(document, _field(entry, path), given)
     for name, nested in block.blocks.items():
-        path, value = f"{dotted}{name}", values.get(name)
-        if path in entry.local or not isinstance(value, (list, dict)) or not value:
+        path, given = f"{dotted}{name}", values.get(name)
+        if path in entry.local or not isinstance(given, (list, dict)) or not given:
             continue
-        bodies = value if isinstance(value, list) else [value]
+        bodies = given if isinstance(given, list) else [given]
         sent = [encode(entry, nested.block, body or {}, f"{path}.") for body in bodies]
-        _put(document, _field(entry, path), sent[0] if _is_object(entry, nested, path) else sent)
+        put(document, _field(entry, path), sent[0] if _is_object(entry, nested, path) else sent)
     return document
 
 
@@ -147,19 +131,19 @@ def decode(
         elif path in entry.local or (path == "name" and attribute.required):
             state[name] = None if before is UNKNOWN else before
         else:
-            found = _get(document, _field(entry, path))
+            found = lookup(document, ".".join(_field(entry, path)))
             alike = _ALIKE.get(entry.alike.get(path, ""))
             if alike and isinstance(found, str) and isinstance(before, str):
                 state[name] = before if alike(found) == alike(before) else found
             else:
-                state[name] = _value(attribute.type, found, before)
+                state[name] = value(attribute.type, found, before, WORDS)
     _labels(block, document, prior, state)
     for name, nested in block.blocks.items():
         path, before = f"{dotted}{name}", prior.get(name)
         if path in entry.local or nested.nesting in ("single", "group"):
             state[name] = None if before is UNKNOWN else before
             continue
-        found = _get(document, _field(entry, path))
+        found = lookup(document, ".".join(_field(entry, path)))
         items = (
             [found] if _is_object(entry, nested, path) and isinstance(found, dict) else found or []
         )
@@ -184,37 +168,6 @@ def _labels(block: Block, document: Document, prior: Values, state: Values) -> N
     state["effective_labels"] = there
 
 
-def _value(kind: Any, found: Any, before: Any) -> Any:
-    before = None if before is UNKNOWN else before
-    if found is None:
-        # What the API leaves out is empty; anything else that was there has gone.
-        return before if before in (None, "", 0, [], {}) else None
-    if kind == "number":
-        return int(found) if isinstance(found, str) and found.lstrip("-").isdigit() else found
-    if kind == "bool":
-        return bool(found)
-    if kind == "string":
-        text = found if isinstance(found, str) else str(found)
-        return before if isinstance(before, str) and _same(text, before) else _short(text, before)
-    if isinstance(kind, list):
-        return _collection(kind, found, before)
-    return found
-
-
-def _collection(kind: list[Any], found: Any, before: Any) -> Any:
-    if kind[0] == "map":
-        return dict(found)
-    if kind[0] == "object":
-        return {name: _value(item, found.get(_camel(name)), None) for name, item in kind[1].items()}
-    items = found if isinstance(found, list) else [found]
-    held = before if isinstance(before, list) else []
-    made = [
-        _value(kind[1], item, held[i] if i < len(held) else None) for i, item in enumerate(items)
-    ]
-    in_order = kind[0] == "list" or sorted(map(str, made)) != sorted(map(str, held))
-    return made if in_order else held
-
-
 def _same(found: str, before: str) -> bool:
     """Whether both name the same thing: a link by its name, or by the last part of it."""
     if found == before:
@@ -231,3 +184,10 @@ def _short(found: str, before: Any) -> str:
     # A region is a link in the API's words, and a name in the provider's.
     linked = re.fullmatch(r"https?://\S+/(?:regions|zones)/([^/]+)", found)
     return linked[1] if linked and before is None else found
+
+
+def _property(document: Mapping[str, Any], name: str) -> Any:
+    return document.get(_camel(name))
+
+
+WORDS = Words(same=_same, fresh=_short, field=_property)

@@ -1,0 +1,1 @@
+"""Applying resources through the endpoints of a provider block."""

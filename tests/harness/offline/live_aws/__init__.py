@@ -1,1 +1,0 @@
-"""Applying AWS resources through endpoints."""
