@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.harness.emulators import launch
 from tests.harness.emulators.aws import cloud
-from tests.harness.emulators.aws import launch as aws_owner
 from tests.harness.emulators.aws import target as aws
-from tests.harness.emulators.gcp import launch as owner
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.emulators.launch import AwsOptions, GcpOptions
 from tests.harness.emulators.parts import postgres
 from tests.harness.lifecycle import life
 from tests.harness.lifecycle.target import Target
@@ -166,7 +165,7 @@ def gcp_target(
         yield google.target(url, folder)
         return
     log = folder / "cloud.log"
-    with owner.serving(Options(str(release.installed())), log) as running:
+    with launch.serving(GcpOptions(str(release.installed())), log) as running:
         yield google.target(running.url, folder)
     # It says what it answered and Google would not.
     assert log.read_text() == ""
@@ -176,8 +175,8 @@ def gcp_target(
 def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A local AWS with LiteLLM behind it."""
     folder = tmp_path_factory.mktemp("aws")
-    options = aws_owner.Options(str(release.installed()))
-    with aws_owner.serving(options, folder / "cloud.log") as running:
+    options = AwsOptions(str(release.installed()))
+    with launch.serving(options, folder / "cloud.log") as running:
         yield aws.target(running.url, folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.emulators.aws import launch as owner
+from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.lifecycle.life import Life, apply, changes, destroy, outputs, plan, remains
@@ -19,7 +19,7 @@ from tests.integration.test_stories import CLOUDS
 
 @pytest.fixture
 def there(lives: Lives, tmp_path: Path) -> Iterator[tuple[Life, Cloud]]:
-    with owner.serving(owner.Options(), tmp_path / "cloud.log") as running:
+    with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
         told = owned.told(running.url, "cloud")
         life = lives(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
         yield life, Cloud(told["url"], told["region"])

@@ -13,10 +13,10 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
 
+from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import cli as gcloud
-from tests.harness.emulators.gcp import launch as owner
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.life import apply, changes, destroy, plan, remains
 from tests.harness.process.child import soon
 from tests.harness.sdk import google as google_clients
@@ -30,9 +30,9 @@ IMAGE = "docker.io/litellm/litellm-gateway:v1"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
     log = tmp_path_factory.mktemp("cloud") / "log"
-    with owner.serving(Options(), log) as running:
+    with launch.serving(GcpOptions(), log) as running:
         yield running
     assert log.read_text() == ""
 
@@ -43,13 +43,13 @@ def _said(answer: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def api(cloud: owner.Running) -> Api:
+def api(cloud: launch.Running) -> Api:
     held = Api(cloud.url)
     held.done("POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"})
     return held
 
 
-def test_it_listens_on_loopback_alone(cloud: owner.Running) -> None:
+def test_it_listens_on_loopback_alone(cloud: launch.Running) -> None:
     port = int(cloud.url.rsplit(":", 1)[1])
     hosts = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port)}
     for host in hosts - {"127.0.0.1", "127.0.1.1"}:
@@ -199,7 +199,7 @@ def test_a_patch_changes_what_its_mask_names_alone(api: Api) -> None:
 
 
 def test_googles_client_of_cloud_run_makes_changes_and_deletes_a_service(
-    cloud: owner.Running,
+    cloud: launch.Running,
 ) -> None:
     client = google_clients.services(cloud.url)
     name = f"{PARENT}/services/by-client"
@@ -219,7 +219,7 @@ def test_googles_client_of_cloud_run_makes_changes_and_deletes_a_service(
         client.get_service(name=name)
 
 
-def _job(cloud: owner.Running, name: str, tag: str) -> None:
+def _job(cloud: launch.Running, name: str, tag: str) -> None:
     client = google_clients.jobs(cloud.url)
     container = run_v2.Container(image=f"docker.io/litellm/litellm-migrations:{tag}")
     template = run_v2.TaskTemplate(containers=[container], max_retries=1)
@@ -228,7 +228,7 @@ def _job(cloud: owner.Running, name: str, tag: str) -> None:
 
 
 def test_a_job_that_fails_is_shown_as_failed_by_both_of_cloud_runs_apis(
-    cloud: owner.Running, api: Api
+    cloud: launch.Running, api: Api
 ) -> None:
     _job(cloud, "fails", "broken")
     done = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
@@ -244,7 +244,9 @@ def test_a_job_that_fails_is_shown_as_failed_by_both_of_cloud_runs_apis(
     assert "ended with status 1" in condition["message"]
 
 
-def test_the_stand_in_for_gcloud_ends_as_the_job_does(cloud: owner.Running, tmp_path: Path) -> None:
+def test_the_stand_in_for_gcloud_ends_as_the_job_does(
+    cloud: launch.Running, tmp_path: Path
+) -> None:
     _job(cloud, "by-gcloud", "broken")
     command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
     done = subprocess.run(
@@ -259,7 +261,7 @@ def test_the_stand_in_for_gcloud_ends_as_the_job_does(cloud: owner.Running, tmp_
 
 
 def test_the_newest_provider_release_applies_a_wide_stack_and_sees_drift(
-    cloud: owner.Running, lives: Lives, tmp_path: Path
+    cloud: launch.Running, lives: Lives, tmp_path: Path
 ) -> None:
     target = google.target(cloud.url, tmp_path, newest=True)
     life = lives(

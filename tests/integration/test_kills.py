@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.emulators.gcp import launch as owner
+from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.emulators.launch import GcpOptions
 from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
 
@@ -33,9 +33,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[owner.Running]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
     log = tmp_path_factory.mktemp("cloud") / "log"
-    with owner.serving(Options(), log) as running:
+    with launch.serving(GcpOptions(), log) as running:
         yield running
 
 
@@ -59,7 +59,7 @@ def applying(root: int) -> int:
 
 
 def test_the_next_run_cleans_up_and_passes_after_a_kill(
-    number: int, cloud: owner.Running, tmp_path: Path, request: pytest.FixtureRequest
+    number: int, cloud: launch.Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     core = request.config.getoption("core")
     wanted = random.randrange(MOST_RESOURCES)  # noqa: S311

@@ -24,11 +24,12 @@ import sys
 from pathlib import Path
 from tests.harness.lifecycle import life
 from tests.harness.terraform import binary as core, providers
-from tests.harness.emulators.gcp import launch as owner, target
-from tests.harness.emulators.gcp.data_plane import Options
+from tests.harness.emulators import launch
+from tests.harness.emulators.gcp import target
+from tests.harness.emulators.launch import GcpOptions
 signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
-with owner.serving(Options(), folder / "log") as cloud:
+with launch.serving(GcpOptions(), folder / "log") as cloud:
     place = target.target(cloud.url, folder)
     with providers.environment(place.choice, folder) as environment:
         found = core.find(folder, "")

@@ -12,11 +12,9 @@ import pytest
 import yaml
 
 from tests.harness.contracts import defects
-from tests.harness.emulators.aws import launch as aws_owner
+from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target as aws
-from tests.harness.emulators.gcp import launch as google_owner
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.gcp.data_plane import Options
 from tests.harness.lifecycle.life import (
     Life,
     LifeError,
@@ -56,13 +54,13 @@ class Cloud:
 # A stand-in answers for every container: what is told here is not LiteLLM's part of it.
 CLOUDS: Mapping[str, Cloud] = {
     "gcp": Cloud(
-        lambda options, log: google_owner.serving(Options(**options), log),
+        lambda options, log: launch.serving(launch.GcpOptions(**options), log),
         google.target,
         {"cloudsql_deletion_protection": False, "gcs_force_destroy": True},
         "gcs_bucket",
     ),
     "aws": Cloud(
-        lambda options, log: aws_owner.serving(aws_owner.Options(**options), log),
+        lambda options, log: launch.serving(launch.AwsOptions(**options), log),
         aws.target,
         {
             "db_deletion_protection": False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.harness.lifecycle.aws_inventory import Client, Thing, leaks, things
+from tests.harness.lifecycle.sweep import Sweep
 from tests.harness.lifecycle.target import ControlPlane, Run, Service
 from tests.harness.sdk.aws import paged
 
@@ -19,8 +19,8 @@ _SWEEP_SECONDS = 900
 _STALLED_SECONDS = 120
 
 
-class ViewError(RuntimeError):
-    """What is left cannot be deleted."""
+class _DependentError(RuntimeError):
+    """AWS deletes a resource of this kind with the one it depends on."""
 
 
 def _of_kind(client: Client, stack: str, kind: str) -> list[Thing]:
@@ -221,31 +221,26 @@ _SERVICES = {"autoscaling": "application-autoscaling"}
 
 
 def _held(client: Client, stack: str) -> Iterator[Thing]:
-    """What is there of a stack, each after what refers to it."""
-    order = list(_DROPS)
-    found = [one for one in things(client, stack) if one.kind in _DROPS]
-    yield from sorted(found, key=lambda one: order.index(one.kind))
+    """The resources of a stack, dependents first."""
+    order = {kind: position for position, kind in enumerate(_DROPS)}
+    yield from sorted(things(client, stack), key=lambda thing: order.get(thing.kind, len(order)))
 
 
 def _sweep(client: Client, stack: str) -> list[str]:
-    swept: dict[str, None] = {}
-    until = time.monotonic() + _SWEEP_SECONDS
-    moved, before = time.monotonic(), -1
-    while left := leaks(client, stack):
-        if len(left) != before:
-            moved, before = time.monotonic(), len(left)
-        if time.monotonic() > until or time.monotonic() - moved > _STALLED_SECONDS:
-            raise ViewError(f"these cannot be deleted: {', '.join(left)}")
-        for one in _held(client, stack):
-            service = one.kind.partition(" ")[0]
-            try:
-                _DROPS[one.kind](client(_SERVICES.get(service, service)), one.name)
-            except ClientError:
-                # In use by what is deleted later, or under way.
-                continue
-            swept[f"{one.kind}: {one.name}"] = None
-        time.sleep(0.3)
-    return list(swept)
+    def delete(thing: Thing) -> None:
+        if thing.kind not in _DROPS:
+            raise _DependentError(thing.kind)
+        service = thing.kind.partition(" ")[0]
+        _DROPS[thing.kind](client(_SERVICES.get(service, service)), thing.name)
+
+    return Sweep(
+        resources=lambda: list(_held(client, stack)),
+        name=lambda thing: f"{thing.kind}: {thing.name}",
+        delete=delete,
+        refused=(ClientError, _DependentError),
+        seconds=_SWEEP_SECONDS,
+        stalled_seconds=_STALLED_SECONDS,
+    ).run()
 
 
 def control_plane(client: Client) -> ControlPlane:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import google.auth
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
+from tests.harness.lifecycle.sweep import Sweep
 from tests.harness.lifecycle.target import ControlPlane, Run, Service
 from tests.harness.sdk import google as google_clients
 
@@ -198,23 +198,15 @@ def _remains(place: _Place, stack: str) -> list[str]:
 
 
 def _sweep(place: _Place, stack: str) -> list[str]:
-    swept: dict[str, None] = {}
-    until = time.monotonic() + _SWEEP_SECONDS
-    moved, before = time.monotonic(), -1
-    while held := list(_items(place, stack)):
-        if len(held) != before:
-            moved, before = time.monotonic(), len(held)
-        if time.monotonic() > until or time.monotonic() - moved > _STALLED_SECONDS:
-            raise ViewError(f"these cannot be deleted: {', '.join(item.path for item in held)}")
-        for item in held:
-            try:
-                _delete(place, item)
-            except ViewError:
-                # In use by what is deleted later, or under way.
-                continue
-            swept[item.path] = None
-        time.sleep(0.5)
-    return list(swept)
+    return Sweep(
+        resources=lambda: list(_items(place, stack)),
+        name=lambda item: item.path,
+        delete=lambda item: _delete(place, item),
+        refused=(ViewError,),
+        seconds=_SWEEP_SECONDS,
+        stalled_seconds=_STALLED_SECONDS,
+        pause_seconds=0.5,
+    ).run()
 
 
 def _delete(place: _Place, item: _Item) -> None:

@@ -1,6 +1,6 @@
 """Serve the AWS emulator until standard input closes. The kernel closes it for a killed owner.
 
-``python -m tests.harness.emulators.aws OPTIONS`` takes :class:`Options` as JSON and prints a URL.
+``python -m tests.harness.emulators.aws OPTIONS`` takes :class:`AwsOptions` as JSON, prints a URL.
 The URL serves ``/local/cloud`` (the endpoint), ``/local/addresses`` (of load balancers),
 ``/local/authority`` (of the certificates) and ``/local/problems``.
 """
@@ -24,7 +24,7 @@ from tests.harness.emulators.aws.data_plane import runners as containers
 from tests.harness.emulators.aws.data_plane.reconciler import Hooks, Reconciler
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
-from tests.harness.emulators.aws.launch import Options
+from tests.harness.emulators.launch import AwsOptions
 from tests.harness.emulators.parts import redis
 from tests.harness.emulators.parts.envoy import issued
 from tests.harness.litellm import containers as components
@@ -47,7 +47,7 @@ def _addresses(aws: Cloud, following: Reconciler) -> dict[str, str]:
     }
 
 
-def _hooks(supervisor: Supervisor, options: Options, authority: trustme.CA) -> Hooks:
+def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA) -> Hooks:
     local = issued(authority, "127.0.0.1", "localhost")
     file = supervisor.folder / "authority.pem"
     file.write_bytes(authority.cert_pem.bytes())
@@ -87,7 +87,7 @@ def _server(telling: Telling) -> ThreadingHTTPServer:
     return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
 
-def main(options: Options) -> int:
+def main(options: AwsOptions) -> int:
     """Serve until standard input closes; gives the exit status."""
     owned.begin()
     authority = trustme.CA()
@@ -113,4 +113,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Options(**json.loads(sys.argv[1]))))
+    sys.exit(main(AwsOptions(**json.loads(sys.argv[1]))))

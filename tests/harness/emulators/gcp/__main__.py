@@ -1,6 +1,6 @@
 """Serve the Google Cloud emulator until standard input closes, as it does for a killed owner.
 
-``python -m tests.harness.emulators.gcp`` takes :class:`Options` as JSON and prints the URL as JSON.
+``python -m tests.harness.emulators.gcp`` takes :class:`GcpOptions` as JSON and prints a URL.
 Without options it installs LiteLLM if needed and runs LiteLLM in the containers.
 """
 
@@ -15,7 +15,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud
 from tests.harness.emulators.gcp.control_plane.http import application
-from tests.harness.emulators.gcp.data_plane import DataPlane, Options, addresses, authority
+from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority
 from tests.harness.emulators.gcp.services import (
     compute,
     iam,
@@ -27,6 +27,7 @@ from tests.harness.emulators.gcp.services import (
     storage,
 )
 from tests.harness.emulators.gcp.services import run_v1 as knative
+from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.litellm import release
 from tests.harness.process import daemon as owned
@@ -48,7 +49,7 @@ class _Handler(WSGIRequestHandler):
         """Say nothing: a suite reads the answers."""
 
 
-def main(options: Options) -> int:
+def main(options: GcpOptions) -> int:
     """Serve until standard input closes; gives the exit status."""
     owned.begin()
     routes = [
@@ -77,4 +78,4 @@ def main(options: Options) -> int:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(release.installed())}
-    sys.exit(main(Options(**given)))
+    sys.exit(main(GcpOptions(**given)))

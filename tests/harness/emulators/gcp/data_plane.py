@@ -9,6 +9,7 @@ from typing import Any
 
 import trustme
 
+from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts.envoy import Certificate, issued
 from tests.harness.emulators.parts.postgres import Server
@@ -16,27 +17,12 @@ from tests.harness.litellm.containers import Component
 from tests.harness.process.supervisor import Supervisor
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the local cloud behaves.
-
-    ``python`` is the interpreter of LiteLLM's environment; without it a stand-in answers for every
-    container. A revision that does not answer its
-    startup probe within ``startup_seconds`` is given up, whatever its probe says. A deleted
-    instance holds its network's peering for ``producer_seconds``.
-    """
-
-    python: str = ""
-    startup_seconds: float = 60
-    producer_seconds: float = 0
-
-
 @dataclass(slots=True)
 class DataPlane:
     """The processes behind the resources, by the resources' paths."""
 
     supervisor: Supervisor
-    options: Options
+    options: GcpOptions
     balancer: load_balancers.Balancer
     authority: trustme.CA = field(default_factory=trustme.CA)
     databases: dict[str, Server] = field(default_factory=dict)
