@@ -101,7 +101,7 @@ def test_both_providers_refuse_the_same(
     assert said(ours) == said(theirs) != []
 
 
-def test_every_listed_difference_is_still_there(tally: Counter[str]) -> None:
+def test_every_listed_difference_exists(tally: Counter[str]) -> None:
     if not tally["compared"]:
         pytest.fail("no case was compared before; run the whole file")
     unused = [d for d in DIFFERENCES if not tally[f"listed {d['type']} {d['path']}"]]

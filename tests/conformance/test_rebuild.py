@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_the_stored_schema_and_behaviour_are_the_real_providers() -> None:
+def test_stored_schema_and_behaviour_are_current() -> None:
     version = HELD["aws"]
     command = f"python -m {rebuild.__name__} aws {version} --mirror {MIRROR}"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The local clouds, the lives of stacks in them, and what is not run here."""
+"""The local clouds, the lifecycles of stacks in them, and what is not run here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.emulators.aws import target as aws
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import AwsOptions, GcpOptions
 from tests.harness.emulators.parts import postgres
-from tests.harness.lifecycle import life
+from tests.harness.lifecycle import run
 from tests.harness.lifecycle.target import Target
 from tests.harness.litellm import release
 from tests.harness.plan.view import Plan
@@ -29,10 +29,10 @@ from tests.harness.terraform import session as planner
 
 # Its claims are those of two modules, so that pytest would not look into it by itself.
 pytest.register_assert_rewrite("tests.integration.stages")
-# In the order of a life.
-STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leaks", "again")
+# In the order of a lifecycle.
+STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leftovers", "again")
 # Whose failure leaves nothing to look at for the later ones; `destroy` is always tried.
-_NEEDED = ("init", "apply", "migrate", "destroy", "leaks")
+_NEEDED = ("init", "apply", "migrate", "destroy", "leftovers")
 stage = pytest.mark.stage
 # What a whole run on an account would do and nothing here does yet, with the reason.
 NOT_RUN = {
@@ -50,8 +50,8 @@ _failed = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what the lives of stacks take."""
-    group = parser.getgroup("lives of stacks")
+    """Add what the lifecycles of stacks take."""
+    group = parser.getgroup("lifecycles of stacks")
     group.addoption("--stages", default="", help=f"some of {','.join(STAGES)}; default: all")
     group.addoption("--run-folder", help="keep the state here, for a later run to go on with")
     group.addoption("--cloud", default="", help="the URL of a local Google Cloud that is there")
@@ -62,7 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks."""
-    config.addinivalue_line("markers", f"stage(name): of a stack's life: {', '.join(STAGES)}")
+    config.addinivalue_line(
+        "markers", f"stage(name): of the lifecycle of a stack: {', '.join(STAGES)}"
+    )
     config.addinivalue_line("markers", "needs(what): what a place may lack; there it is not run")
 
 
@@ -180,26 +182,26 @@ def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield aws.target(running.url, folder)
 
 
-Lives = Callable[..., life.Life]
+Lifecycles = Callable[..., run.Lifecycle]
 
 
 @pytest.fixture(scope="module")
-def lives(
+def lifecycles(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lives]:
-    """Lives of stacks: ``lives(target, inputs, source=None)``."""
+) -> Iterator[Lifecycles]:
+    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None)``."""
     config = request.config
     with contextlib.ExitStack() as stack:
 
         def begin(
             target: Target, inputs: Mapping[str, Any], source: Path | None = None
-        ) -> life.Life:
-            folder = tmp_path_factory.mktemp("life")
+        ) -> run.Lifecycle:
+            folder = tmp_path_factory.mktemp("lifecycle")
             environment = stack.enter_context(providers.environment(target.choice, folder))
             found = core.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder
-            return life.prepare(target, root, found.binary, environment, inputs, source)
+            return run.prepare(target, root, found.binary, environment, inputs, source)
 
         yield begin
 

@@ -1,4 +1,4 @@
-"""The stages of a stack's life, the same for both clouds: the tests of ``test_life_*.py``.
+"""The stages of the lifecycle of a stack, the same for both clouds: the tests of ``test_lifecycle_*.py``.
 
 Such a module has all of these for its own, and a ``CASE`` with what is its cloud's.
 """
@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 
 from tests.harness import stacks
-from tests.harness.lifecycle.life import (
-    Life,
+from tests.harness.lifecycle.run import (
+    Lifecycle,
     addresses,
     apply,
     changes,
     clean,
     destroy,
+    leftovers,
     outputs,
     plan,
     ready,
-    remains,
 )
 from tests.harness.litellm import ownership, release
 from tests.harness.process.child import soon
-from tests.integration.conftest import Lives, stage
+from tests.integration.conftest import Lifecycles, stage
 from tests.integration.probing import PROBES, Door, failures, watching
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
@@ -58,7 +58,7 @@ IMAGE = {"gateway_image": NEXT_IMAGE}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What of a life is its cloud's own.
+    """What of a lifecycle is its cloud's own.
 
     Attributes:
         stack: which one is applied; its target is the fixture ``STACK_target``.
@@ -93,48 +93,48 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture(scope="module")
-def life(lives: Lives, case: Case, request: pytest.FixtureRequest) -> Life:
-    return lives(request.getfixturevalue(f"{case.stack}_target"), {**INPUTS, **case.inputs})
+def lifecycle(lifecycles: Lifecycles, case: Case, request: pytest.FixtureRequest) -> Lifecycle:
+    return lifecycles(request.getfixturevalue(f"{case.stack}_target"), {**INPUTS, **case.inputs})
 
 
 @pytest.fixture
-def door(life: Life, case: Case) -> Iterator[Door]:
-    held = outputs(life)
+def door(lifecycle: Lifecycle, case: Case) -> Iterator[Door]:
+    held = outputs(lifecycle)
     address, url, _ = case.entry
-    with life.target.web(held[address]) as session:
+    with lifecycle.target.web(held[address]) as session:
         yield Door(held[url], session, KEY)
 
 
 @stage("init")
-def test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up(life: Life) -> None:
-    for left in clean(life):
+def test_cleanup_of_an_earlier_run_leaves_nothing(
+    lifecycle: Lifecycle,
+) -> None:
+    for left in clean(lifecycle):
         print(f"cleaned up: {left}")
-    assert remains(life) == []
+    assert leftovers(lifecycle) == []
 
 
 @stage("apply")
-def test_the_stack_is_applied(life: Life) -> None:
-    apply(life)
-    assert addresses(life)
+def test_apply_creates_the_stack(lifecycle: Lifecycle) -> None:
+    apply(lifecycle)
+    assert addresses(lifecycle)
 
 
 @stage("migrate")
-def test_the_migrations_ran_and_run_again_by_the_command_that_is_printed(
-    life: Life, case: Case
-) -> None:
+def test_migrations_ran_and_printed_command_repeats_them(lifecycle: Lifecycle, case: Case) -> None:
     def runs() -> list[bool]:
-        return [run.succeeded for run in life.target.control.runs(life.name)]
+        return [run.succeeded for run in lifecycle.target.control.runs(lifecycle.name)]
 
     assert runs() == [True] * case.jobs
-    command = outputs(life)["migration_run_command"]
-    subprocess.run(command, shell=True, env=life.terraform.env, check=True)  # noqa: S602
+    command = outputs(lifecycle)["migration_run_command"]
+    subprocess.run(command, shell=True, env=lifecycle.terraform.env, check=True)  # noqa: S602
     assert soon(lambda: runs() == [True] * (case.jobs + 1), JOB_SECONDS, 0.5), runs()
 
 
 @stage("migrate")
-def test_every_service_gets_ready_by_the_clouds_own_api(life: Life) -> None:
-    ready(life)
-    held = life.target.control.services(life.name).values()
+def test_every_service_becomes_ready(lifecycle: Lifecycle) -> None:
+    ready(lifecycle)
+    held = lifecycle.target.control.services(lifecycle.name).values()
     # As far as the cloud tells how many the load balancer found healthy.
     assert [one for one in held if one.healthy == 0] == []
 
@@ -147,12 +147,12 @@ def test_every_service_gets_ready_by_the_clouds_own_api(life: Life) -> None:
         for name, probe in PROBES.items()
     ],
 )
-def test_the_stack_answers(door: Door, name: str) -> None:
+def test_stack_answers_probe(door: Door, name: str) -> None:
     assert failures(door, PROBES[name]) == []
 
 
 @stage("verify")
-def test_the_pages_of_the_dashboard_find_their_assets(door: Door) -> None:
+def test_dashboard_pages_find_their_assets(door: Door) -> None:
     page = door.ask("/").text
     assets = sorted(set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|ico|svg|png))"', page)))
     assert len(assets) > 5
@@ -161,7 +161,7 @@ def test_the_pages_of_the_dashboard_find_their_assets(door: Door) -> None:
 
 
 @stage("verify")
-def test_plain_http_is_sent_to_https_with_path_and_query(door: Door) -> None:
+def test_http_redirects_to_https_with_path_and_query(door: Door) -> None:
     answer = door.session.get(
         f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
     )
@@ -172,7 +172,7 @@ def test_plain_http_is_sent_to_https_with_path_and_query(door: Door) -> None:
 
 
 @stage("verify")
-def test_routes_of_every_class_reach_the_component_that_has_them(door: Door, case: Case) -> None:
+def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
     """Each component drops the others' routes, so that a mis-routed request finds none: 404.
 
     Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
@@ -199,8 +199,8 @@ def test_routes_of_every_class_reach_the_component_that_has_them(door: Door, cas
 
 
 @stage("verify")
-def test_what_can_be_labelled_carries_the_stacks_labels(life: Life, case: Case) -> None:
-    held = life.target.control.tags(life.name)
+def test_taggable_resources_carry_the_stack_tags(lifecycle: Lifecycle, case: Case) -> None:
+    held = lifecycle.target.control.tags(lifecycle.name)
     assert len(held) > 10
     odd = {
         name: labels
@@ -211,80 +211,80 @@ def test_what_can_be_labelled_carries_the_stacks_labels(life: Life, case: Case) 
 
 
 @stage("verify")
-def test_every_secret_has_a_version_in_use(life: Life, case: Case) -> None:
-    held = life.target.control.secrets(life.name)
+def test_every_secret_has_a_current_version(lifecycle: Lifecycle, case: Case) -> None:
+    held = lifecycle.target.control.secrets(lifecycle.name)
     assert len(held) == case.secrets
     assert all(held.values()), held
 
 
 @stage("replan")
-def test_a_second_plan_is_empty(life: Life) -> None:
-    assert changes(plan(life)) == {}
+def test_second_plan_is_empty(lifecycle: Lifecycle) -> None:
+    assert changes(plan(lifecycle)) == {}
 
 
 @stage("change")
-def test_a_change_rolls_while_the_stack_goes_on_answering(
-    life: Life, door: Door, inputs: Mapping[str, Any], expected: Mapping[str, str]
+def test_change_rolls_without_a_failed_request(
+    lifecycle: Lifecycle, door: Door, inputs: Mapping[str, Any], expected: Mapping[str, str]
 ) -> None:
-    assert changes(plan(life, inputs)) == expected
+    assert changes(plan(lifecycle, inputs)) == expected
     watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
     with watching(door, watched) as seen:
-        apply(life, inputs)
+        apply(lifecycle, inputs)
         # Where the apply does not wait for it, the change rolls on.
-        ready(life)
+        ready(lifecycle)
     assert seen.failed == []
     assert seen.count > len(watched)
-    assert changes(plan(life)) == {}
+    assert changes(plan(lifecycle)) == {}
 
 
 @stage("change")
-def test_the_changes_are_what_answers(life: Life, door: Door) -> None:
+def test_changed_stack_answers(lifecycle: Lifecycle, door: Door) -> None:
     assert "second" in door.ask("/v1/models", key="master").text
-    held = life.target.control.services(life.name)
+    held = lifecycle.target.control.services(lifecycle.name)
     assert held["gateway"].image == NEXT_IMAGE
 
 
 @stage("destroy")
-def test_a_destroy_succeeds_with_data_in_every_store(life: Life, case: Case) -> None:
+def test_destroy_succeeds_with_data_in_every_store(lifecycle: Lifecycle, case: Case) -> None:
     # The database has LiteLLM's tables, the secrets have versions, Redis is written by LiteLLM.
-    bucket = outputs(life)[case.entry[2]]
+    bucket = outputs(lifecycle)[case.entry[2]]
     for text in ("a first version", "a second one"):
-        life.target.control.store(bucket, "a/file.txt", text.encode())
-    destroy(life)
+        lifecycle.target.control.store(bucket, "a/file.txt", text.encode())
+    destroy(lifecycle)
 
 
-@stage("leaks")
-def test_nothing_is_left_by_state_and_by_api(life: Life) -> None:
-    assert remains(life) == []
+@stage("leftovers")
+def test_destroy_leaves_nothing_in_state_and_api(lifecycle: Lifecycle) -> None:
+    assert leftovers(lifecycle) == []
 
 
 @stage("again")
-def test_the_same_name_can_be_applied_and_destroyed_again(life: Life) -> None:
-    apply(life)
-    assert changes(plan(life)) == {}
-    destroy(life)
-    assert remains(life) == []
+def test_same_name_applies_and_destroys_again(lifecycle: Lifecycle) -> None:
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []
 
 
 __all__ = [
     "case",
     "door",
-    "life",
+    "lifecycle",
     "pytest_generate_tests",
-    "test_a_change_rolls_while_the_stack_goes_on_answering",
-    "test_a_destroy_succeeds_with_data_in_every_store",
-    "test_a_second_plan_is_empty",
-    "test_every_secret_has_a_version_in_use",
-    "test_every_service_gets_ready_by_the_clouds_own_api",
-    "test_nothing_is_left_by_state_and_by_api",
-    "test_nothing_is_there_of_the_stack_once_an_earlier_run_is_cleaned_up",
-    "test_plain_http_is_sent_to_https_with_path_and_query",
-    "test_routes_of_every_class_reach_the_component_that_has_them",
-    "test_the_changes_are_what_answers",
-    "test_the_migrations_ran_and_run_again_by_the_command_that_is_printed",
-    "test_the_pages_of_the_dashboard_find_their_assets",
-    "test_the_same_name_can_be_applied_and_destroyed_again",
-    "test_the_stack_answers",
-    "test_the_stack_is_applied",
-    "test_what_can_be_labelled_carries_the_stacks_labels",
+    "test_change_rolls_without_a_failed_request",
+    "test_destroy_succeeds_with_data_in_every_store",
+    "test_second_plan_is_empty",
+    "test_every_secret_has_a_current_version",
+    "test_every_service_becomes_ready",
+    "test_destroy_leaves_nothing_in_state_and_api",
+    "test_cleanup_of_an_earlier_run_leaves_nothing",
+    "test_http_redirects_to_https_with_path_and_query",
+    "test_litellm_routes_reach_their_component",
+    "test_changed_stack_answers",
+    "test_migrations_ran_and_printed_command_repeats_them",
+    "test_dashboard_pages_find_their_assets",
+    "test_same_name_applies_and_destroys_again",
+    "test_stack_answers_probe",
+    "test_apply_creates_the_stack",
+    "test_taggable_resources_carry_the_stack_tags",
 ]

@@ -46,7 +46,7 @@ def given(block: Block, values: Mapping[str, Any], prefix: str = "") -> Iterator
             yield from given(nested.block, body, f"{prefix}{name}.")
 
 
-def test_every_argument_that_the_stack_sets_is_sent_or_named(
+def test_every_set_argument_is_sent_or_listed(
     sessions: Callable[[str, bool], planner.Session],
 ) -> None:
     held = botocore.session.get_session()

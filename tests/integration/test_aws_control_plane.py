@@ -25,7 +25,7 @@ from tests.harness.emulators.aws.data_plane import runners as containers
 from tests.harness.emulators.aws.data_plane.reconciler import Finished, Hooks, Reconciler
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.parts import postgres
-from tests.harness.lifecycle import aws_inventory as leaks
+from tests.harness.lifecycle import aws_inventory as leftovers
 from tests.harness.litellm import migrations
 from tests.harness.plan.view import Plan
 from tests.harness.process.child import alive, soon
@@ -67,7 +67,7 @@ def listening(port: int) -> list[str]:
     return [line.split()[1] for line in text.splitlines() if f":{port:04X} " in line]
 
 
-def test_the_emulator_and_the_front_listen_on_loopback_alone_and_write_nowhere_else() -> None:
+def test_emulator_uses_only_loopback_and_its_folder() -> None:
     with supervising() as held:
         aws = cloud.start(held)
         aws.client("s3").list_buckets()
@@ -96,7 +96,7 @@ def test_the_emulator_and_the_front_listen_on_loopback_alone_and_write_nowhere_e
     assert not held.folder.exists()
 
 
-def test_objects_come_back_as_they_were_put(aws: Cloud) -> None:
+def test_object_is_returned_unchanged(aws: Cloud) -> None:
     s3 = aws.client("s3")
     place = {"LocationConstraint": aws.region}
     s3.create_bucket(Bucket="round-trip", CreateBucketConfiguration=place)
@@ -105,7 +105,7 @@ def test_objects_come_back_as_they_were_put(aws: Cloud) -> None:
     assert s3.get_object(Bucket="round-trip", Key="a b/ä")["Body"].read() == b"xyz" * 1000
 
 
-def test_the_block_of_the_provider_names_every_service_and_no_other_place() -> None:
+def test_provider_block_names_only_the_emulator() -> None:
     text = cloud.provider_block("http://127.0.0.1:1", "eu-west-1")
     assert text.count("http://127.0.0.1:1") == len(cloud.SERVICES) + 2
     assert "s3_use_path_style           = true" in text
@@ -144,16 +144,14 @@ def root(aws: Cloud, choice: Choice, folder: Path) -> Iterator[Terraform]:
         yield held
 
 
-def test_the_block_of_the_provider_is_one_that_its_schema_takes(aws: Cloud, tmp_path: Path) -> None:
+def test_provider_block_fits_the_schema(aws: Cloud, tmp_path: Path) -> None:
     # The oldest release's schema has each service's name; the newest's was cut without them.
     with root(aws, providers.choose("offline"), tmp_path) as held:
         held.execute_command("validate", "-no-color")
 
 
 @pytest.mark.needs("aws_plugin")
-def test_the_real_provider_applies_plans_nothing_more_and_destroys(
-    aws: Cloud, tmp_path: Path
-) -> None:
+def test_real_provider_applies_and_destroys(aws: Cloud, tmp_path: Path) -> None:
     choice = providers.choose(f"mirror:{os.environ[cloud.MIRROR]}")
     with root(aws, choice, tmp_path) as held:
         held.execute_command("apply", "-auto-approve", "-input=false", "-no-color")
@@ -165,7 +163,7 @@ def test_the_real_provider_applies_plans_nothing_more_and_destroys(
         assert aws.client("ec2").describe_vpcs(Filters=[names])["Vpcs"] == []
 
 
-def test_a_plugin_is_found_in_a_mirror_and_nowhere_else(tmp_path: Path) -> None:
+def test_plugin_is_found_only_in_a_mirror(tmp_path: Path) -> None:
     assert cloud.plugin({}) is None
     assert cloud.plugin({cloud.MIRROR: str(tmp_path)}) is None
     held = tmp_path / "registry.terraform.io/hashicorp/aws"
@@ -177,7 +175,7 @@ def test_a_plugin_is_found_in_a_mirror_and_nowhere_else(tmp_path: Path) -> None:
 # ---- Refusals: the network ----
 
 
-def test_a_group_that_a_rule_names_is_not_deleted(aws: Cloud) -> None:
+def test_referenced_security_group_is_not_deleted(aws: Cloud) -> None:
     ec2 = aws.client("ec2")
     vpc, _ = network(aws, 0)
     named, naming = group(aws, vpc, "named"), group(aws, vpc, "naming")
@@ -193,7 +191,7 @@ def test_a_group_that_a_rule_names_is_not_deleted(aws: Cloud) -> None:
     ec2.delete_security_group(GroupId=named)
 
 
-def test_what_a_load_balancer_uses_is_not_deleted(aws: Cloud) -> None:
+def test_load_balancer_dependencies_are_not_deleted(aws: Cloud) -> None:
     ec2, elb = aws.client("ec2"), aws.client("elbv2")
     vpc, subnets = network(aws)
     guard = group(aws, vpc)
@@ -217,7 +215,7 @@ def test_what_a_load_balancer_uses_is_not_deleted(aws: Cloud) -> None:
     ec2.delete_vpc(VpcId=vpc)
 
 
-def test_a_network_with_a_nat_gateway_and_its_routes_is_not_deleted(aws: Cloud) -> None:
+def test_network_with_a_nat_gateway_is_not_deleted(aws: Cloud) -> None:
     ec2 = aws.client("ec2")
     vpc, (subnet,) = network(aws, 1)
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
@@ -237,7 +235,7 @@ def test_a_network_with_a_nat_gateway_and_its_routes_is_not_deleted(aws: Cloud) 
 # ---- Refusals: load balancers ----
 
 
-def test_rules_are_refused_as_elb_refuses_them(aws: Cloud) -> None:
+def test_invalid_listener_rule_is_refused(aws: Cloud) -> None:
     elb = aws.client("elbv2")
     vpc, subnets = network(aws)
     arn = balancer(aws, "rules", subnets, [group(aws, vpc)])
@@ -261,7 +259,7 @@ def test_rules_are_refused_as_elb_refuses_them(aws: Cloud) -> None:
     elb.create_rule(**over)
 
 
-def test_a_target_group_in_use_is_not_deleted(aws: Cloud) -> None:
+def test_used_target_group_is_not_deleted(aws: Cloud) -> None:
     elb = aws.client("elbv2")
     vpc, subnets = network(aws)
     arn = balancer(aws, "in-use", subnets, [group(aws, vpc)])
@@ -277,7 +275,7 @@ def test_a_target_group_in_use_is_not_deleted(aws: Cloud) -> None:
     elb.delete_target_group(TargetGroupArn=default)
 
 
-def test_a_protected_load_balancer_is_not_deleted_and_takes_its_listeners_along(
+def test_load_balancer_deletion_obeys_protection(
     aws: Cloud,
 ) -> None:
     elb = aws.client("elbv2")
@@ -311,7 +309,7 @@ def cluster(aws: Cloud, name: str, **given: Any) -> dict[str, Any]:
     return dict(made["DBCluster"])
 
 
-def test_a_database_is_deleted_with_a_snapshot_of_a_free_name(aws: Cloud) -> None:
+def test_database_deletion_takes_a_new_snapshot_name(aws: Cloud) -> None:
     rds = aws.client("rds")
     cluster(aws, "first", DeletionProtection=True)
     cluster(aws, "second")
@@ -328,7 +326,7 @@ def test_a_database_is_deleted_with_a_snapshot_of_a_free_name(aws: Cloud) -> Non
     rds.delete_db_cluster(DBClusterIdentifier="second", **final)
 
 
-def test_what_a_store_uses_is_not_deleted(aws: Cloud) -> None:
+def test_store_dependencies_are_not_deleted(aws: Cloud) -> None:
     ec2, rds, cache = (aws.client(name) for name in ("ec2", "rds", "elasticache"))
     vpc, subnets = network(aws)
     guard = group(aws, vpc)
@@ -377,7 +375,7 @@ def test_what_a_store_uses_is_not_deleted(aws: Cloud) -> None:
     ec2.delete_subnet(SubnetId=subnets[1])
 
 
-def test_the_name_of_a_secret_stays_taken_for_its_recovery_window(aws: Cloud) -> None:
+def test_secret_name_is_taken_in_its_recovery_window(aws: Cloud) -> None:
     secrets = aws.client("secretsmanager")
     secrets.create_secret(Name="taken", SecretString="a")
     assert refused(secrets.create_secret, Name="taken") == "ResourceExistsException"
@@ -388,7 +386,7 @@ def test_the_name_of_a_secret_stays_taken_for_its_recovery_window(aws: Cloud) ->
     secrets.create_secret(Name="taken", SecretString="a")
 
 
-def test_a_bucket_with_a_version_left_is_not_deleted(aws: Cloud) -> None:
+def test_bucket_with_a_version_is_not_deleted(aws: Cloud) -> None:
     s3 = aws.client("s3")
     named = {"Bucket": "versions"}
     s3.create_bucket(**named, CreateBucketConfiguration={"LocationConstraint": aws.region})
@@ -418,7 +416,7 @@ def definition(aws: Cloud, family: str, **container: Any) -> str:
     return str(made["taskDefinition"]["taskDefinitionArn"])
 
 
-def test_scaling_is_told_back_as_it_was_set(aws: Cloud) -> None:
+def test_scaling_target_and_policy_are_returned(aws: Cloud) -> None:
     ecs, scaling = aws.client("ecs"), aws.client("application-autoscaling")
     target = {
         "ServiceNamespace": "ecs",
@@ -465,7 +463,7 @@ def test_scaling_is_told_back_as_it_was_set(aws: Cloud) -> None:
 # ---- What the emulator forgets ----
 
 
-def test_what_was_set_is_read_back(aws: Cloud) -> None:
+def test_arguments_are_returned_as_set(aws: Cloud) -> None:
     ec2, rds = aws.client("ec2"), aws.client("rds")
     vpc, (subnet,) = network(aws, 1)
     tags = [{"Key": "a", "Value": "b"}]
@@ -497,7 +495,7 @@ def test_what_was_set_is_read_back(aws: Cloud) -> None:
     aws.client("elbv2").describe_capacity_reservation(LoadBalancerArn=arn)
 
 
-def test_tags_of_buckets_are_told_by_s3_control_through_the_proxy(aws: Cloud) -> None:
+def test_s3_control_returns_bucket_tags_through_the_proxy(aws: Cloud) -> None:
     place = {"LocationConstraint": aws.region}
     aws.client("s3").create_bucket(Bucket="controlled", CreateBucketConfiguration=place)
     config = Config(proxies={"http": aws.url})
@@ -507,7 +505,7 @@ def test_tags_of_buckets_are_told_by_s3_control_through_the_proxy(aws: Cloud) ->
     assert control.list_tags_for_resource(**of)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
-def test_the_proxy_reaches_nothing_else(aws: Cloud) -> None:
+def test_proxy_refuses_other_hosts(aws: Cloud) -> None:
     with requests.Session() as session:
         session.trust_env = False
         proxies = {"http": aws.url, "https": aws.url}
@@ -620,7 +618,7 @@ def serve(kept: Kept, name: str, count: int, **more: Any) -> tuple[str, str]:
     return on, target
 
 
-def test_a_service_runs_rolls_scales_and_goes(kept: Kept) -> None:
+def test_service_runs_rolls_scales_and_stops(kept: Kept) -> None:
     ecs = kept.aws.client("ecs")
     _, target = serve(kept, "rolls", 2)
     assert soon(lambda: kept.health(target) == ["healthy"] * 2), kept.following.problems
@@ -658,7 +656,7 @@ def test_a_service_runs_rolls_scales_and_goes(kept: Kept) -> None:
     assert kept.health(target) == []
 
 
-def test_a_task_that_ends_is_started_again(kept: Kept) -> None:
+def test_ended_task_is_restarted(kept: Kept) -> None:
     _, target = serve(kept, "again", 1)
     assert soon(lambda: kept.health(target) == ["healthy"])
     (first,) = kept.running("again")
@@ -667,7 +665,7 @@ def test_a_task_that_ends_is_started_again(kept: Kept) -> None:
     assert soon(lambda: kept.health(target) == ["healthy"])
 
 
-def test_a_deployment_that_does_not_start_is_rolled_back(kept: Kept) -> None:
+def test_failed_deployment_is_rolled_back(kept: Kept) -> None:
     ecs = kept.aws.client("ecs")
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
     _, target = serve(kept, "back", 1, deploymentConfiguration=breaker)
@@ -680,7 +678,7 @@ def test_a_deployment_that_does_not_start_is_rolled_back(kept: Kept) -> None:
     assert soon(lambda: kept.service("back")["deployments"][0]["rolloutState"] == "COMPLETED")
 
 
-def test_secrets_files_and_the_command_reach_the_container(kept: Kept) -> None:
+def test_container_gets_secrets_files_and_command(kept: Kept) -> None:
     aws = kept.aws
     s3, secrets = aws.client("s3"), aws.client("secretsmanager")
     s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": aws.region})
@@ -718,7 +716,7 @@ def test_secrets_files_and_the_command_reach_the_container(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_job_ends_with_its_exit_code_and_leaves_its_log(kept: Kept, code: int) -> None:
+def test_job_reports_its_exit_code_and_log(kept: Kept, code: int) -> None:
     ecs, logs = kept.aws.client("ecs"), kept.aws.client("logs")
     name = f"job-{code}"
     ecs.create_cluster(clusterName=name)
@@ -745,7 +743,7 @@ def test_a_job_ends_with_its_exit_code_and_leaves_its_log(kept: Kept, code: int)
     ecs.delete_cluster(cluster=name)
 
 
-def test_a_job_without_its_secret_stops_before_it_ran(kept: Kept) -> None:
+def test_job_without_its_secret_does_not_run(kept: Kept) -> None:
     ecs = kept.aws.client("ecs")
     ecs.create_cluster(clusterName="lost")
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lost-abcdef"
@@ -784,7 +782,7 @@ def answers(kept: Kept, name: str, path: str, wanted: str) -> bool:
     return answer.status_code == 200 and answer.json()["name"] == wanted
 
 
-def test_rules_become_routes_that_answer(kept: Kept) -> None:
+def test_listener_rules_route_requests(kept: Kept) -> None:
     elb = kept.aws.client("elbv2")
     on, target = serve(kept, "routes", 1)
     assert soon(lambda: answers(kept, "routes", "/", "routes"))
@@ -812,7 +810,7 @@ def test_rules_become_routes_that_answer(kept: Kept) -> None:
     assert get(kept, "routes", "/x").headers["location"].startswith("https://127.0.0.1")
 
 
-def test_no_request_fails_while_a_service_rolls(kept: Kept) -> None:
+def test_rolling_service_fails_no_request(kept: Kept) -> None:
     serve(kept, "steady", 1)
     assert soon(lambda: answers(kept, "steady", "/", "steady"))
     new = definition(kept.aws, "steady", environment=named("steadier"))
@@ -831,7 +829,7 @@ def test_no_request_fails_while_a_service_rolls(kept: Kept) -> None:
 # ---- Stores ----
 
 
-def test_the_master_user_of_a_cluster_signs_in_to_a_real_postgres(kept: Kept) -> None:
+def test_master_user_signs_in_to_postgres(kept: Kept) -> None:
     made = cluster(kept.aws, "real")
     stores = kept.following.stores
     assert soon(lambda: stores.database(made["Endpoint"]) is not None), kept.following.problems
@@ -881,7 +879,7 @@ def job(aws: Cloud, plan: Plan, name: str, **replaced: str) -> tuple[int, str]:
     return told["containers"][0].get("exitCode", -1), told["stoppedReason"]
 
 
-def test_the_planned_jobs_prepare_a_database_that_the_planned_cluster_asks_for(
+def test_planned_jobs_prepare_the_planned_database(
     foreseen_session: planner.Session,
 ) -> None:
     plan = planned(foreseen_session, "aws")
@@ -912,7 +910,7 @@ def test_the_planned_jobs_prepare_a_database_that_the_planned_cluster_asks_for(
             assert {str(row[0]) for row in rows} >= migrations.models()
 
 
-def test_two_caches_have_two_names(aws: Cloud) -> None:
+def test_caches_have_distinct_host_names(aws: Cloud) -> None:
     cache = aws.client("elasticache")
     found = set()
     for name in ("one", "two"):
@@ -932,12 +930,12 @@ def test_two_caches_have_two_names(aws: Cloud) -> None:
 # ---- What is left behind ----
 
 STACK = "acme-litellm-test"
-TAGS: Mapping[str, str] = {leaks.TAG: STACK}
+TAGS: Mapping[str, str] = {leftovers.TAG: STACK}
 
 
-def test_each_service_is_asked_for_what_is_left(aws: Cloud) -> None:
-    """What a life of a stack makes and the shorter test below does not."""
-    name, tags = "acme-litellm-more", [{"Key": leaks.TAG, "Value": "acme-litellm-more"}]
+def test_leftovers_query_every_service(aws: Cloud) -> None:
+    """What a lifecycle of a stack makes and the shorter test below does not."""
+    name, tags = "acme-litellm-more", [{"Key": leftovers.TAG, "Value": "acme-litellm-more"}]
     ec2, rds, cache = (aws.client(service) for service in ("ec2", "rds", "elasticache"))
     vpc, subnets = network(aws)
 
@@ -999,7 +997,7 @@ def test_each_service_is_asked_for_what_is_left(aws: Cloud) -> None:
         NumCacheClusters=1,
         CacheNodeType="cache.t4g.small",
     )
-    kinds = sorted({line.partition(": ")[0] for line in leaks.leaks(aws.client, name)})
+    kinds = sorted({line.partition(": ")[0] for line in leftovers.leftovers(aws.client, name)})
     assert kinds == [
         "autoscaling ScalableTargets",
         "autoscaling ScalingPolicies",
@@ -1025,12 +1023,12 @@ def test_each_service_is_asked_for_what_is_left(aws: Cloud) -> None:
     ]
 
 
-def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> None:
+def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     upper = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     lower = [{"key": key, "value": value} for key, value in TAGS.items()]
     ec2, iam, logs = aws.client("ec2"), aws.client("iam"), aws.client("logs")
     ecs, s3, secrets = aws.client("ecs"), aws.client("s3"), aws.client("secretsmanager")
-    assert leaks.leaks(aws.client, STACK) == []
+    assert leftovers.leftovers(aws.client, STACK) == []
     vpc, _ = network(aws, 0)
     ec2.create_tags(Resources=[vpc], Tags=upper)
     guard = group(aws, vpc, f"{STACK}-alb")
@@ -1050,7 +1048,7 @@ def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> No
     # Of another stack.
     iam.create_role(RoleName=f"{STACK}ing-ui", AssumeRolePolicyDocument="{}")
 
-    kinds = [line.partition(": ")[0] for line in leaks.leaks(aws.client, STACK)]
+    kinds = [line.partition(": ")[0] for line in leftovers.leftovers(aws.client, STACK)]
     assert kinds == [
         "ec2 SecurityGroups",
         "ec2 Vpcs",
@@ -1078,9 +1076,9 @@ def test_what_a_stack_leaves_behind_is_listed_until_it_is_gone(aws: Cloud) -> No
     aws.client("rds").delete_db_cluster(**named)
     # What takes a name, or costs money, is still there.
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
-    kinds = [line.partition(": ")[0] for line in leaks.leaks(aws.client, STACK)]
+    kinds = [line.partition(": ")[0] for line in leftovers.leftovers(aws.client, STACK)]
     assert kinds == ["rds DBClusterSnapshots", "secretsmanager Secrets"]
     aws.client("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=f"{STACK}-final")
     secrets.restore_secret(SecretId=secret)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    assert leaks.leaks(aws.client, STACK) == []
+    assert leftovers.leftovers(aws.client, STACK) == []

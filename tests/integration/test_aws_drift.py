@@ -11,18 +11,18 @@ import pytest
 from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.lifecycle.life import Life, apply, changes, destroy, outputs, plan, remains
+from tests.harness.lifecycle.run import Lifecycle, apply, changes, destroy, leftovers, outputs, plan
 from tests.harness.process import daemon as owned
-from tests.integration.conftest import Lives
-from tests.integration.test_stories import CLOUDS
+from tests.integration.conftest import Lifecycles
+from tests.integration.test_failure_scenarios import CLOUDS
 
 
 @pytest.fixture
-def there(lives: Lives, tmp_path: Path) -> Iterator[tuple[Life, Cloud]]:
+def there(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
     with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
         told = owned.told(running.url, "cloud")
-        life = lives(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
-        yield life, Cloud(told["url"], told["region"])
+        lifecycle = lifecycles(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
+        yield lifecycle, Cloud(told["url"], told["region"])
 
 
 WIDE = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
@@ -39,30 +39,34 @@ def ingress_of(aws: Cloud, name: str) -> tuple[str, str]:
     return group["GroupId"], rule
 
 
-def test_what_was_changed_by_hand_is_planned_back_and_applied(there: tuple[Life, Cloud]) -> None:
-    life, aws = there
-    apply(life)
-    assert changes(plan(life)) == {}
-    bucket = outputs(life)["s3_bucket"]
+def test_drift_is_planned_and_corrected(
+    there: tuple[Lifecycle, Cloud],
+) -> None:
+    lifecycle, aws = there
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
+    bucket = outputs(lifecycle)["s3_bucket"]
     aws.client("s3").put_bucket_versioning(
         Bucket=bucket, VersioningConfiguration={"Status": "Suspended"}
     )
     aws.client("s3").put_bucket_tagging(
-        Bucket=bucket, Tagging={"TagSet": [{"Key": "litellm:stack", "Value": life.name}]}
+        Bucket=bucket, Tagging={"TagSet": [{"Key": "litellm:stack", "Value": lifecycle.name}]}
     )
-    aws.client("logs").put_retention_policy(logGroupName=f"/ecs/{life.name}/ui", retentionInDays=1)
-    aws.client("logs").delete_log_group(logGroupName=f"/ecs/{life.name}/gateway")
+    aws.client("logs").put_retention_policy(
+        logGroupName=f"/ecs/{lifecycle.name}/ui", retentionInDays=1
+    )
+    aws.client("logs").delete_log_group(logGroupName=f"/ecs/{lifecycle.name}/gateway")
     aws.client("iam").put_role_policy(
-        RoleName=f"{life.name}-eu-west-1-backend-task",
+        RoleName=f"{lifecycle.name}-eu-west-1-backend-task",
         PolicyName="task",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [WIDE]}),
     )
-    group, rule = ingress_of(aws, f"{life.name}-ui")
+    group, rule = ingress_of(aws, f"{lifecycle.name}-ui")
     aws.client("ec2").revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
     aws.client("ecs").update_service(
-        cluster=life.name, service=f"{life.name}-ui-fixed", desiredCount=3
+        cluster=lifecycle.name, service=f"{lifecycle.name}-ui-fixed", desiredCount=3
     )
-    assert changes(plan(life)) == {
+    assert changes(plan(lifecycle)) == {
         'aws_cloudwatch_log_group.this["gateway"]': "create",
         'aws_cloudwatch_log_group.this["ui"]': "update",
         'aws_ecs_service.fixed["ui"]': "update",
@@ -71,7 +75,7 @@ def test_what_was_changed_by_hand_is_planned_back_and_applied(there: tuple[Life,
         'aws_s3_bucket_versioning.this["data"]': "update",
         'aws_vpc_security_group_ingress_rule.this["ui-alb"]': "create",
     }
-    apply(life)
-    assert changes(plan(life)) == {}
-    destroy(life)
-    assert remains(life) == []
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []

@@ -99,13 +99,13 @@ def answers(foreseen_session: planner.Session) -> Iterator[Mapping[str, requests
             }
 
 
-def test_a_chat_is_answered_by_the_service(answers: Mapping[str, requests.Response]) -> None:
+def test_service_answers_a_chat(answers: Mapping[str, requests.Response]) -> None:
     answer = answers["key"]
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == SAID
 
 
-def test_nobody_is_answered_without_the_key_from_the_secret(
+def test_request_without_the_master_key_is_refused(
     answers: Mapping[str, requests.Response],
 ) -> None:
     assert answers["none"].status_code == 401

@@ -76,7 +76,7 @@ def client() -> Iterator[requests.Session]:
         yield session
 
 
-def test_no_request_fails_while_its_server_is_changed(
+def test_changing_servers_fails_no_request(
     running: Balancer, servers: list[int], client: requests.Session
 ) -> None:
     port, stopped = free_port(), threading.Event()
@@ -111,7 +111,7 @@ def test_no_request_fails_while_its_server_is_changed(
     assert set(found) == {f"{server} http" for server in servers}
 
 
-def test_servers_of_one_component_are_asked_in_turn_and_none_is_503(
+def test_servers_take_turns_and_none_gives_503(
     running: Balancer, servers: list[int], client: requests.Session
 ) -> None:
     port = free_port()
@@ -122,7 +122,7 @@ def test_servers_of_one_component_are_asked_in_turn_and_none_is_503(
     assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 503
 
 
-def test_listeners_come_and_go(running: Balancer, servers: list[int]) -> None:
+def test_listeners_open_and_close(running: Balancer, servers: list[int]) -> None:
     first, second = free_port(), free_port()
     running.update({first: PLAIN}, {"gateway": servers[0]})
     assert (answers(first), answers(second)) == (True, False)
@@ -136,7 +136,7 @@ def test_listeners_come_and_go(running: Balancer, servers: list[int]) -> None:
     assert (answers(first), answers(second)) == (False, False)
 
 
-def test_changed_routes_hold_on_a_connection_that_is_open(
+def test_changed_routes_apply_to_open_connections(
     running: Balancer, servers: list[int], client: requests.Session
 ) -> None:
     port = free_port()
@@ -147,7 +147,7 @@ def test_changed_routes_hold_on_a_connection_that_is_open(
     assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 404
 
 
-def test_a_listener_with_tls_serves_its_certificate(
+def test_tls_listener_serves_its_certificate(
     running: Balancer, servers: list[int], client: requests.Session, tmp_path: Path
 ) -> None:
     port, authority = free_port(), trustme.CA()
@@ -166,7 +166,7 @@ def test_a_listener_with_tls_serves_its_certificate(
         client.get(f"https://127.0.0.1:{port}/", timeout=10)
 
 
-def test_what_envoy_refuses_is_told_in_its_words_and_changes_nothing(
+def test_refused_envoy_configuration_changes_nothing(
     running: Balancer, servers: list[int], client: requests.Session
 ) -> None:
     port = free_port()

@@ -99,7 +99,7 @@ def stack(
     }
 
 
-def test_the_gateway_serves_models_to_whoever_has_the_key(
+def test_gateway_lists_models_with_the_key(
     stack: Mapping[str, str], client: requests.Session
 ) -> None:
     url = f"{stack['gateway']}/v1/models"
@@ -109,7 +109,7 @@ def test_the_gateway_serves_models_to_whoever_has_the_key(
 
 # Some routers are loaded when they are first asked for: /v1/agents is of one, /v1/evals, too.
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/evals", "/v1/realtime/client_secrets"])
-def test_a_path_of_the_gateway_is_no_path_of_the_backend(
+def test_backend_has_no_gateway_path(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     found = {
@@ -121,7 +121,7 @@ def test_a_path_of_the_gateway_is_no_path_of_the_backend(
 
 
 @pytest.mark.parametrize("path", ["/key/list", "/v1/agents", "/guardrails/list", "/spend/logs"])
-def test_a_path_of_the_backend_is_no_path_of_the_gateway(
+def test_gateway_has_no_backend_path(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     found = {
@@ -133,7 +133,7 @@ def test_a_path_of_the_backend_is_no_path_of_the_gateway(
 
 
 @pytest.mark.parametrize("path", ["/ui/", "/_next/static/x.js", "/litellm-asset-prefix/_next/x"])
-def test_the_dashboard_is_the_uis_alone(
+def test_only_the_ui_serves_the_dashboard(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     for name in ("gateway", "backend"):
@@ -141,12 +141,14 @@ def test_the_dashboard_is_the_uis_alone(
 
 
 @pytest.mark.parametrize("path", ["/health/readiness", "/health/liveliness"])
-def test_both_answer_probes(stack: Mapping[str, str], client: requests.Session, path: str) -> None:
+def test_gateway_and_backend_answer_probes(
+    stack: Mapping[str, str], client: requests.Session, path: str
+) -> None:
     for name in ("gateway", "backend"):
         assert client.get(stack[name] + path, timeout=10).status_code == 200
 
 
-def test_the_proxies_are_connected_to_redis_over_tls(stack: Mapping[str, str]) -> None:
+def test_litellm_connects_to_redis_over_tls(stack: Mapping[str, str]) -> None:
     with redis.Redis("127.0.0.1", int(stack["redis"])) as client:
         # The one that asks, and one at least of each proxy.
         assert soon(lambda: len(client.client_list()) >= 3), client.client_list()
@@ -156,7 +158,7 @@ def test_the_proxies_are_connected_to_redis_over_tls(stack: Mapping[str, str]) -
 
 
 @pytest.mark.parametrize("path", ["/login", "/ui/login", "/ui/login/"])
-def test_a_deep_link_gets_its_page(
+def test_deep_link_serves_its_page(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     answer = client.get(stack["ui"] + path, timeout=10)
@@ -164,7 +166,7 @@ def test_a_deep_link_gets_its_page(
     assert answer.text != client.get(f"{stack['ui']}/", timeout=10).text
 
 
-def test_an_unknown_link_gets_the_first_page(
+def test_unknown_link_serves_the_first_page(
     stack: Mapping[str, str], client: requests.Session
 ) -> None:
     first = client.get(f"{stack['ui']}/", timeout=10)
@@ -173,7 +175,7 @@ def test_an_unknown_link_gets_the_first_page(
         assert client.get(stack["ui"] + path, timeout=10).text == first.text, path
 
 
-def test_whatever_a_page_loads_is_there(stack: Mapping[str, str], client: requests.Session) -> None:
+def test_page_assets_exist(stack: Mapping[str, str], client: requests.Session) -> None:
     loaded = set()
     for page in ("/", "/ui/login"):
         text = client.get(stack["ui"] + page, timeout=10).text
@@ -188,7 +190,7 @@ def test_whatever_a_page_loads_is_there(stack: Mapping[str, str], client: reques
 @pytest.mark.parametrize(
     "path", ["/_next/none.js", "/litellm-asset-prefix/_next/none.js", "/none.txt"]
 )
-def test_a_file_that_is_not_there_is_not_found(
+def test_missing_file_gives_404(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     assert client.get(stack["ui"] + path, timeout=10).status_code == 404
@@ -197,7 +199,7 @@ def test_a_file_that_is_not_there_is_not_found(
 # ---- What does not start ----
 
 
-def test_a_broken_image_runs_and_never_listens(supervisor: Supervisor) -> None:
+def test_broken_image_never_listens(supervisor: Supervisor) -> None:
     image = f"registry:5000/a/litellm-gateway:{BROKEN_TAG}"
     held = components.start(supervisor, release.installed(), image, (), {}, {}, "broken")
     assert not soon(lambda: answers(held.port), 1)
@@ -213,14 +215,14 @@ def test_a_broken_image_runs_and_never_listens(supervisor: Supervisor) -> None:
         (IMAGE.format("backend"), ("python", "-m", "backend"), "starts no server"),
     ],
 )
-def test_what_is_not_understood_is_told(
+def test_unknown_image_or_command_is_refused(
     supervisor: Supervisor, image: str, command: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(ComponentError, match=said):
         components.start(supervisor, release.installed(), image, command, {}, {}, "odd")
 
 
-def test_no_variable_of_a_database_is_handed_on(supervisor: Supervisor) -> None:
+def test_database_variables_are_left_out(supervisor: Supervisor) -> None:
     names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
     image = IMAGE.format("ui")
     environment = dict.fromkeys(names, "x") | {"KEPT": "y"}

@@ -48,9 +48,7 @@ def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
 # ---- Google Cloud ----
 
 
-def test_the_user_that_cloud_sql_makes_may_run_every_migration(
-    server: Server, session: planner.Session
-) -> None:
+def test_cloud_sql_user_runs_every_migration(server: Server, session: planner.Session) -> None:
     database, user = migrated_by_the_app(server, planned(session, "gcp"))
     with server.connect(database, user, WORD) as connection:
         assert migrations.tables(connection) >= migrations.models()
@@ -66,13 +64,15 @@ NOT_ABANDONED = Defect(
 )
 
 
-def test_postgres_refuses_nothing_of_a_destroy(server: Server, session: planner.Session) -> None:
+def test_postgres_refuses_no_statement_of_a_destroy(
+    server: Server, session: planner.Session
+) -> None:
     plan = planned(session, "gcp")
     migrated_by_the_app(server, plan)
     assert cloud_sql.refusals(server, plan) == []
 
 
-def test_postgres_refuses_to_drop_the_user_that_the_stack_does_not_abandon(
+def test_postgres_refuses_to_drop_an_owning_user(
     server: Server, session: planner.Session, tmp_path: Path
 ) -> None:
     """The failure that this project began with: the role owns every table the migrations made."""
@@ -83,7 +83,7 @@ def test_postgres_refuses_to_drop_the_user_that_the_stack_does_not_abandon(
     assert "cannot be dropped because some objects depend on it" in said
 
 
-def test_postgres_drops_a_user_that_owns_nothing(
+def test_postgres_drops_a_user_without_objects(
     server: Server, session: planner.Session, tmp_path: Path
 ) -> None:
     # So it is the migrations that a destroy would fail by, not the dropping.
@@ -111,7 +111,7 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "again"])
-def test_the_bootstrap_makes_a_user_that_may_run_every_migration(
+def test_bootstrap_user_runs_every_migration(
     server: Server, session: planner.Session, times: int
 ) -> None:
     database, user = bootstrapped(server, planned(session, "aws"), times)
@@ -120,7 +120,7 @@ def test_the_bootstrap_makes_a_user_that_may_run_every_migration(
         assert migrations.tables(connection) >= migrations.models()
 
 
-def test_a_bootstrap_that_grants_no_schema_leaves_the_migrations_refused(
+def test_migrations_fail_without_the_schema_grant(
     server: Server, session: planner.Session, tmp_path: Path
 ) -> None:
     defect = Defect(
@@ -139,7 +139,7 @@ def test_a_bootstrap_that_grants_no_schema_leaves_the_migrations_refused(
         migrations.run(connection)
 
 
-def test_a_migration_that_fails_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_migration_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     held = migrations.files()
     monkeypatch.setattr(migrations, "files", lambda: [held[-1], *held])
     with (

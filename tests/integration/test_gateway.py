@@ -70,21 +70,19 @@ def with_key(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_the_models_are_those_of_the_uploaded_configuration(
-    url: str, client: requests.Session
-) -> None:
+def test_models_come_from_the_uploaded_configuration(url: str, client: requests.Session) -> None:
     answer = client.get(f"{url}/v1/models", headers=with_key(KEY), timeout=10)
     assert answer.status_code == 200, answer.text
     assert [model["id"] for model in answer.json()["data"]] == ["mock"]
 
 
-def test_a_chat_is_answered(url: str, client: requests.Session) -> None:
+def test_gateway_answers_a_chat(url: str, client: requests.Session) -> None:
     answer = client.post(f"{url}/v1/chat/completions", headers=with_key(KEY), json=CHAT, timeout=10)
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == SAID
 
 
-def test_a_streamed_chat_comes_in_pieces(url: str, client: requests.Session) -> None:
+def test_streamed_chat_comes_in_chunks(url: str, client: requests.Session) -> None:
     body = {**CHAT, "stream": True}
     with client.post(
         f"{url}/v1/chat/completions", headers=with_key(KEY), json=body, timeout=10, stream=True
@@ -100,7 +98,7 @@ def test_a_streamed_chat_comes_in_pieces(url: str, client: requests.Session) -> 
 
 
 @pytest.mark.parametrize("headers", [{}, with_key("sk-another-key")], ids=["no-key", "wrong-key"])
-def test_whoever_has_not_the_master_key_is_refused(
+def test_request_without_the_master_key_is_refused(
     url: str, client: requests.Session, headers: dict[str, str]
 ) -> None:
     answer = client.post(f"{url}/v1/chat/completions", headers=headers, json=CHAT, timeout=10)
@@ -109,14 +107,12 @@ def test_whoever_has_not_the_master_key_is_refused(
     assert SAID not in answer.text
 
 
-def test_a_path_of_another_component_does_not_reach_the_gateway(
-    url: str, client: requests.Session
-) -> None:
+def test_foreign_path_does_not_reach_the_gateway(url: str, client: requests.Session) -> None:
     answer = client.get(f"{url}/key/list", headers=with_key(KEY), timeout=10)
     assert answer.status_code == 503
 
 
-def test_a_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
+def test_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
     container = containers(planned(foreseen_session, "gcp", INPUTS))["gateway"]
     with supervising() as held, pytest.raises(litellm.LiteLLMError, match="LITELLM_MASTER_KEY"):
         litellm.start(held, release.installed(), container, {}, "{}")

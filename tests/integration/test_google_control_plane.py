@@ -17,10 +17,10 @@ from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import cli as gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.lifecycle.life import apply, changes, destroy, plan, remains
+from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
 from tests.harness.process.child import soon
 from tests.harness.sdk import google as google_clients
-from tests.integration.conftest import Lives
+from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
 P = "projects/acme-prod-1"
@@ -49,7 +49,7 @@ def api(cloud: launch.Running) -> Api:
     return held
 
 
-def test_it_listens_on_loopback_alone(cloud: launch.Running) -> None:
+def test_emulator_listens_on_loopback_only(cloud: launch.Running) -> None:
     port = int(cloud.url.rsplit(":", 1)[1])
     hosts = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port)}
     for host in hosts - {"127.0.0.1", "127.0.1.1"}:
@@ -57,7 +57,7 @@ def test_it_listens_on_loopback_alone(cloud: launch.Running) -> None:
             assert probe.connect_ex((host, port)) != 0, host
 
 
-def test_a_change_answers_with_an_operation_that_is_not_done_yet(api: Api) -> None:
+def test_change_returns_a_pending_operation(api: Api) -> None:
     answer = api.send("POST", f"/compute/v1/{P}/global/networks", {"name": "late"}).json()
     assert answer["kind"] == "compute#operation"
     assert answer["status"] == "RUNNING"
@@ -182,14 +182,14 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_it_refuses(api: Api, what: str) -> None:
+def test_invalid_call_is_refused(api: Api, what: str) -> None:
     before, method, path, body, text = REFUSALS[what]
     if before:
         before(api)
     assert text in _said(api.done(method, path, body))
 
 
-def test_a_patch_changes_what_its_mask_names_alone(api: Api) -> None:
+def test_patch_changes_only_its_mask(api: Api) -> None:
     _secret(api)
     path = f"/v1/{P}/secrets/word"
     api.send("PATCH", path, {"labels": {"a": "b"}, "annotations": {"c": "d"}}, updateMask="labels")
@@ -198,7 +198,7 @@ def test_a_patch_changes_what_its_mask_names_alone(api: Api) -> None:
     assert "annotations" not in held
 
 
-def test_googles_client_of_cloud_run_makes_changes_and_deletes_a_service(
+def test_google_client_manages_a_service(
     cloud: launch.Running,
 ) -> None:
     client = google_clients.services(cloud.url)
@@ -227,9 +227,7 @@ def _job(cloud: launch.Running, name: str, tag: str) -> None:
     client.create_job(parent=PARENT, job=job, job_id=name).result()
 
 
-def test_a_job_that_fails_is_shown_as_failed_by_both_of_cloud_runs_apis(
-    cloud: launch.Running, api: Api
-) -> None:
+def test_failed_job_is_failed_in_both_apis(cloud: launch.Running, api: Api) -> None:
     _job(cloud, "fails", "broken")
     done = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
     assert (done.failed_count, done.succeeded_count, done.retried_count) == (1, 0, 1)
@@ -244,9 +242,7 @@ def test_a_job_that_fails_is_shown_as_failed_by_both_of_cloud_runs_apis(
     assert "ended with status 1" in condition["message"]
 
 
-def test_the_stand_in_for_gcloud_ends_as_the_job_does(
-    cloud: launch.Running, tmp_path: Path
-) -> None:
+def test_gcloud_command_exits_as_the_job(cloud: launch.Running, tmp_path: Path) -> None:
     _job(cloud, "by-gcloud", "broken")
     command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
     done = subprocess.run(
@@ -260,11 +256,11 @@ def test_the_stand_in_for_gcloud_ends_as_the_job_does(
     assert re.search(r"by-gcloud-\d+-task0 failed with message", done.stderr)
 
 
-def test_the_newest_provider_release_applies_a_wide_stack_and_sees_drift(
-    cloud: launch.Running, lives: Lives, tmp_path: Path
+def test_newest_provider_applies_and_reads_drift(
+    cloud: launch.Running, lifecycles: Lifecycles, tmp_path: Path
 ) -> None:
     target = google.target(cloud.url, tmp_path, newest=True)
-    life = lives(
+    lifecycle = lifecycles(
         target,
         {
             "tenant": "wide",
@@ -277,25 +273,25 @@ def test_the_newest_provider_release_applies_a_wide_stack_and_sees_drift(
             "gcs_force_destroy": True,
         },
     )
-    apply(life)
-    assert changes(plan(life)) == {}
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
     api = Api(cloud.url)
-    api.send("PATCH", f"/v1/{P}/secrets/{life.name}-master-key", {"labels": {"odd": "one"}})
-    api.done("DELETE", f"/v2/{PARENT}/services/{life.name}-ui")
+    api.send("PATCH", f"/v1/{P}/secrets/{lifecycle.name}-master-key", {"labels": {"odd": "one"}})
+    api.done("DELETE", f"/v2/{PARENT}/services/{lifecycle.name}-ui")
     # A disk that grew by itself is no drift: the plan below has no change of its instance.
     (writer,) = (
         one["name"]
         for one in api.send("GET", f"/sql/v1beta4/{P}/instances").json()["items"]
-        if one["name"].startswith(f"{life.name}-writer")
+        if one["name"].startswith(f"{lifecycle.name}-writer")
     )
     settings = api.send("GET", f"/sql/v1beta4/{P}/instances/{writer}").json()["settings"]
     grown = {"settings": {**settings, "dataDiskSizeGb": "30"}}
     api.done("PATCH", f"/sql/v1beta4/{P}/instances/{writer}", grown)
-    assert changes(plan(life)) == {
+    assert changes(plan(lifecycle)) == {
         'google_cloud_run_v2_service.this["ui"]': "create",
         'google_cloud_run_v2_service_iam_member.invoker["ui"]': "create",
         'google_secret_manager_secret.this["master_key"]': "update",
     }
-    apply(life)
-    destroy(life)
-    assert remains(life) == []
+    apply(lifecycle)
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []

@@ -24,7 +24,7 @@ from tests.harness.process.child import alive, soon
 # Of some 40 resources that the cloud lists of the whole stack; 0 is before the first.
 MOST_RESOURCES = 30
 STACK = "acme-litellm-dev"
-SUITE = "tests/integration/test_life_gcp.py"
+SUITE = "tests/integration/test_lifecycle_gcp.py"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,7 +40,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
 
 
 def command(url: str, folder: Path, core: str, stages: str) -> list[str]:
-    """A run of the life's stages in a process of its own."""
+    """A run of the lifecycle's stages in a process of its own."""
     options = [f"--cloud={url}", f"--run-folder={folder}", f"--core={core}", f"--stages={stages}"]
     return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, SUITE]
 
@@ -58,7 +58,7 @@ def applying(root: int) -> int:
     return 0
 
 
-def test_the_next_run_cleans_up_and_passes_after_a_kill(
+def test_next_run_cleans_up_after_a_kill(
     number: int, cloud: launch.Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     core = request.config.getoption("core")
@@ -73,7 +73,7 @@ def test_the_next_run_cleans_up_and_passes_after_a_kill(
     try:
         assert soon(lambda: applying(worker.pid) > 0, 60)
         terraform = applying(worker.pid)
-        assert soon(lambda: len(control.remains(STACK)) >= wanted, 60)
+        assert soon(lambda: len(control.leftovers(STACK)) >= wanted, 60)
         victim = terraform if number % 2 else worker.pid
         assert alive(victim)
         print(f"killed {'Terraform' if number % 2 else 'the worker'} at {wanted} resources")
@@ -85,7 +85,7 @@ def test_the_next_run_cleans_up_and_passes_after_a_kill(
             worker.kill()
         worker.wait(timeout=60)
     done = subprocess.run(
-        command(cloud.url, tmp_path, core, "init,apply,replan,destroy,leaks"),
+        command(cloud.url, tmp_path, core, "init,apply,replan,destroy,leftovers"),
         cwd=ROOT,
         capture_output=True,
         text=True,

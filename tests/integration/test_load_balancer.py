@@ -136,7 +136,7 @@ def paths(plan: Plan) -> list[str]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_every_path_reaches_the_component_that_the_model_says(
+def test_envoy_agrees_with_the_routing_model(
     stack: Stack, client: requests.Session, method: str
 ) -> None:
     model = routing.balancer(stack.plan)
@@ -153,9 +153,7 @@ def test_every_path_reaches_the_component_that_the_model_says(
     assert wrong == []
 
 
-def test_the_servers_are_told_whether_the_client_spoke_tls(
-    stack: Stack, client: requests.Session
-) -> None:
+def test_server_sees_the_forwarded_protocol(stack: Stack, client: requests.Session) -> None:
     serving = routing.balancer(stack.plan).serving
     proto = stack.asked(client, "GET", "/", serving).json()["proto"]
     assert proto == {443: "https", 80: "http"}[serving]
@@ -169,15 +167,13 @@ def test_port_80_redirects_to_tls(stack: Stack, client: requests.Session) -> Non
 
 
 @pytest.mark.parametrize("stack", PLAIN, indirect=True)
-def test_without_a_certificate_port_80_serves_and_no_other_port_does(
-    stack: Stack, client: requests.Session
-) -> None:
+def test_only_port_80_serves_without_a_certificate(stack: Stack, client: requests.Session) -> None:
     assert list(stack.ports) == [80]
     assert stack.asked(client, "GET", "/v1/models", 80).json()["component"] == "gateway"
 
 
 @pytest.mark.parametrize("stack", SAFE, indirect=True)
-def test_a_client_of_an_older_tls_is_refused(stack: Stack) -> None:
+def test_older_tls_client_is_refused(stack: Stack) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     # The client itself must be willing.
@@ -193,7 +189,7 @@ def test_a_client_of_an_older_tls_is_refused(stack: Stack) -> None:
         context.wrap_socket(raw)
 
 
-def test_a_listener_with_tls_and_no_certificate_is_refused(
+def test_tls_listener_without_certificate_is_refused(
     foreseen_session: planner.Session,
 ) -> None:
     plan = planned(foreseen_session, "aws", TLS["aws"])

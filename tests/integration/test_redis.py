@@ -59,7 +59,7 @@ def over_tls(server: Server, authority: trustme.CA, folder: Path) -> redis.Redis
     )
 
 
-def test_what_is_set_over_tls_is_there_without_it(server: Server, tmp_path: Path) -> None:
+def test_value_set_over_tls_is_stored(server: Server, tmp_path: Path) -> None:
     with over_tls(server, server.authority, tmp_path) as client:
         assert client.set("greeting", "hello")
         assert client.get("greeting") == b"hello"
@@ -67,7 +67,7 @@ def test_what_is_set_over_tls_is_there_without_it(server: Server, tmp_path: Path
         assert client.get("greeting") == b"hello"
 
 
-def test_another_authority_is_not_believed(server: Server, tmp_path: Path) -> None:
+def test_other_authority_is_not_trusted(server: Server, tmp_path: Path) -> None:
     with (
         over_tls(server, trustme.CA(), tmp_path) as client,
         pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
@@ -76,7 +76,7 @@ def test_another_authority_is_not_believed(server: Server, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("password", ["wrong", None])
-def test_whoever_has_not_the_password_is_refused(server: Server, password: str | None) -> None:
+def test_client_without_the_password_is_refused(server: Server, password: str | None) -> None:
     with (
         plain(server.held.port, password) as client,
         pytest.raises(redis.AuthenticationError),
@@ -84,7 +84,7 @@ def test_whoever_has_not_the_password_is_refused(server: Server, password: str |
         client.get("greeting")
 
 
-def test_plain_words_to_the_port_of_tls_are_not_answered(server: Server) -> None:
+def test_plain_text_to_the_tls_port_is_not_answered(server: Server) -> None:
     with (
         plain(server.tls, server.password) as client,
         pytest.raises(redis.ConnectionError),
@@ -92,7 +92,7 @@ def test_plain_words_to_the_port_of_tls_are_not_answered(server: Server) -> None
         client.ping()
 
 
-def test_without_a_password_none_is_asked_for() -> None:
+def test_server_without_a_password_asks_for_none() -> None:
     with supervising() as supervisor:
         held = local.start(supervisor)
         with plain(held.port) as client:

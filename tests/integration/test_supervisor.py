@@ -41,7 +41,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_postgres_and_its_folder_go_with_an_owner_that_is_ended_by(how: signal.Signals) -> None:
+def test_postgres_ends_with_an_owner_ended_by(how: signal.Signals) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER],
         cwd=ROOT,
@@ -61,7 +61,7 @@ def test_postgres_and_its_folder_go_with_an_owner_that_is_ended_by(how: signal.S
         owner.communicate()
 
 
-def test_postgres_ends_with_a_supervisor_that_is_killed() -> None:
+def test_postgres_ends_with_a_killed_supervisor() -> None:
     with supervising() as held:
         server = postgres.start(held)
         held.process.kill()
@@ -69,7 +69,7 @@ def test_postgres_ends_with_a_supervisor_that_is_killed() -> None:
     assert not held.folder.exists()
 
 
-def test_what_was_started_last_ends_first_and_all_of_it_with_the_block() -> None:
+def test_processes_end_in_reverse_order() -> None:
     with supervising() as held:
         log = held.folder / "log"
         pids = [
@@ -85,7 +85,7 @@ def test_what_was_started_last_ends_first_and_all_of_it_with_the_block() -> None
     assert not held.folder.exists()
 
 
-def test_a_command_that_does_not_start_is_named_and_stops_nothing() -> None:
+def test_failed_start_is_named_and_stops_nothing() -> None:
     with supervising() as held:
         with pytest.raises(SupervisorError, match="no-such-program does not start"):
             held.start(Command(["no-such-program"], str(held.folder / "log")))
@@ -101,7 +101,7 @@ time.sleep(60)
 """
 
 
-def test_one_process_is_stopped_and_the_others_go_on() -> None:
+def test_stop_ends_one_process_only() -> None:
     with supervising() as held:
         log = held.folder / "log"
         first, last = (
@@ -119,7 +119,7 @@ def test_one_process_is_stopped_and_the_others_go_on() -> None:
             held.stop(first)
 
 
-def test_a_process_that_is_deaf_is_killed_with_what_it_started_and_holds_nobody_up() -> None:
+def test_process_that_ignores_sigterm_is_killed() -> None:
     with supervising() as held:
         log = held.folder / "log"
         deaf = held.start(Command([sys.executable, "-c", DEAF], str(log)))
@@ -135,7 +135,7 @@ def test_a_process_that_is_deaf_is_killed_with_what_it_started_and_holds_nobody_
         assert soon(lambda: not alive(child))
 
 
-def test_a_process_that_ends_by_itself_is_reaped_and_can_still_be_stopped() -> None:
+def test_ended_process_is_reaped() -> None:
     with supervising() as held:
         pid = held.start(Command(["true"], str(held.folder / "log")))
         assert soon(lambda: not Path(f"/proc/{pid}").exists())
@@ -143,14 +143,14 @@ def test_a_process_that_ends_by_itself_is_reaped_and_can_still_be_stopped() -> N
         held.stop(pid)
 
 
-def test_a_process_without_the_owners_environment_has_its_own_alone() -> None:
+def test_process_without_inheritance_has_its_own_environment() -> None:
     with supervising() as held:
         log = held.folder / "log"
         held.start(Command(["/usr/bin/env"], str(log), {"A": "b"}, inherit=False))
         assert soon(lambda: log.read_text() == "A=b\n"), log.read_text()
 
 
-def test_many_threads_start_and_stop_at_once() -> None:
+def test_threads_start_and_stop_concurrently() -> None:
     with supervising() as held:
         log = str(held.folder / "log")
         wrong: list[str] = []
@@ -172,19 +172,19 @@ def test_many_threads_start_and_stop_at_once() -> None:
         assert wrong == []
 
 
-def test_a_supervisor_that_is_gone_is_told_of() -> None:
+def test_missing_supervisor_is_reported() -> None:
     with supervising() as held:
         held.process.kill()
         with pytest.raises(SupervisorError, match="the supervisor ended with status -9"):
             held.start(Command(["sleep", "60"], str(held.folder / "log")))
 
 
-def test_homes_of_one_name_are_apart() -> None:
+def test_homes_of_one_name_are_distinct() -> None:
     with supervising() as held:
         assert [held.home("a").name for _ in range(3)] == ["a", "a-2", "a-3"]
 
 
-def test_the_server_listens_on_loopback_alone(tmp_path: Path) -> None:
+def test_server_listens_on_loopback_only(tmp_path: Path) -> None:
     with supervising() as held:
         server = postgres.start(held)
         text = "\n".join(Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6"))

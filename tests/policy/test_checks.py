@@ -54,9 +54,7 @@ def outcome_of(sessions: Sessions, example: Example) -> Outcome:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
-def test_a_check_says_of_its_example_what_the_example_is_for(
-    sessions: Sessions, example: Example
-) -> None:
+def test_check_gives_the_verdict_of_its_example(sessions: Sessions, example: Example) -> None:
     outcome = outcome_of(sessions, example)
     if example.wanted == "unknown":
         # As applied there is an answer; as planned there is none, and least of all a pass.
@@ -65,7 +63,7 @@ def test_a_check_says_of_its_example_what_the_example_is_for(
     assert outcome.verdict == {"pass": "passed", "fail": "failed"}[example.wanted], str(outcome)
 
 
-def test_every_check_has_an_example_that_passes_and_one_that_fails_for_each_cloud() -> None:
+def test_every_check_has_passing_and_failing_examples() -> None:
     wanted = {(*claimed, verdict) for claimed in CLAIMED for verdict in ("pass", "fail")}
     there = {(e.check, e.stack, e.wanted) for e in EXAMPLES}
     assert wanted - there == set(), "add tests/data/policy/examples/CHECK/CLOUD-VERDICT.tf"
@@ -109,9 +107,7 @@ def failing(sessions: Sessions) -> Failing:
 
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
-def test_a_defect_seeded_into_a_module_is_found_by_its_check(
-    failing: Failing, defect: Defect, tmp_path: Path
-) -> None:
+def test_seeded_defect_fails_its_check(failing: Failing, defect: Defect, tmp_path: Path) -> None:
     before = failing(defect.stack, defect.planned, None)
     after = failing(defect.stack, defect.planned, defects.seeded(defect, tmp_path))
     assert defect.contract in {check for check, _ in after - before}, f"new: {after - before}"

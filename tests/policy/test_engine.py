@@ -79,17 +79,17 @@ resource "google_sql_database_instance" "subject" {
 SUBJECT = "google_sql_database_instance.subject"
 
 
-def test_the_sentinel_is_checkovs_own() -> None:
+def test_sentinel_is_checkovs() -> None:
     assert SENTINEL == TRUE_AFTER_UNKNOWN
 
 
-def test_a_value_that_is_set_and_known_only_after_apply_is_taken_from_the_apply(made: Make) -> None:
+def test_set_unknown_value_comes_from_the_resolved_plan(made: Make) -> None:
     (ip,) = made(NETWORK + INSTANCE % "null").values[SUBJECT]["settings"][0]["ip_configuration"]
     assert ip["private_network"] not in (None, SENTINEL)
     assert ip["ipv4_enabled"] is False
 
 
-def test_a_value_that_an_apply_makes_up_where_nothing_is_set_is_left_out(made: Make) -> None:
+def test_unset_resolved_value_is_left_out(made: Make) -> None:
     values = made(NETWORK + INSTANCE % "null").values[SUBJECT]
     assert "self_link" not in values
     assert "ssl_mode" not in values["settings"][0]["ip_configuration"][0]
@@ -117,7 +117,7 @@ resource "aws_rds_cluster" "subject" {
 """
 
 
-def test_an_argument_that_is_written_and_null_is_left_out_though_an_apply_makes_it_up(
+def test_null_argument_is_left_out(
     made: Make,
 ) -> None:
     held = made(CLUSTER % 'var.key == "" ? null : var.key')
@@ -126,12 +126,12 @@ def test_an_argument_that_is_written_and_null_is_left_out_though_an_apply_makes_
     assert found["CKV_AWS_327", "aws_rds_cluster.subject"].verdict == "failed"
 
 
-def test_an_argument_that_takes_anothers_value_is_kept(made: Make) -> None:
+def test_argument_with_a_reference_is_kept(made: Make) -> None:
     held = made(CLUSTER % "aws_secretsmanager_secret.this.arn")
     assert held.values["aws_rds_cluster.subject"]["kms_key_id"].startswith("arn:")
 
 
-def test_a_number_that_may_be_made_up_or_asked_for_is_not_known(made: Make) -> None:
+def test_ambiguous_number_is_unknown(made: Make) -> None:
     text = """
 variable "manual" {
   type    = bool
@@ -158,7 +158,7 @@ resource "google_cloud_run_v2_service" "subject" {
     assert scaling["manual_instance_count"] == SENTINEL
 
 
-def test_what_even_an_apply_does_not_foresee_is_unknown_for_good(made: Make) -> None:
+def test_unresolvable_value_stays_unknown(made: Make) -> None:
     text = """
 resource "terraform_data" "this" {}
 
@@ -175,21 +175,21 @@ resource "google_compute_backend_service" "subject" {
     assert (outcome.verdict, outcome.reason, outcome.late) == ("unknown", LATE, True)
 
 
-def test_tags_that_nobody_set_are_none_and_not_unknown(made: Make) -> None:
+def test_unset_tags_are_none(made: Make) -> None:
     held = made('resource "aws_vpc" "subject" {\n  cidr_block = "10.0.0.0/16"\n}\n')
     assert held.values["aws_vpc.subject"]["tags_all"] == {}
 
 
-def test_as_planned_what_is_set_and_unknown_is_the_sentinel(made: Make) -> None:
+def test_set_unknown_value_is_the_sentinel(made: Make) -> None:
     held = made(NETWORK + INSTANCE % "null", as_planned=True).values[SUBJECT]
     assert held["settings"][0]["ip_configuration"][0]["private_network"] == SENTINEL
 
 
-def test_no_document_holds_a_null(made: Make) -> None:
+def test_document_holds_no_null(made: Make) -> None:
     assert "null" not in json.dumps(dict(made(NETWORK + INSTANCE % "null").values))
 
 
-def test_the_bodies_of_a_dynamic_block_are_settled_by_the_schema(made: Make) -> None:
+def test_dynamic_block_is_resolved_by_the_schema(made: Make) -> None:
     text = (
         NETWORK
         + """
@@ -213,7 +213,7 @@ resource "google_compute_url_map" "subject" {
     assert body["default_service"] not in (None, SENTINEL)
 
 
-def test_the_bodies_of_a_dynamic_block_beside_a_written_one_are_settled_by_the_schema(
+def test_mixed_dynamic_block_is_resolved_by_the_schema(
     made: Make,
 ) -> None:
     text = (
@@ -256,7 +256,7 @@ resource "google_cloud_run_v2_service" "subject" {
     assert values["NETWORK"] not in (None, SENTINEL)
 
 
-def test_a_reference_through_a_local_is_told_by_its_value(made: Make) -> None:
+def test_reference_through_a_local_is_resolved(made: Make) -> None:
     text = """
 locals {
   groups = { for key, group in aws_security_group.this : key => group.id }
@@ -287,7 +287,7 @@ resource "aws_ecs_service" "subject" {
     }
 
 
-def test_a_resource_of_a_called_module_is_refused(sessions: Sessions) -> None:
+def test_resource_of_a_child_module_is_refused(sessions: Sessions) -> None:
     case = planner.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
     plans = [planner.plan(sessions("oldest", foreseen), case).plan for foreseen in (False, True)]
     assert plans[0] is not None
@@ -332,9 +332,7 @@ def checks(folder: Path, **files: str) -> Path:
         ("return CheckResult.UNKNOWN", "the check does not apply here, or does not say"),
     ],
 )
-def test_a_check_that_crashes_or_does_not_say_is_the_outcome_unknown(
-    made: Make, tmp_path: Path, body: str, reason: str
-) -> None:
+def test_crashed_check_is_unknown(made: Make, tmp_path: Path, body: str, reason: str) -> None:
     text = CRASHING.format(id="CKV2_TEST_1", type="google_compute_network", body=body)
     load_checks(checks(tmp_path, check_of_a_test=text))
     found = scan(made(NETWORK), ("CKV2_TEST_1",))
@@ -357,14 +355,14 @@ def test_a_check_that_crashes_or_does_not_say_is_the_outcome_unknown(
         ),
     ],
 )
-def test_a_folder_of_checks_that_does_not_load_as_a_whole_is_refused(
+def test_broken_check_folder_is_refused(
     tmp_path: Path, files: dict[str, str], message: str
 ) -> None:
     with pytest.raises(CheckError, match=message):
         load_checks(checks(tmp_path, **files))
 
 
-def test_a_scan_does_not_remember_the_policies_of_the_scan_before(made: Make) -> None:
+def test_scans_are_independent(made: Make) -> None:
     def role(action: str) -> str:
         statement = f'{{ Effect = "Allow", Action = "{action}", Resource = "*" }}'
         return f"""
@@ -382,7 +380,7 @@ resource "aws_iam_role_policy" "subject" {{
     assert [one.verdict for one in verdicts] == ["failed", "passed", "failed"]
 
 
-def test_a_scan_asks_nothing_of_the_network(made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_uses_no_network(made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     text = made(NETWORK + INSTANCE % "null")
     asked: list[Any] = []
 
@@ -397,7 +395,7 @@ def test_a_scan_asks_nothing_of_the_network(made: Make, monkeypatch: pytest.Monk
     assert asked == []
 
 
-def test_what_a_check_reads_too_early_is_unknown_as_planned_and_decided_as_applied(
+def test_early_read_is_decided_by_the_resolved_plan(
     made: Make,
 ) -> None:
     text = NETWORK + INSTANCE % "null"
@@ -407,14 +405,14 @@ def test_what_a_check_reads_too_early_is_unknown_as_planned_and_decided_as_appli
     assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
 
 
-def test_two_verdicts_that_differ_are_no_verdict_as_planned() -> None:
+def test_differing_verdicts_are_unknown_in_a_plain_plan() -> None:
     settled = {("CKV2_AWS_5", "a"): Found("A check", "passed")}
     as_planned = {("CKV2_AWS_5", "a"): Found("A check", "failed")}
     (outcome,) = judged(settled, as_planned, stack="aws", case="a", release="oldest")
     assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
 
 
-def test_what_checkov_reads_in_a_plan_is_all_that_is_in_it(scan: Scan) -> None:
+def test_checkov_reads_the_whole_plan(scan: Scan) -> None:
     case = next(case for case in CASES if case.id == "aws-safe")
     outcomes, _ = scan(case, "oldest")
     tagged = {o.resource for o in outcomes if o.check == "CKV2_LITELLM_10"}

@@ -18,7 +18,7 @@ from tests.policy.conftest import CASES, PLANS, RELEASES, Scan
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_no_check_fails_that_is_not_skipped_with_a_reason(
+def test_no_check_fails_without_a_skip(
     scan: Scan, case: Case, release: str, record_property: Callable[[str, object], None]
 ) -> None:
     found, seconds = scan(case, release)
@@ -44,7 +44,7 @@ def test_no_check_crashes(outcomes: list[Outcome]) -> None:
     assert not crashed, "\n".join(crashed)
 
 
-def test_no_check_is_left_undecided_by_a_value_that_nobody_knows(outcomes: list[Outcome]) -> None:
+def test_no_check_is_undecided(outcomes: list[Outcome]) -> None:
     late = [str(o) for o in outcomes if o.verdict == "unknown" and o.reason == LATE]
     assert not late, "\n".join(late)
 
@@ -56,7 +56,7 @@ def test_every_skip_is_needed(outcomes: list[Outcome]) -> None:
     )
 
 
-def test_every_check_that_came_up_is_in_one_rule_of_the_parity_table(
+def test_every_check_is_in_one_policy_rule(
     outcomes: list[Outcome],
 ) -> None:
     found = list(rules.flaws(rules.load(), rules.seen(outcomes)))

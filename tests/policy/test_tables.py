@@ -29,7 +29,7 @@ SKIP = Skip("CKV_AWS_18", "aws", "aws_s3_bucket.this[*]", "No logs.", "Log.")
 # ---- Skips ----
 
 
-def test_a_skip_turns_a_failure_into_a_skip_with_its_reason() -> None:
+def test_skip_replaces_a_failure_with_its_reason() -> None:
     (found,) = skips.skipped([outcome("failed")], [SKIP])
     assert (found.verdict, found.reason, found.mend) == ("skipped", "No logs.", "Log.")
     assert skips.unused([SKIP], [found]) == []
@@ -45,12 +45,12 @@ def test_a_skip_turns_a_failure_into_a_skip_with_its_reason() -> None:
     ],
     ids=["passed", "unknown", "another-check", "another-resource"],
 )
-def test_a_skip_that_nothing_fails_for_is_unused(other: Outcome) -> None:
+def test_skip_without_a_failure_is_unused(other: Outcome) -> None:
     assert skips.skipped([other], [SKIP]) == [other]
     assert skips.unused([SKIP], [other]) == [SKIP]
 
 
-def test_a_skip_of_some_cases_is_for_no_other() -> None:
+def test_skip_applies_to_its_cases_only() -> None:
     elsewhere = Skip("CKV_AWS_18", "aws", "*", "No logs.", "Log.", cases=("plaintext",))
     assert skips.unused([elsewhere], [outcome("failed")]) == [elsewhere]
 
@@ -64,9 +64,7 @@ def test_a_skip_of_some_cases_is_for_no_other() -> None:
         ("{check: A, stack: aws, resource: '*', reason: No., mend: Do., why: x}", "lacks, why"),
     ],
 )
-def test_an_entry_that_does_not_say_all_is_refused(
-    tmp_path: Path, entry: str, message: str
-) -> None:
+def test_incomplete_skip_is_refused(tmp_path: Path, entry: str, message: str) -> None:
     (tmp_path / "skips.yaml").write_text(f"skips: [{entry}]\n")
     with pytest.raises(skips.SkipError, match=message):
         skips.load(tmp_path / "skips.yaml")
@@ -103,14 +101,14 @@ def test_an_entry_that_does_not_say_all_is_refused(
     ],
     ids=["one-sided", "empty", "wrong-cloud", "unmapped", "dead", "twice"],
 )
-def test_a_flaw_of_the_parity_table_is_named(
+def test_flaw_of_a_policy_rule_is_named(
     row: dict[str, tuple[str, ...]], seen: dict[str, list[str]], flaw: str
 ) -> None:
     (found,) = rules.flaws([Rule("logs", "There are logs.", row)], seen)
     assert flaw in found
 
 
-def test_a_one_sided_rule_that_says_why_has_no_flaw() -> None:
+def test_one_sided_rule_with_a_reason_has_no_flaw() -> None:
     row = Rule("logs", "There are logs.", {"aws": ("CKV_AWS_1",), "gcp": ()}, "Always on.")
     assert list(rules.flaws([row], {"aws": ["CKV_AWS_1"]})) == []
     assert "| CKV_AWS_1 | Always on. |" in rules.rendered([row])
@@ -126,17 +124,17 @@ MANY = [
 ]
 
 
-def test_outcomes_survive_the_way_from_a_worker() -> None:
+def test_outcomes_survive_serialization() -> None:
     assert unpacked(json.loads(json.dumps(packed(MANY)))) == MANY
 
 
-def test_what_is_decided_as_applied_is_counted_beside_its_verdict() -> None:
+def test_verdicts_from_resolved_plans_are_counted() -> None:
     late = Outcome("A", "a", "aws", "safe", "oldest", "b", "passed", "", "unknown")
     counts = counted([late, outcome("passed")])
     assert (counts["aws", "passed"], counts["aws", "late"], counts["aws", "unknown"]) == (2, 1, 0)
 
 
-def test_junit_has_a_case_for_each_outcome_with_what_mends_it() -> None:
+def test_junit_has_a_case_and_remedy_for_each_outcome() -> None:
     (suite,) = ElementTree.fromstring(reports.junit(MANY, {"aws-safe": "PLAN"}))  # noqa: S314
     assert {name: suite.get(name) for name in ("tests", "failures", "skipped")} == {
         "tests": "4",
@@ -150,7 +148,7 @@ def test_junit_has_a_case_for_each_outcome_with_what_mends_it() -> None:
     assert next(one.get("message") for one in suite.iter("skipped")) == "No logs. Mend: Log."
 
 
-def test_sarif_has_what_its_schema_requires() -> None:
+def test_sarif_has_the_required_fields() -> None:
     """Source: OASIS, SARIF 2.1.0: required properties of each object that is written."""
     document = reports.sarif(MANY)
     assert document["version"] == "2.1.0"
@@ -178,13 +176,13 @@ def test_sarif_has_what_its_schema_requires() -> None:
     assert sum("suppressions" in result for result in run["results"]) == 1
 
 
-def test_a_report_leads_to_the_line_that_makes_the_resource() -> None:
+def test_report_names_the_line_of_the_resource() -> None:
     file, line = place("aws", 'aws_s3_bucket.this["data"]')
     text = (ROOT / file).read_text().splitlines()[line - 1]
     assert text == 'resource "aws_s3_bucket" "this" {'
 
 
-def test_the_reports_are_written_and_the_summary_names_skips_and_times(tmp_path: Path) -> None:
+def test_reports_and_summary_are_written(tmp_path: Path) -> None:
     paths = reports.write(tmp_path / "new", MANY, rules.load(), {}, 1.5)
     assert [path.name for path in paths] == list(reports.FILES)
     text = paths[2].read_text()
@@ -193,7 +191,7 @@ def test_the_reports_are_written_and_the_summary_names_skips_and_times(tmp_path:
     assert "1.5 s" in text
 
 
-def test_a_file_among_the_examples_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_foreign_file_among_examples_is_refused(tmp_path: Path) -> None:
     (tmp_path / "CKV2_LITELLM_1").mkdir()
     (tmp_path / "CKV2_LITELLM_1" / "aws-good.tf").write_text("")
     with pytest.raises(ExampleError, match="CLOUD-VERDICT"):

@@ -34,7 +34,7 @@ def known(type_name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("type_name", TABLE)
-def test_an_entry_names_what_the_schema_has(type_name: str) -> None:
+def test_entry_names_only_schema_arguments(type_name: str) -> None:
     entry = TABLE[type_name]
     asked = {name for one in entry.change for name in one.when}
     named = {
@@ -51,16 +51,16 @@ def test_an_entry_names_what_the_schema_has(type_name: str) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_type_that_is_served_has_an_entry(release: str) -> None:
+def test_every_served_type_has_an_entry(release: str) -> None:
     assert set(catalogue.schema("aws", release).resources) == set(TABLE)
 
 
-def test_what_is_special_is_of_a_type_of_the_table() -> None:
+def test_every_special_type_is_in_the_table() -> None:
     assert set(SPECIAL) <= set(TABLE)
 
 
 @pytest.mark.parametrize("type_name", TABLE)
-def test_a_type_can_be_created_found_and_deleted(type_name: str) -> None:
+def test_type_has_create_find_and_delete(type_name: str) -> None:
     entry, special = TABLE[type_name], SPECIAL.get(type_name)
     for name in ("create", "find", "delete"):
         assert getattr(entry, name) or (special and getattr(special, name)), name
@@ -69,7 +69,7 @@ def test_a_type_can_be_created_found_and_deleted(type_name: str) -> None:
     assert not entry.tags or calls_tags.kind(entry.tags)
 
 
-def test_an_entry_goes_to_a_service_that_the_provider_can_be_pointed_at() -> None:
+def test_entry_names_a_service_with_an_endpoint() -> None:
     schema = catalogue.schema("aws", RELEASES[0]).provider.block
     served = set(schema.blocks["endpoints"].block.attributes)
     services = {entry.service.replace("application-", "app") for entry in TABLE.values()}
@@ -87,13 +87,13 @@ STATES = [
 
 
 @pytest.mark.parametrize(("prior", "told", "defaults", "own"), STATES)
-def test_tags_that_somebody_added_or_took_away_are_seen(
+def test_tags_changed_outside_terraform_are_read(
     prior: Mapping[str, Any], told: dict[str, str], defaults: dict[str, str], own: Any
 ) -> None:
     assert calls_tags.split(told, prior["tags"], defaults) == (own, told)
 
 
-def test_a_change_that_somebody_made_is_seen_and_the_same_in_other_words_is_not() -> None:
+def test_policy_rewording_is_no_drift_but_a_change_is() -> None:
     entry = TABLE["aws_iam_role_policy"]
     block = catalogue.schema("aws", RELEASES[0]).resources["aws_iam_role_policy"].block
     prior = {"id": "r:n", "name": "n", "role": "r", "policy": '{"Action": ["a", "b"]}'}
@@ -103,7 +103,7 @@ def test_a_change_that_somebody_made_is_seen_and_the_same_in_other_words_is_not(
     assert calls.decode(entry, block, other, dict(prior))["policy"] == '{"Action": ["a"]}'
 
 
-def test_what_a_service_no_longer_tells_has_gone() -> None:
+def test_value_missing_from_an_answer_becomes_null() -> None:
     entry = TABLE["aws_ecs_service"]
     block = catalogue.schema("aws", RELEASES[0]).resources["aws_ecs_service"].block
     prior = {"id": "x", "desired_count": 2, "launch_type": "FARGATE", "name": "n"}
@@ -111,7 +111,7 @@ def test_what_a_service_no_longer_tells_has_gone() -> None:
     assert (state["desired_count"], state["launch_type"], state["name"]) == (3, None, "n")
 
 
-def test_a_version_that_the_service_completes_is_the_one_that_was_asked_for() -> None:
+def test_completed_version_equals_the_requested_version() -> None:
     assert values.value("string", "16.8", "16", calls.WORDS) == "16"
     assert values.value("string", "16.9", "16.8", calls.WORDS) == "16.9"
 
@@ -133,6 +133,6 @@ def planned(held: planner.Session) -> Mapping[str, Resource]:
     return result.plan.resources
 
 
-def test_the_stack_has_no_type_without_an_entry(foreseen_session: planner.Session) -> None:
+def test_stack_has_no_type_without_an_entry(foreseen_session: planner.Session) -> None:
     types = {one.type for one in planned(foreseen_session).values() if one.type.startswith("aws_")}
     assert types == set(TABLE)

@@ -14,7 +14,7 @@ from tests.harness.stacks import STACKS
 Printed = pytest.CaptureFixture[str]
 
 
-def test_a_stack_is_summed_up(capsys: Printed) -> None:
+def test_plan_command_prints_a_summary(capsys: Printed) -> None:
     assert main(["aws", "--case", "everything"]) == 0
     shown = capsys.readouterr().out
     assert "Resources: " in shown
@@ -27,14 +27,14 @@ def test_a_stack_is_summed_up(capsys: Printed) -> None:
     assert "Nothing was refused." in shown
 
 
-def test_no_secret_is_printed(capsys: Printed) -> None:
+def test_plan_command_prints_no_secret(capsys: Printed) -> None:
     main(["gcp", "--case", "everything"])
     shown = capsys.readouterr()
     for secret in ("sk-0123456789", "licence-0123456789", "password-0123456789"):
         assert secret not in shown.out + shown.err
 
 
-def test_a_variable_file_is_planned(capsys: Printed, tmp_path: Path) -> None:
+def test_plan_command_takes_a_variable_file(capsys: Printed, tmp_path: Path) -> None:
     file = tmp_path / "stack.tfvars"
     file.write_text(
         'project = "acme-prod-2"\ntenant = "blue"\nenv = "qa"\n'
@@ -44,13 +44,13 @@ def test_a_variable_file_is_planned(capsys: Printed, tmp_path: Path) -> None:
     assert "blue-litellm-qa-master-key" in capsys.readouterr().out
 
 
-def test_inputs_on_the_command_line_are_planned(capsys: Printed) -> None:
+def test_plan_command_takes_inputs_as_json(capsys: Printed) -> None:
     inputs = json.dumps({**STACKS["gcp"].smallest, "tenant": "green"})
     assert main(["gcp", "--inputs", inputs]) == 0
     assert "green-litellm-dev-master-key" in capsys.readouterr().out
 
 
-def test_what_was_refused_is_shown_and_the_status_tells(capsys: Printed) -> None:
+def test_plan_command_shows_a_refusal_and_exits_1(capsys: Printed) -> None:
     assert main(["aws", "--case", "no-tls"]) == 1
     shown = capsys.readouterr().out
     assert "Refused: 1" in shown
@@ -68,6 +68,8 @@ def test_what_was_refused_is_shown_and_the_status_tells(capsys: Printed) -> None
         (["aws", "--providers", "somewhere"], "takes offline, registry or mirror:DIR"),
     ],
 )
-def test_a_wrong_call_says_what_mends_it(capsys: Printed, arguments: list[str], says: str) -> None:
+def test_plan_command_names_the_correct_call(
+    capsys: Printed, arguments: list[str], says: str
+) -> None:
     assert main(arguments) == 2
     assert says in capsys.readouterr().err

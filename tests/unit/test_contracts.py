@@ -53,7 +53,7 @@ def rows(stack: str) -> list[Known]:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.id)
-def test_every_contract_holds_for_legal_inputs(
+def test_contracts_pass_for_valid_inputs(
     sessions: Sessions,
     block: Block,
     record_property: Callable[[str, object], None],
@@ -87,7 +87,7 @@ def test_every_contract_holds_for_legal_inputs(
 @pytest.mark.parametrize("foreseen", [False, True], ids=["planned", "applied"])
 @pytest.mark.parametrize("release", ["oldest", "newest"])
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name.removesuffix(".tfvars.json"))
-def test_every_contract_holds_for_a_kept_input(
+def test_contracts_pass_for_the_corpus(
     sessions: Sessions, path: Path, release: str, foreseen: bool
 ) -> None:
     held = sessions(release, foreseen)
@@ -108,21 +108,21 @@ def test_every_input_has_a_strategy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_every_rule_that_is_not_read_has_its_condition_by_hand(name: str) -> None:
+def test_unread_rule_has_a_handwritten_condition(name: str) -> None:
     owners = {where.split(" ")[0] for where in legal.space(name).module.unread}
     assert owners <= set(legal.ANSWERED), (
         "give it a condition in tests/harness/inputs/handwritten.py"
     )
 
 
-def test_no_rule_is_answered_by_hand_that_is_read() -> None:
+def test_read_rule_has_no_handwritten_condition() -> None:
     unread = {w.split(" ")[0] for name in STACKS for w in legal.space(name).module.unread}
     assert set(legal.ANSWERED) <= unread
 
 
 @pytest.mark.skipif(PROFILE == "replay", reason="the replay profile draws nothing")
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_every_pair_of_switches_and_enumerations_is_drawn(
+def test_every_pair_of_closed_inputs_is_drawn(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
     space = legal.space(name)
@@ -144,14 +144,14 @@ def test_every_pair_of_switches_and_enumerations_is_drawn(
     record_property("pairs", [name, len(wanted) - len(impossible)])
 
 
-def test_the_readme_says_how_many_inputs_are_drawn() -> None:
+def test_readme_states_the_number_of_drawn_inputs() -> None:
     text = (ROOT / "README.md").read_text()
     assert f"with {sum(SIZES['ci'].values())} sets of legal inputs" in text
     assert f"draws {sum(SIZES['nightly'].values())}." in text
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_an_impossible_pair_is_refused(session: planner.Session, name: str) -> None:
+def test_impossible_pair_is_refused(session: planner.Session, name: str) -> None:
     for pair in legal.IMPOSSIBLE[name]:
         inputs = {**STACKS[name].smallest, **pair}
         result = planner.plan(session, planner.Case("impossible", name, inputs))
@@ -162,7 +162,7 @@ def test_an_impossible_pair_is_refused(session: planner.Session, name: str) -> N
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_providers_default_tags_are_sent_below_the_stacks_own(
+def test_default_tags_rank_below_the_stack_tags(
     foreseen_session: planner.Session, name: str
 ) -> None:
     stack = STACKS[name]
@@ -196,7 +196,7 @@ def test_the_providers_default_tags_are_sent_below_the_stacks_own(
 
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
-def test_a_seeded_defect_is_found_by_its_contract(
+def test_seeded_defect_fails_its_contract(
     foreseen_session: planner.Session,
     defect: Defect,
     tmp_path: Path,
@@ -210,7 +210,7 @@ def test_a_seeded_defect_is_found_by_its_contract(
     record_property("seeded_defects", 1)
 
 
-def test_the_seeded_defects_are_spread_over_every_contract_and_both_clouds() -> None:
+def test_every_contract_and_cloud_has_seeded_defects() -> None:
     assert len(SEEDED) >= 60
     contracts = {*CONTRACTS, *MODULE_CONTRACTS}
     spread = {(defect.contract, defect.stack.name) for defect in SEEDED}
@@ -218,6 +218,6 @@ def test_the_seeded_defects_are_spread_over_every_contract_and_both_clouds() -> 
 
 
 @pytest.mark.parametrize("name", sorted({*CONTRACTS, *MODULE_CONTRACTS}))
-def test_every_clause_of_a_contract_has_a_seeded_defect(name: str) -> None:
+def test_every_clause_has_a_seeded_defect(name: str) -> None:
     seeded = {defect.clause for defect in SEEDED if defect.contract == name}
     assert seeded == set({**CONTRACTS, **MODULE_CONTRACTS}[name].clauses)

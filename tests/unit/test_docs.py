@@ -47,7 +47,7 @@ def blocks_of_hcl() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("where", "text"), blocks_of_hcl(), ids=lambda v: v if "\n" not in v else ""
 )
-def test_an_example_of_a_readme_plans(session: planner.Session, where: str, text: str) -> None:
+def test_readme_example_plans(session: planner.Session, where: str, text: str) -> None:
     source = re.compile(r'source( *)= "[^"]*//terraform/litellm/(aws|gcp)[^"]*"')
     match = source.search(text)
     assert match, f"{where} calls no module of ours"
@@ -65,7 +65,7 @@ def test_an_example_of_a_readme_plans(session: planner.Session, where: str, text
 
 
 @pytest.mark.parametrize("root", ROOTS, ids=by_path)
-def test_every_variable_and_output_is_described_in_sentences(root: Path) -> None:
+def test_variables_and_outputs_have_a_description(root: Path) -> None:
     described = {**hcl.variables(root), **hcl.outputs(root)}
     assert described
     assert [n for n, d in described.items() if not d.description.endswith(".")] == []
@@ -80,7 +80,7 @@ def test_every_variable_has_a_type(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_inputs_that_carry_secrets_are_sensitive_and_ephemeral(name: str) -> None:
+def test_secret_inputs_are_sensitive_and_ephemeral(name: str) -> None:
     secret = {"litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url"}
     held = hcl.variables(STACKS[name].folder)
     assert (
@@ -91,13 +91,13 @@ def test_inputs_that_carry_secrets_are_sensitive_and_ephemeral(name: str) -> Non
 
 
 @pytest.mark.parametrize("file", ["routes.tf", "routes.yaml"])
-def test_what_must_be_the_same_on_both_clouds_is(file: str) -> None:
+def test_shared_files_are_identical(file: str) -> None:
     assert (AWS / file).read_bytes() == (GCP / file).read_bytes(), (
         f"cp {AWS / file} {GCP / file}, or the other way round"
     )
 
 
-def test_both_modules_have_the_same_files() -> None:
+def test_modules_have_the_same_files() -> None:
     def names(module: Path) -> set[str]:
         return {p.name for p in module.iterdir()}
 
@@ -107,14 +107,14 @@ def test_both_modules_have_the_same_files() -> None:
 
 
 @pytest.mark.parametrize("file", ["variables.tf", "outputs.tf"])
-def test_both_modules_have_the_same_sections_in_the_same_order(file: str) -> None:
+def test_modules_have_the_same_sections_in_order(file: str) -> None:
     def sections(module: Path) -> list[str]:
         return re.findall(r"^#{80}\n# (.+)\n#{80}$", (module / file).read_text(), re.MULTILINE)
 
     assert sections(AWS) == sections(GCP) != []
 
 
-def test_inputs_of_the_same_name_are_in_the_same_order_and_of_the_same_type() -> None:
+def test_shared_inputs_have_the_same_order_and_type() -> None:
     aws, gcp = hcl.variables(AWS), hcl.variables(GCP)
     # Thousandths of a CPU and MiB on Fargate, Kubernetes' quantities on Cloud Run.
     sizes = {f"{c}_{kind}" for c in ("gateway", "backend", "ui") for kind in ("cpu", "memory")}
@@ -128,7 +128,7 @@ def test_inputs_of_the_same_name_are_in_the_same_order_and_of_the_same_type() ->
 
 
 @pytest.mark.parametrize("name", ["tenant", "env"])
-def test_the_rules_of_tenant_and_env_are_the_same_text(name: str) -> None:
+def test_tenant_and_env_rules_are_identical(name: str) -> None:
     def block(module: Path) -> str:
         text = (module / "variables.tf").read_text()
         match = re.search(rf'^variable "{name}" \{{\n.*?^\}}', text, re.MULTILINE | re.DOTALL)
@@ -138,20 +138,20 @@ def test_the_rules_of_tenant_and_env_are_the_same_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_module_has_no_provider_block(name: str) -> None:
+def test_module_has_no_provider_block(name: str) -> None:
     files = STACKS[name].folder.glob("*.tf")
     assert [f.name for f in files if re.search(r"^provider\b", f.read_text(), re.M)] == []
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_no_code_root_asks_for_what_no_default_can_know(name: str) -> None:
+def test_no_code_root_requires_only_inputs_without_default(name: str) -> None:
     root = STACKS[name].folder / "examples" / "no-code"
     required = {n for n, v in hcl.variables(root).items() if v.required}
     scope = {"aws": {"region", "azs"}, "gcp": {"project"}}[name]
     assert required == scope | {"tenant", "env"}
 
 
-def test_the_terraform_is_formatted(session: planner.Session) -> None:
+def test_terraform_is_formatted(session: planner.Session) -> None:
     terraform = Terraform(MODULES, session.core.binary, session.environment)
     output = terraform.run("fmt", "-check", "-recursive", "-diff")
     assert (output.retcode, output.out) == (0, ""), "`terraform fmt -recursive terraform` mends it"
@@ -160,7 +160,7 @@ def test_the_terraform_is_formatted(session: planner.Session) -> None:
 @pytest.mark.parametrize(
     ("provider", "version"), [(p, v) for p in ("aws", "google", "random") for v in releases(p)]
 )
-def test_the_schemas_hold_just_what_the_modules_use(provider: str, version: str) -> None:
+def test_schemas_hold_exactly_the_used_types(provider: str, version: str) -> None:
     used = rebuild.used_types()
     document = schema_document(provider, version)
     (spec,) = document["provider_schemas"].values()
@@ -171,13 +171,13 @@ def test_the_schemas_hold_just_what_the_modules_use(provider: str, version: str)
 
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("*.[bl]*.json")), ids=lambda f: f.name)
-def test_the_rules_are_of_types_the_modules_use_and_say_where_they_come_from(file: Path) -> None:
+def test_limits_name_used_types_and_their_source(file: Path) -> None:
     document = json.loads(file.read_text())
     assert document["origin"]
     assert set(document["types"]) <= rebuild.used_types()["resource"]
 
 
-def test_nothing_tracked_names_a_place_of_this_machine() -> None:
+def test_tracked_files_name_no_machine_path() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )

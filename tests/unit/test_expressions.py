@@ -111,7 +111,7 @@ def node(expression: str) -> Node:
     return read
 
 
-def test_every_function_and_form_gives_what_terraform_gives(session: planner.Session) -> None:
+def test_evaluator_agrees_with_terraform(session: planner.Session) -> None:
     assert {name for name in FUNCTIONS if not any(f"{name}(" in e for e in EXPRESSIONS)} == set()
     outputs = "".join(
         f'output "x{i:02}" {{\n  value = jsonencode({expression})\n}}\n'
@@ -131,7 +131,7 @@ def test_every_function_and_form_gives_what_terraform_gives(session: planner.Ses
 @pytest.mark.parametrize(
     "expression", ["aws_vpc.this.id", "uuid()", "each.value", '"%{ if true }"']
 )
-def test_what_the_model_does_not_cover_is_said(expression: str) -> None:
+def test_unsupported_form_raises(expression: str) -> None:
     with pytest.raises(Unreadable):
         evaluate(node(expression), Scope({}))
 
@@ -139,19 +139,19 @@ def test_what_the_model_does_not_cover_is_said(expression: str) -> None:
 @pytest.mark.parametrize(
     "expression", ['regex("b", "a")', "[1][2]", "{}.a", "one([1, 2])", "!1", '"a" + 1', '"${null}"']
 )
-def test_what_fails_in_terraform_fails(expression: str) -> None:
+def test_terraform_error_is_an_evaluator_error(expression: str) -> None:
     with pytest.raises(EvaluationError):
         evaluate(node(expression), Scope({}))
     assert evaluate(node(f"can({expression})"), Scope({})) is False
 
 
-def test_a_variable_is_found_through_the_locals_that_read_it() -> None:
+def test_variable_is_found_through_locals() -> None:
     held = {"a": node("local.b"), "b": node("var.x + 1")}
     scope = Scope({"x": 1}, held)
     assert references(node("local.a == var.y"), scope) == {"x", "y"}
 
 
-def test_folding_leaves_just_what_reads_the_variable() -> None:
+def test_folding_keeps_only_the_variable() -> None:
     scope = Scope({"x": 0, "y": 3}, {"limit": node("var.y * 2")})
     folded = fold(node("var.x <= local.limit && var.y == 3"), scope, "x")
     assert folded == node("var.x <= 6")
@@ -176,5 +176,5 @@ def test_folding_changes_no_value(x: int, y: int, flag: bool) -> None:
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1, "1"), (2.0, "2"), (2.5, "2.5"), (True, "true")])
-def test_a_value_becomes_the_text_that_terraform_makes_of_it(value: Any, shown: str) -> None:
+def test_text_conversion_agrees_with_terraform(value: Any, shown: str) -> None:
     assert text(value) == shown

@@ -24,7 +24,7 @@ def planned(held: planner.Session, name: str) -> Plan:
 
 
 @BOTH
-def test_the_same_resources_are_planned_and_the_containers_are_known(
+def test_resolved_plan_has_the_same_resources_and_containers(
     session: planner.Session, foreseen_session: planner.Session, name: str
 ) -> None:
     plan, foreseen = planned(session, name), planned(foreseen_session, name)
@@ -39,11 +39,11 @@ def test_the_same_resources_are_planned_and_the_containers_are_known(
     assert unknown <= {"terraform_data"}
 
 
-def test_secret_data_that_is_read_back_is_in_no_plan(foreseen_session: planner.Session) -> None:
+def test_secret_data_source_is_in_no_plan(foreseen_session: planner.Session) -> None:
     document = planned(foreseen_session, "gcp").document
     assert MADE_UP_SECRET not in json.dumps(document)
 
 
-def test_only_the_offline_providers_foresee_an_apply() -> None:
+def test_only_offline_providers_resolve_a_plan() -> None:
     with pytest.raises(providers.ProviderError, match="offline"):
         providers.as_applied(providers.choose("registry"))

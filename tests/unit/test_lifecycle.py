@@ -57,28 +57,26 @@ def after(root: Terraform, name: str) -> Plan:
     return planned(root, inputs_of(name, "everything"))
 
 
-def test_the_second_plan_is_empty(after: Plan) -> None:
+def test_second_plan_is_empty(after: Plan) -> None:
     assert changes(after) == {}
     assert len(after.resources) > 40
 
 
-def test_no_secret_is_in_the_state_or_the_plan(root: Terraform, after: Plan, name: str) -> None:
+def test_state_and_plan_hold_no_secret(root: Terraform, after: Plan, name: str) -> None:
     inputs = inputs_of(name, "everything")
     assert len({given for given in inputs if given in secrets.INPUTS}) == 3
     for text in (state_of(root), json.dumps(after.document)):
         assert secrets.leaked(inputs, text) == []
 
 
-def test_a_generated_key_is_in_neither_state_nor_plan(
-    offline_session: planner.Session, name: str
-) -> None:
+def test_state_and_plan_hold_no_generated_key(offline_session: planner.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
     with planner.applied(offline_session, STACKS[name], inputs) as held:
         for text in (state_of(held), json.dumps(planned(held, inputs).document)):
             assert secrets.leaked(inputs, text) == []
 
 
-def test_a_secret_in_any_form_is_found() -> None:
+def test_leaked_finds_a_secret_in_any_form() -> None:
     given = {"redis_url": "rediss://:pass-0123456789@redis.example.com:6379", "ui_password": ""}
     encoded = base64.b64encode(b"pass-0123456789").decode()
     for text in ("pass-0123456789", given["redis_url"], f"x{encoded}"):
@@ -87,7 +85,7 @@ def test_a_secret_in_any_form_is_found() -> None:
     assert secrets.leaked(given, "rediss://redis.example.com:6379") == []
 
 
-def test_the_containers_are_given_what_the_output_says(after: Plan) -> None:
+def test_container_environment_equals_the_output(after: Plan) -> None:
     given = containers(after)
     said = after.outputs["containers"]
     for component in SERVICES:
@@ -100,7 +98,7 @@ def test_the_containers_are_given_what_the_output_says(after: Plan) -> None:
         assert list(given[component].command) == (said[component]["command"] or [])
 
 
-def test_no_container_is_given_a_name_twice(after: Plan) -> None:
+def test_container_has_no_duplicate_variable(after: Plan) -> None:
     given = containers(after)
     assert len(given) >= 4
     for container in given.values():
@@ -108,7 +106,7 @@ def test_no_container_is_given_a_name_twice(after: Plan) -> None:
         assert len(names) == len(set(names))
 
 
-def test_each_route_leads_to_its_component(after: Plan, name: str) -> None:
+def test_route_reaches_its_component(after: Plan, name: str) -> None:
     component = targets(after)
     assert len(component) == 3
     found = {path: component[rule.target] for rule in path_rules(after) for path in rule.paths}
@@ -120,9 +118,7 @@ def test_each_route_leads_to_its_component(after: Plan, name: str) -> None:
     assert found.get("/robots.txt", "backend") == "backend"
 
 
-def test_a_changed_configuration_rolls_its_services_in_one_apply(
-    root: Terraform, name: str
-) -> None:
+def test_changed_configuration_rolls_services_in_one_apply(root: Terraform, name: str) -> None:
     changed = inputs_of(name, "everything", proxy_config={"model_list": []})
     touched = changes(planned(root, changed))
     rolled = (
@@ -137,9 +133,7 @@ def test_a_changed_configuration_rolls_its_services_in_one_apply(
     assert not [a for a in touched if '"ui"' in a or "sql" in a or "rds" in a]
 
 
-def test_a_raised_secrets_version_rewrites_the_given_secrets_and_rolls_the_services(
-    root: Terraform, name: str
-) -> None:
+def test_raised_secrets_version_writes_secrets_and_rolls(root: Terraform, name: str) -> None:
     touched = changes(planned(root, inputs_of(name, "everything", secrets_version=3)))
     version = (
         "aws_secretsmanager_secret_version"
@@ -151,7 +145,7 @@ def test_a_raised_secrets_version_rewrites_the_given_secrets_and_rolls_the_servi
     assert [a for a in touched if "service" in a and '"gateway"' in a and "version" not in a]
 
 
-def test_destroy_takes_everything(offline_session: planner.Session, name: str) -> None:
+def test_destroy_deletes_everything(offline_session: planner.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
     with planner.applied(offline_session, STACKS[name], inputs) as held:
         going = planned(held, inputs, "-destroy")
@@ -162,7 +156,7 @@ def test_destroy_takes_everything(offline_session: planner.Session, name: str) -
         assert state["resources"] == []
 
 
-def test_an_apply_is_refused_where_it_would_start_a_cli(
+def test_apply_that_would_start_a_cli_is_refused(
     offline_session: planner.Session, name: str
 ) -> None:
     with (

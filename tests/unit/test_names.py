@@ -100,7 +100,7 @@ def identities(draw: st.DrawFn, stack: str) -> dict[str, Any]:
 
 
 @BOTH
-def test_every_name_obeys_the_limit_of_its_cloud(name: str, roles: Roles) -> None:
+def test_every_name_is_within_its_limit(name: str, roles: Roles) -> None:
     forms = {
         role: [pattern(contract.TAKEN[name][type_name][1]) for type_name in types]
         for role, types in roles(name).items()
@@ -130,7 +130,7 @@ def test_every_name_obeys_the_limit_of_its_cloud(name: str, roles: Roles) -> Non
 
 
 @BOTH
-def test_two_stacks_of_one_account_never_share_a_name(name: str, roles: Roles) -> None:
+def test_stacks_of_one_account_share_no_name(name: str, roles: Roles) -> None:
     scope = {"aws": "region", "gcp": "project"}[name]
 
     def of(values: dict[str, Any]) -> set[tuple[str, str]]:
@@ -155,7 +155,7 @@ def test_two_stacks_of_one_account_never_share_a_name(name: str, roles: Roles) -
 
 
 @BOTH
-def test_the_tenants_and_environments_that_would_share_names_are_refused(name: str) -> None:
+def test_tenant_and_env_that_share_names_are_refused(name: str) -> None:
     module = legal.space(name).module
     (first, second), (third, fourth) = legal.ALIKE[:2]
     assert f"{first}-litellm-{second}" == f"{third}-litellm-{fourth}"
@@ -164,7 +164,7 @@ def test_the_tenants_and_environments_that_would_share_names_are_refused(name: s
 
 
 @BOTH
-def test_every_type_that_has_a_name_is_in_the_table(name: str) -> None:
+def test_every_named_type_is_in_the_table(name: str) -> None:
     provider = STACKS[name].provider
     for version in releases(provider):
         schema, _, _ = load(provider, version)

@@ -59,7 +59,7 @@ def refusal(result: PlanResult) -> str:
     return str(result.errors[0])
 
 
-def test_what_the_configuration_leaves_out_is_unknown_where_the_provider_computes_it(
+def test_omitted_computed_argument_is_unknown(
     planned: Planned,
 ) -> None:
     values = resource(
@@ -71,7 +71,7 @@ def test_what_the_configuration_leaves_out_is_unknown_where_the_provider_compute
     assert values["ipv4_ipam_pool_id"] is None
 
 
-def test_defaults_are_the_real_providers(planned: Planned) -> None:
+def test_defaults_equal_the_real_provider(planned: Planned) -> None:
     result = planned("""
       resource "aws_lb" "a" { name = "a" }
       resource "google_cloud_run_v2_service" "a" {
@@ -95,14 +95,14 @@ def test_defaults_are_the_real_providers(planned: Planned) -> None:
     assert probe["period_seconds"] == 10
 
 
-def test_tags_all_is_the_resources_tags_over_the_default_tags(planned: Planned) -> None:
+def test_tags_all_merges_tags_over_default_tags(planned: Planned) -> None:
     result = planned('resource "aws_ecs_cluster" "a" {\n name = "a"\n tags = { floor = "4" }\n}')
     values = resource(result, "aws_ecs_cluster.a").values
     assert values["tags"] == {"floor": "4"}
     assert values["tags_all"] == {"team": "core", "floor": "4"}
 
 
-def test_a_tag_known_after_apply_makes_tags_all_unknown(planned: Planned) -> None:
+def test_unknown_tag_makes_tags_all_unknown(planned: Planned) -> None:
     result = planned("""
       resource "random_id" "a" { byte_length = 4 }
       resource "aws_ecs_cluster" "a" {
@@ -113,7 +113,7 @@ def test_a_tag_known_after_apply_makes_tags_all_unknown(planned: Planned) -> Non
     assert resource(result, "aws_ecs_cluster.a").values["tags_all"] is UNKNOWN
 
 
-def test_derived_labels_hold_default_labels_and_the_attribution(planned: Planned) -> None:
+def test_derived_labels_hold_defaults_and_attribution(planned: Planned) -> None:
     result = planned("""
       resource "google_secret_manager_secret" "a" {
         secret_id = "a"
@@ -183,7 +183,7 @@ def test_derived_labels_hold_default_labels_and_the_attribution(planned: Planned
         ),
     ],
 )
-def test_a_value_the_cloud_refuses_is_refused_with_its_path_and_rule(
+def test_refused_value_names_its_path_and_rule(
     planned: Planned, text: str, path: str, rule: str
 ) -> None:
     message = refusal(planned(text))
@@ -209,7 +209,7 @@ def test_a_value_the_cloud_refuses_is_refused_with_its_path_and_rule(
         ('resource "aws_made_up" "a" {}', "Invalid resource type"),
     ],
 )
-def test_what_the_schema_does_not_allow_is_refused(planned: Planned, text: str, says: str) -> None:
+def test_value_outside_the_schema_is_refused(planned: Planned, text: str, says: str) -> None:
     assert says in str(planned(text))
 
 
@@ -226,7 +226,7 @@ def test_relations_between_arguments_are_checked(planned: Planned) -> None:
     assert "conflicts" in str(result)
 
 
-def test_a_write_only_value_is_nowhere_in_the_plan(planned: Planned) -> None:
+def test_plan_holds_no_write_only_value(planned: Planned) -> None:
     result = planned("""
       ephemeral "random_password" "a" { length = 20 }
       resource "aws_secretsmanager_secret_version" "a" {
@@ -242,7 +242,7 @@ def test_a_write_only_value_is_nowhere_in_the_plan(planned: Planned) -> None:
     )
 
 
-def test_an_ephemeral_password_has_the_classes_asked_for(planned: Planned) -> None:
+def test_ephemeral_password_has_the_requested_classes(planned: Planned) -> None:
     result = planned("""
       ephemeral "random_password" "a" {
         length      = 12
@@ -266,7 +266,7 @@ def test_an_ephemeral_password_has_the_classes_asked_for(planned: Planned) -> No
     assert result.diagnostics == ()
 
 
-def test_each_provider_alias_keeps_its_own_settings(planned: Planned) -> None:
+def test_provider_alias_keeps_its_settings(planned: Planned) -> None:
     result = planned("""
       data "aws_region" "here" {}
       data "aws_region" "gov" { provider = aws.gov }
@@ -279,7 +279,7 @@ def test_each_provider_alias_keeps_its_own_settings(planned: Planned) -> None:
     assert result.plan.outputs["seen"] == ["eu-west-1", "us-gov-west-1", "aws-us-gov"]
 
 
-def test_a_policy_document_renders_as_the_provider_does(planned: Planned) -> None:
+def test_policy_document_renders_as_the_provider(planned: Planned) -> None:
     result = planned("""
       data "aws_iam_policy_document" "a" {
         statement {
@@ -305,7 +305,7 @@ def test_a_policy_document_renders_as_the_provider_does(planned: Planned) -> Non
     )
 
 
-def test_a_type_without_values_says_what_to_do(planned: Planned) -> None:
+def test_type_without_schema_names_the_command(planned: Planned) -> None:
     message = str(planned('data "aws_made_up" "a" {}'))
     assert "aws_made_up" in message
 
@@ -338,13 +338,13 @@ def _rewrite(root: Terraform, name: str, idle_timeout: int) -> PlanResult:
     return root.planned()
 
 
-def test_the_plan_after_an_apply_is_empty(applied: Terraform) -> None:
+def test_plan_after_apply_is_empty(applied: Terraform) -> None:
     result = applied.planned()
     assert result.plan is not None, str(result)
     assert {r.actions for r in result.plan.resources.values()} == {("no-op",)}
 
 
-def test_a_force_new_attribute_replaces_and_another_updates(applied: Terraform) -> None:
+def test_force_new_attribute_replaces_others_update(applied: Terraform) -> None:
     updated = resource(_rewrite(applied, "a", 90), "aws_lb.a")
     assert updated.actions == ("update",)
     assert updated.values["arn"] == updated.before["arn"]
@@ -354,13 +354,13 @@ def test_a_force_new_attribute_replaces_and_another_updates(applied: Terraform) 
     assert replaced.values["arn"] is UNKNOWN
 
 
-def test_destroy_plans_to_delete_everything(applied: Terraform) -> None:
+def test_destroy_plan_deletes_everything(applied: Terraform) -> None:
     result = applied.planned({}, "-destroy")
     assert result.plan is not None, str(result)
     assert {r.actions for r in result.plan.resources.values()} == {("delete",)}
 
 
-def test_changed_keepers_draw_a_random_id_anew(offline_session: planner.Session) -> None:
+def test_changed_keepers_replace_a_random_id(offline_session: planner.Session) -> None:
     text = 'resource "random_id" "a" {{\n  byte_length = 4\n  keepers     = {{ a = "{}" }}\n}}\n'
     with planner.root_of(offline_session, {"main.tf": text.format("1")}) as root:
         root.apply()

@@ -27,9 +27,7 @@ with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_providers_end_with_an_owner_that_is_ended_by(
-    how: signal.Signals, tmp_path: Path
-) -> None:
+def test_providers_end_with_an_owner_ended_by(how: signal.Signals, tmp_path: Path) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path / "log")],
         cwd=ROOT,
@@ -49,7 +47,7 @@ def test_the_providers_end_with_an_owner_that_is_ended_by(
         owner.communicate()
 
 
-def test_the_providers_end_with_the_block(tmp_path: Path) -> None:
+def test_providers_end_with_the_block(tmp_path: Path) -> None:
     with serving({"random": "3.9.1"}, tmp_path / "log") as reattach:
         (entry,) = reattach.values()
         assert isinstance(entry, dict)
@@ -59,7 +57,7 @@ def test_the_providers_end_with_the_block(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
-def test_an_unknown_release_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_unknown_release_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with (
         pytest.raises(OwnedError, match=r"there is 5\.100\.0, 6\.69\.1"),
         serving({"aws": "4.0.0"}, tmp_path / "log"),

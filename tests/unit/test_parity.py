@@ -76,38 +76,32 @@ def belongs(outcome: Outcome, where: str) -> bool:
 
 
 @STACK
-def test_every_input_that_the_table_names_exists(declared: Looked, stack: str) -> None:
+def test_named_input_exists(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "declared") == []
 
 
 @STACK
-def test_an_input_has_the_type_that_its_row_implies(declared: Looked, stack: str) -> None:
+def test_input_has_the_type_of_its_row(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "type") == []
 
 
 @STACK
-def test_an_input_has_the_default_that_its_row_implies(declared: Looked, stack: str) -> None:
+def test_input_has_the_default_of_its_row(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "default") == []
 
 
 @STACK
-def test_what_a_row_calls_a_secret_is_sensitive_and_nothing_else_is(
-    declared: Looked, stack: str
-) -> None:
+def test_only_secret_inputs_are_sensitive(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "secret") == []
 
 
 @STACK
-def test_every_input_is_in_a_row_or_in_a_difference_with_a_reason(
-    declared: Looked, stack: str
-) -> None:
+def test_every_input_has_a_row_or_a_difference(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "listed") == []
 
 
 @STACK
-def test_every_row_has_an_effect_and_every_input_is_set_by_one(
-    declared: Looked, stack: str
-) -> None:
+def test_every_row_and_input_has_an_effect(declared: Looked, stack: str) -> None:
     assert broken(declared(stack), "exercised") == []
 
 
@@ -115,26 +109,22 @@ def test_every_row_has_an_effect_and_every_input_is_set_by_one(
 
 
 @ROW
-def test_what_a_row_sets_changes_the_parts_that_it_names(
-    behaved: Looked, stack: str, capability: str
-) -> None:
+def test_row_changes_its_parts(behaved: Looked, stack: str, capability: str) -> None:
     assert broken(behaved(stack), "changes", capability) == []
 
 
 @ROW
-def test_what_a_row_sets_changes_nothing_else(behaved: Looked, stack: str, capability: str) -> None:
+def test_row_changes_nothing_else(behaved: Looked, stack: str, capability: str) -> None:
     assert broken(behaved(stack), "nothing-else", capability) == []
 
 
 @STACK
-def test_of_opposite_switches_the_safe_value_is_the_default_and_guards(
-    behaved: Looked, stack: str
-) -> None:
+def test_safe_value_is_the_default_and_protects(behaved: Looked, stack: str) -> None:
     assert broken(behaved(stack), "polarity") == []
 
 
 @STACK
-def test_what_the_clouds_are_said_to_force_apart_still_differs(behaved: Looked, stack: str) -> None:
+def test_listed_difference_exists(behaved: Looked, stack: str) -> None:
     assert broken(behaved(stack), "difference") == []
 
 
@@ -150,7 +140,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_a_row_gives_inputs_with_values_and_notes() -> None:
+def test_row_gives_inputs_with_values_and_notes() -> None:
     rows = {row.capability: row.inputs["aws"] for row in effects.load().rows}
     (tags,) = rows["Per-deployment tags / labels"]
     assert (tags.pattern, tags.type) == ("tags", "map(string)")
@@ -168,20 +158,20 @@ def test_a_row_gives_inputs_with_values_and_notes() -> None:
         ("aws: [{input: tags, type: map(string)}]", "aws: [{input: tags, kind: map}]", "'kind'"),
     ],
 )
-def test_a_row_that_does_not_read_is_refused_with_where_and_why(
+def test_malformed_row_is_refused_with_its_place(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     with pytest.raises(parity_rows.ParityError, match=rf"parity\.yaml.*{re.escape(said)}"):
         effects.load(edited(tmp_path, old, new))
 
 
-def test_the_readme_states_the_safe_value_of_each_switch() -> None:
+def test_readme_states_the_safe_value_of_each_switch() -> None:
     text = parity_rows.rendered()
     assert "- AWS: `skip_final_snapshot` protects data when it is `false`." in text
     assert "- GCP: `cloudsql_deletion_protection` protects data when it is `true`." in text
 
 
-def test_an_effect_of_a_part_that_nobody_described_is_refused() -> None:
+def test_effect_with_an_unknown_part_is_refused() -> None:
     wanted = effects.Expected("memory of the world")
     with pytest.raises(effects.EffectError, match="'memory of the world' fits 0 names"):
         effects.load().matcher(STACKS["aws"], wanted)
@@ -205,7 +195,7 @@ def plan_of(**resources: dict[str, object]) -> Plan:
     )
 
 
-def test_a_made_up_id_is_the_address_of_its_resource_wherever_it_stands() -> None:
+def test_resolved_id_is_compared_as_its_address() -> None:
     def planned(mark: str) -> meaning.Meaning:
         network = {"id": f"id-{mark}", "arn": f"arn:aws:vpc:us-east-1:123456789012:arn/{mark}"}
         policy = json.dumps({"Statement": [{"Sid": "A", "Resource": network["arn"]}]})
@@ -215,7 +205,7 @@ def test_a_made_up_id_is_the_address_of_its_resource_wherever_it_stands() -> Non
     assert meaning.changes(planned("01234567"), planned("fedcba98")) == ()
 
 
-def test_json_inside_a_string_is_compared_by_container_and_variable() -> None:
+def test_json_text_is_compared_by_container_and_variable() -> None:
     def planned(*names: str) -> meaning.Meaning:
         entries = [{"name": name, "value": "1"} for name in names]
         document = json.dumps([{"name": "gateway", "environment": entries}])
@@ -226,7 +216,7 @@ def test_json_inside_a_string_is_compared_by_container_and_variable() -> None:
     assert (change.kind, change.before, change.after) == ("changed", None, "1")
 
 
-def test_a_resource_that_comes_or_goes_is_one_change() -> None:
+def test_added_or_removed_resource_is_one_change() -> None:
     small, large = plan_of(a={"x": 1}), plan_of(a={"x": 1}, b={"y": 2, "z": 3})
     forth = meaning.changes(meaning.meaning(small), meaning.meaning(large))
     back = meaning.changes(meaning.meaning(large), meaning.meaning(small))
@@ -236,7 +226,7 @@ def test_a_resource_that_comes_or_goes_is_one_change() -> None:
     ]
 
 
-def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> None:
+def test_difference_without_a_check_is_refused(tmp_path: Path) -> None:
     path = edited(
         tmp_path,
         "Only Google reaches its databases over a peering, one a network\n    only: gcp",
@@ -246,7 +236,7 @@ def test_a_difference_that_nothing_could_disprove_is_refused(tmp_path: Path) -> 
         effects.load(path)
 
 
-def test_an_input_set_without_an_expected_change_is_refused(tmp_path: Path) -> None:
+def test_set_input_without_a_change_is_refused(tmp_path: Path) -> None:
     old = "set: {gateway_num_workers: 3}"
     path = edited(tmp_path, old, "set: {gateway_num_workers: 3, db_name: a}")
     with pytest.raises(effects.EffectError, match="db_name is in only one of `set` and `changes`"):

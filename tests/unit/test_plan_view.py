@@ -55,34 +55,34 @@ def plan(session: planner.Session) -> Plan:
         ([], [], []),
     ],
 )
-def test_unknown_is_put_where_it_belongs(value: object, unknown: object, seen: object) -> None:
+def test_unknown_values_are_at_their_places(value: object, unknown: object, seen: object) -> None:
     assert with_unknown(value, unknown) == seen
 
 
-def test_an_unknown_value_is_neither_true_nor_false() -> None:
+def test_unknown_value_has_no_truth_value() -> None:
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(UNKNOWN)
 
 
-def test_known_and_unknown_values_stand_side_by_side(plan: Plan) -> None:
+def test_list_holds_known_and_unknown_values(plan: Plan) -> None:
     values = plan.resources["terraform_data.second[1]"].values["input"]
     assert values == {"later": UNKNOWN, "known": 1, "list": ["c", UNKNOWN]}
 
 
-def test_resources_are_found_by_address_and_counted_by_type(plan: Plan) -> None:
+def test_resources_are_indexed_and_counted(plan: Plan) -> None:
     assert plan.counts == {"terraform_data": 4}
     assert plan.resources["terraform_data.second[0]"].index == 0
     assert plan.of_type("aws_lb") == {}
 
 
-def test_references_and_dependencies_come_from_the_configuration(plan: Plan) -> None:
+def test_references_come_from_the_configuration(plan: Plan) -> None:
     assert "terraform_data.first.id" in plan.references["terraform_data.second"]
     assert "local.both" in plan.references["terraform_data.second"]
     assert plan.depends_on["terraform_data.second"] == ("terraform_data.third",)
     assert plan.depends_on["terraform_data.first"] == ()
 
 
-def test_outputs_hold_unknown_values_and_keep_their_mark(plan: Plan) -> None:
+def test_outputs_keep_unknown_values_and_marks(plan: Plan) -> None:
     assert plan.outputs["later"] == {"known": "a", "later": UNKNOWN}
     assert plan.sensitive_outputs == {"hidden"}
 

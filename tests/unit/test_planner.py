@@ -68,13 +68,13 @@ def seen(held: Session, **inputs: Any) -> Any:
     return result.plan.outputs["seen"] if result.plan else str(result)
 
 
-def test_the_same_plan_is_made_once(tiny: Session, counting: Callable[[], int]) -> None:
+def test_same_plan_runs_once(tiny: Session, counting: Callable[[], int]) -> None:
     _declare_region(tiny)
     assert seen(tiny, region="eu-west-1") == seen(tiny, region="eu-west-1") == "first"
     assert counting() == 1
 
 
-def test_an_edited_child_module_is_planned_anew(tiny: Session, counting: Callable[[], int]) -> None:
+def test_edited_child_module_is_planned_again(tiny: Session, counting: Callable[[], int]) -> None:
     _declare_region(tiny)
     assert seen(tiny, region="eu-west-1") == "first"
     child = tiny.source["aws"] / "child" / "main.tf"
@@ -83,7 +83,7 @@ def test_an_edited_child_module_is_planned_anew(tiny: Session, counting: Callabl
     assert counting() == 2
 
 
-def test_other_inputs_and_other_providers_are_planned_anew(
+def test_other_inputs_or_providers_are_planned_again(
     tiny: Session, counting: Callable[[], int]
 ) -> None:
     _declare_region(tiny)
@@ -97,18 +97,18 @@ def _declare_region(held: Session) -> None:
     (held.source["aws"] / "variables.tf").write_text('variable "region" { type = string }\n')
 
 
-def test_a_cached_plan_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_cached_plan_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     cache.cached("entry", lambda: {"a": 1}, tmp_path)
     assert stat.S_IMODE((tmp_path / "entry.json").stat().st_mode) == 0o600
 
 
-def test_a_torn_cache_entry_is_made_again(tmp_path: Path) -> None:
+def test_torn_cache_entry_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "entry.json").write_text('{"a":')
     assert cache.cached("entry", lambda: {"a": 2}, tmp_path) == {"a": 2}
     assert json.loads((tmp_path / "entry.json").read_text()) == {"a": 2}
 
 
-def test_old_entries_go_and_a_vanishing_one_does_no_harm(
+def test_prune_deletes_old_entries_and_ignores_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
@@ -120,7 +120,7 @@ def test_old_entries_go_and_a_vanishing_one_does_no_harm(
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_six_plans_at_once_do_not_disturb_each_other(session: Session) -> None:
+def test_six_concurrent_plans_are_independent(session: Session) -> None:
     held = dataclasses.replace(session, cached=False)
     inputs = [{**AWS.smallest, "tenant": f"t{i}"} for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
@@ -135,7 +135,7 @@ def test_six_plans_at_once_do_not_disturb_each_other(session: Session) -> None:
     assert names == {f"t{i}-litellm-dev" for i in range(6)}
 
 
-def test_a_plan_leaves_nothing_in_the_checkout_or_the_session(session: Session) -> None:
+def test_plan_leaves_no_file_behind(session: Session) -> None:
     def files(folder: Path) -> set[Path]:
         return {p for p in folder.rglob("*") if "__pycache__" not in p.parts}
 
@@ -147,7 +147,7 @@ def test_a_plan_leaves_nothing_in_the_checkout_or_the_session(session: Session) 
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_a_case_of_a_batch_is_planned_as_it_is_alone(session: Session, name: str) -> None:
+def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
     stack = STACKS[name]
     inputs = {
         "one": dict(stack.smallest),
@@ -165,7 +165,7 @@ def test_a_case_of_a_batch_is_planned_as_it_is_alone(session: Session, name: str
         assert dict(together[case].plan.outputs) == dict(alone.plan.outputs)
 
 
-def test_a_refused_case_of_a_batch_is_found_and_the_others_are_planned(session: Session) -> None:
+def test_refused_case_does_not_stop_its_batch(session: Session) -> None:
     together = planner.plan_batch(
         session,
         AWS,
@@ -177,7 +177,7 @@ def test_a_refused_case_of_a_batch_is_found_and_the_others_are_planned(session: 
     assert together["good"].plan.counts["aws_lb"] == 1
 
 
-def test_a_refused_variable_does_not_hide_the_other_cases(session: Session) -> None:
+def test_refused_variable_does_not_hide_other_cases(session: Session) -> None:
     together = planner.plan_batch(
         session, AWS, {"good": AWS.smallest, "bad": {**AWS.smallest, "tenant": "9x"}}
     )
@@ -186,13 +186,13 @@ def test_a_refused_variable_does_not_hide_the_other_cases(session: Session) -> N
     assert together["good"].plan is not None
 
 
-def test_a_result_says_how_to_replay_it_alone(session: Session) -> None:
+def test_result_names_its_replay_command(session: Session) -> None:
     case = cases.find("aws", "no-tls")
     result = planner.plan(session, case)
     assert str(result).endswith("replay alone: tox -e plan -- aws --case no-tls")
 
 
-def test_a_copy_has_no_state_and_no_links(session: Session, tmp_path: Path) -> None:
+def test_module_copy_has_no_state_and_no_links(session: Session, tmp_path: Path) -> None:
     source = shutil.copytree(AWS.folder, tmp_path / "aws")
     (source / "terraform.tfstate").write_text("{}")
     (source / ".terraform").mkdir()
@@ -204,7 +204,7 @@ def test_a_copy_has_no_state_and_no_links(session: Session, tmp_path: Path) -> N
         assert not [p for p in copy.rglob("*") if p.is_symlink()]
 
 
-def test_a_case_of_a_test_is_replayed_by_its_inputs(session: Session) -> None:
+def test_unlisted_case_is_replayed_by_its_inputs(session: Session) -> None:
     inputs = {**STACKS["aws"].smallest, "tenant": "a'b"}
     result = planner.plan(session, Case("odd", "aws", inputs))
     command = shlex.split(result.replay)

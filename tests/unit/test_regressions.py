@@ -212,7 +212,7 @@ def test_named_readme_section_has_the_words(place: failures.Documented) -> None:
 # ---- Destroy ----
 
 
-def test_a_disk_that_grew_by_itself_is_left_alone(gcp: Applied) -> None:
+def test_autoresized_disk_is_no_change(gcp: Applied) -> None:
     before = gcp.state.read_text()
     document = json.loads(before)
     grown = []
@@ -230,7 +230,7 @@ def test_a_disk_that_grew_by_itself_is_left_alone(gcp: Applied) -> None:
     assert {plan.resources[address].actions for address in grown} == {("no-op",)}
 
 
-def test_other_domains_make_another_certificate_before_the_last_one_goes(gcp: Applied) -> None:
+def test_changed_domains_replace_the_certificate_first(gcp: Applied) -> None:
     plan = gcp.change(lb_domains=["llm.example.com", "llm.example.org"])
     (certificate,) = plan.of_type("google_compute_managed_ssl_certificate").values()
     assert certificate.actions == ("create", "delete")
@@ -239,7 +239,7 @@ def test_other_domains_make_another_certificate_before_the_last_one_goes(gcp: Ap
     assert proxy.actions == ("update",)
 
 
-def test_the_database_is_safe_unless_the_caller_says_otherwise(session: planner.Session) -> None:
+def test_database_protection_is_the_default(session: planner.Session) -> None:
     def protection(case: str) -> tuple[set[Any], set[Any], set[Any]]:
         aws = planned(session, "aws", case).of_type("aws_rds_cluster").values()
         gcp = planned(session, "gcp", case).of_type("google_sql_database_instance").values()
@@ -259,7 +259,7 @@ def config_file(applied: Applied) -> Mapping[str, Any]:
     return file.values
 
 
-def test_private_services_access_does_not_stop_a_destroy_or_the_next_apply(
+def test_private_services_access_survives_a_destroy(
     session: planner.Session,
 ) -> None:
     plan = planned(session, "gcp", "smallest")
@@ -271,7 +271,7 @@ def test_private_services_access_does_not_stop_a_destroy_or_the_next_apply(
         assert instance.values["name"] is UNKNOWN, instance.address
 
 
-def test_a_target_group_that_must_go_has_a_successor_of_another_name(aws_changed: Plan) -> None:
+def test_replaced_target_group_gets_another_name_first(aws_changed: Plan) -> None:
     groups = aws_changed.of_type("aws_lb_target_group").values()
     assert {group.actions for group in groups} == {("create", "delete")}
     assert [group for group in groups if group.values["name"] == group.before["name"]] == []
@@ -280,7 +280,7 @@ def test_a_target_group_that_must_go_has_a_successor_of_another_name(aws_changed
 # ---- Images and sizes ----
 
 
-def test_cloud_run_is_given_no_image_that_it_does_not_pull(session: planner.Session) -> None:
+def test_cloud_run_image_comes_from_an_admitted_registry(session: planner.Session) -> None:
     pulled = re.compile(r"([a-z0-9-]+-)?docker\.pkg\.dev/|([a-z0-9-]+\.)?gcr\.io/|docker\.io/")
     for case in ("smallest", "mirrored-images"):
         containers = planned(session, "gcp", case).outputs["containers"]
@@ -298,7 +298,7 @@ def test_cloud_run_is_given_no_image_that_it_does_not_pull(session: planner.Sess
     assert "PROJECT_ID" in refusal(session, "gcp", "placeholder-in-image")
 
 
-def test_the_migrations_have_the_memory_they_need(session: planner.Session) -> None:
+def test_migrations_job_has_4_gib(session: planner.Session) -> None:
     aws = planned(session, "aws", "smallest")
     job = aws.resources['aws_ecs_task_definition.job["migrations"]']
     assert int(job.values["memory"]) >= 4096
@@ -308,7 +308,7 @@ def test_the_migrations_have_the_memory_they_need(session: planner.Session) -> N
     assert container["resources"][0]["limits"]["memory"] == "4Gi"
 
 
-def test_what_google_has_no_good_default_for_is_set(session: planner.Session) -> None:
+def test_connector_instances_and_edition_are_set(session: planner.Session) -> None:
     plan = planned(session, "gcp", "smallest")
     (connector,) = plan.of_type("google_vpc_access_connector").values()
     assert (connector.values["min_instances"], connector.values["max_instances"]) == (2, 3)
@@ -326,7 +326,7 @@ def test_what_google_has_no_good_default_for_is_set(session: planner.Session) ->
         ("aws", {"gateway_cpu": 256, "gateway_memory": 4096}, "gateway_memory"),
     ],
 )
-def test_a_size_that_the_cloud_refuses_is_refused_at_plan(
+def test_invalid_size_is_refused_at_plan(
     session: planner.Session, stack: str, inputs: dict[str, Any], named: str
 ) -> None:
     assert f"{named} must" in refusal(session, stack, "smallest", **inputs)
@@ -335,7 +335,7 @@ def test_a_size_that_the_cloud_refuses_is_refused_at_plan(
 # ---- Environment and configuration ----
 
 
-def test_the_configuration_is_in_its_file_and_nowhere_else(applied: Applied) -> None:
+def test_configuration_is_only_in_its_file(applied: Applied) -> None:
     marker = "store_prompts_in_spend_logs"
     content = config_file(applied)["content"]
     assert marker in content
@@ -350,7 +350,7 @@ def test_the_configuration_is_in_its_file_and_nowhere_else(applied: Applied) -> 
 
 @BOTH
 @pytest.mark.parametrize("config", ["null", "empty", "mixed"])
-def test_a_configuration_of_any_shape_plans(batched: Batched, stack: str, config: str) -> None:
+def test_configuration_of_any_shape_plans(batched: Batched, stack: str, config: str) -> None:
     containers = batched(stack, config).outputs["containers"]
     assert ("PROXY_CONFIG_HASH" in containers["gateway"]["environment"]) is (config == "mixed")
 
@@ -369,7 +369,7 @@ def statements(plan: Plan, policy: str) -> list[str]:
 
 
 @BOTH
-def test_a_secret_hides_nothing_but_itself(session: planner.Session, stack: str) -> None:
+def test_secret_input_hides_no_other_value(session: planner.Session, stack: str) -> None:
     plan = planned(session, stack, "credentials")
 
     def hidden(mark: Any) -> bool:
@@ -386,7 +386,7 @@ def test_a_secret_hides_nothing_but_itself(session: planner.Session, stack: str)
 # ---- Routes ----
 
 
-def test_a_path_rule_is_of_the_form_that_a_url_map_takes(session: planner.Session) -> None:
+def test_path_rule_has_the_form_of_a_url_map(session: planner.Session) -> None:
     plan = planned(session, "gcp", "everything")
     paths = [path for rule in path_rules(plan) for path in rule.paths]
     assert [path for path in paths if not re.fullmatch(r"/[^*]*|(/[^*]*)?/\*", path)] == []
@@ -397,9 +397,7 @@ def test_a_path_rule_is_of_the_form_that_a_url_map_takes(session: planner.Sessio
 
 
 @BOTH
-def test_a_tenant_that_no_resource_could_be_named_after_is_refused(
-    session: planner.Session, stack: str
-) -> None:
+def test_tenant_invalid_in_names_is_refused(session: planner.Session, stack: str) -> None:
     for case in ("bad-tenant", "doubled-hyphen-in-tenant", "reserved-tenant"):
         assert "tenant must" in refusal(session, stack, case)
 
@@ -442,16 +440,12 @@ _LATE_INPUTS: Mapping[str, Mapping[str, Any]] = {
 
 
 @BOTH
-def test_values_known_only_after_apply_do_not_stop_the_plan(
-    session: planner.Session, stack: str
-) -> None:
+def test_values_known_after_apply_plan(session: planner.Session, stack: str) -> None:
     assert called(session, stack, _LATE, **_LATE_INPUTS[stack]).resources
 
 
 @BOTH
-def test_a_refusal_does_not_hang_on_what_may_not_be_made(
-    session: planner.Session, stack: str
-) -> None:
+def test_refusal_needs_no_optional_resource(session: planner.Session, stack: str) -> None:
     tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[stack]
     nothing = {"create_database": False, "create_redis": False, "run_migrations": False}
     assert tripwire in refusal(session, stack, "no-tls", **nothing)
@@ -460,7 +454,7 @@ def test_a_refusal_does_not_hang_on_what_may_not_be_made(
 
 
 @BOTH
-def test_the_outputs_of_what_is_not_made_are_null(session: planner.Session, stack: str) -> None:
+def test_outputs_of_omitted_resources_are_null(session: planner.Session, stack: str) -> None:
     outputs = planned(session, stack, "no-stores").outputs
     absent = {
         "aws": {
@@ -500,9 +494,7 @@ _OWN_PARITY = {
 
 
 @BOTH
-def test_the_default_example_hands_the_inputs_of_the_parity_table_on(
-    session: planner.Session, stack: str
-) -> None:
+def test_default_example_passes_the_parity_inputs(session: planner.Session, stack: str) -> None:
     plan = planned(session, stack, "example-default")
     calls = plan.document["configuration"]["root_module"]["module_calls"]
     passed = {
@@ -518,7 +510,7 @@ def test_the_default_example_hands_the_inputs_of_the_parity_table_on(
 # ---- Place, scale and the rest ----
 
 
-def test_the_number_of_tasks_is_the_plans_without_autoscaling(
+def test_desired_count_applies_without_autoscaling(
     session: planner.Session, aws_changed: Plan
 ) -> None:
     ui, gateway = (aws_changed.resources[services(aws_changed)[name]] for name in ("ui", "gateway"))
@@ -530,7 +522,7 @@ def test_the_number_of_tasks_is_the_plans_without_autoscaling(
     assert (scaling["scaling_mode"], scaling["manual_instance_count"]) == ("MANUAL", 5)
 
 
-def test_a_provider_set_to_another_place_does_not_split_the_stack(
+def test_provider_region_does_not_split_the_stack(
     session: planner.Session,
 ) -> None:
     assert "us-east-1" in refusal(session, "aws", "provider-in-another-region")
@@ -572,15 +564,13 @@ def test_names_in_sql_are_quoted(session: planner.Session) -> None:
 
 @BOTH
 @pytest.mark.parametrize("value", ['a";drop', "A-b"])
-def test_a_name_that_would_need_care_in_sql_is_refused(
-    session: planner.Session, stack: str, value: str
-) -> None:
+def test_name_unsafe_in_sql_is_refused(session: planner.Session, stack: str, value: str) -> None:
     said = refusal(session, stack, "smallest", db_name=value, db_username=value)
     assert "db_name must" in said
     assert "db_username must" in said
 
 
-def test_a_stream_may_last_an_hour(session: planner.Session) -> None:
+def test_stream_may_last_an_hour(session: planner.Session) -> None:
     (balancer,) = planned(session, "aws", "smallest").of_type("aws_lb").values()
     assert balancer.values["idle_timeout"] == 3600
     plan = planned(session, "gcp", "smallest")
@@ -589,6 +579,6 @@ def test_a_stream_may_last_an_hour(session: planner.Session) -> None:
         assert template["timeout"] == "3600s"
 
 
-def test_the_url_has_the_host_of_the_certificate(session: planner.Session) -> None:
+def test_url_has_the_host_of_the_certificate(session: planner.Session) -> None:
     assert planned(session, "aws", "tls").outputs["alb_url"] == "https://llm.example.com"
     assert planned(session, "gcp", "tls").outputs["lb_url"] == "https://llm.example.com"

@@ -30,7 +30,7 @@ def dotted(block: Block, prefix: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("type_name", TABLE)
-def test_an_entry_names_what_the_schema_has(type_name: str, release: str) -> None:
+def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None:
     entry = TABLE[type_name]
     known = set(dotted(catalogue.schema("google", release).resources[type_name].block))
     named = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
@@ -40,7 +40,7 @@ def test_an_entry_names_what_the_schema_has(type_name: str, release: str) -> Non
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_entry_goes_to_a_service_that_the_provider_can_be_pointed_at(release: str) -> None:
+def test_entry_names_a_service_with_an_endpoint(release: str) -> None:
     attributes = catalogue.schema("google", release).provider.block.attributes
     services = {f"{entry.service}_custom_endpoint" for entry in TABLE.values()}
     assert services <= set(attributes)
@@ -74,7 +74,7 @@ def given(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
     return held
 
 
-def test_every_type_of_the_stack_has_an_entry_and_comes_back_as_it_was_sent(
+def test_every_type_survives_encode_and_decode(
     foreseen_session: planner.Session,
 ) -> None:
     schema = catalogue.schema("google", RELEASES[0])

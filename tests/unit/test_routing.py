@@ -79,7 +79,7 @@ def misled(
 # ---- Allow-lists ----
 
 
-def test_every_path_of_the_allow_lists_reaches_its_component(
+def test_allow_list_path_reaches_its_component(
     balancers: Mapping[str, Balancer], owned: Ownership, record_property: Record
 ) -> None:
     paths = sorted({path for allowed in owned.allowed.values() for path in allowed.paths})
@@ -96,7 +96,7 @@ def test_every_path_of_the_allow_lists_reaches_its_component(
 # ---- LiteLLM's own routes ----
 
 
-def test_every_route_of_the_released_package_reaches_its_component(
+def test_litellm_route_reaches_its_component(
     balancers: Mapping[str, Balancer],
     owned: Ownership,
     wanted: Mapping[Route, str],
@@ -115,7 +115,7 @@ def test_every_route_of_the_released_package_reaches_its_component(
     assert wrong == []
 
 
-def test_the_released_package_has_routes_for_each_component(
+def test_every_component_has_litellm_routes(
     wanted: Mapping[Route, str], record_property: Record
 ) -> None:
     # Were a list of the package read as empty, all would be the backend's, and rightly there.
@@ -125,7 +125,7 @@ def test_the_released_package_has_routes_for_each_component(
         assert count >= least, component
 
 
-def test_every_exception_is_needed_and_has_a_reason(
+def test_every_routing_exception_is_needed(
     balancers: Mapping[str, Balancer],
     owned: Ownership,
     wanted: Mapping[Route, str],
@@ -144,7 +144,7 @@ def test_every_exception_is_needed_and_has_a_reason(
 # ---- The dashboard ----
 
 
-def test_every_file_of_the_dashboard_is_fetched_from_the_ui(
+def test_dashboard_file_is_served_by_the_ui(
     balancers: Mapping[str, Balancer],
     files: Mapping[str, tuple[str, ...]],
     record_property: Record,
@@ -203,7 +203,7 @@ def near_misses(split: Split) -> st.SearchStrategy[str]:
     return st.one_of(mutated, mutated, mutated, free)
 
 
-def test_both_clouds_answer_every_near_miss_alike_but_for_the_differences_that_have_a_reason(
+def test_near_misses_differ_only_as_listed(
     balancers: Mapping[str, Balancer], split: Split, owned: Ownership, record_property: Record
 ) -> None:
     seen: set[tuple[str, str]] = set()
@@ -245,7 +245,7 @@ def test_both_clouds_answer_every_near_miss_alike_but_for_the_differences_that_h
 # ---- Limits ----
 
 
-def test_the_limits_hold_with_the_extra_paths_that_need_most_rules(
+def test_limits_hold_with_the_costliest_extra_paths(
     foreseen_session: planner.Session, split: Split
 ) -> None:
     # On AWS a page's files come before a gateway's path of the same first word, in rules of their
@@ -264,7 +264,7 @@ def test_the_limits_hold_with_the_extra_paths_that_need_most_rules(
 # ---- The model, and what it is told of the package ----
 
 
-def test_a_pattern_of_an_alb_is_a_glob_and_tells_the_case_of_letters() -> None:
+def test_alb_pattern_is_a_case_sensitive_glob() -> None:
     for pattern, path, fits in (
         ("/a/*", "/a/b/c", True),
         ("/a/*", "/a/", True),
@@ -278,7 +278,7 @@ def test_a_pattern_of_an_alb_is_a_glob_and_tells_the_case_of_letters() -> None:
         assert (glob(pattern).fullmatch(path) is not None) is fits, (pattern, path)
 
 
-def test_a_request_to_a_port_that_nothing_listens_on_has_no_answer(
+def test_closed_port_gives_no_answer(
     balancers: Mapping[str, Balancer],
 ) -> None:
     for model in balancers.values():
@@ -286,7 +286,7 @@ def test_a_request_to_a_port_that_nothing_listens_on_has_no_answer(
         assert model.answer("GET", "/", port=443) is None
 
 
-def test_no_answer_is_given_where_what_it_hangs_on_is_unknown(session: planner.Session) -> None:
+def test_unknown_rule_gives_an_unknown_answer(session: planner.Session) -> None:
     for name, stack in STACKS.items():
         result = planner.plan(session, planner.Case("unknown", name, stack.smallest))
         assert result.plan is not None, str(result)
@@ -295,13 +295,13 @@ def test_no_answer_is_given_where_what_it_hangs_on_is_unknown(session: planner.S
             assert model.answer("GET", path) is UNKNOWN
 
 
-def test_a_template_gives_paths_with_its_parameters_filled_in() -> None:
+def test_template_gives_example_paths() -> None:
     assert release.examples("/a/{b}/c") == ("/a/a1/c",)
     assert release.examples("/a/{b:path}") == ("/a/a1", "/a/a1/b2/c3")
     assert release.examples("/a?{b}") == ("/a",)
 
 
-def test_the_description_has_routes_of_each_registration() -> None:
+def test_description_has_routes_of_each_registration() -> None:
     routes = release.description().routes
     for template, kind in {
         "/v1/chat/completions": "http",  # a decorator

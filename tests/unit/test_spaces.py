@@ -87,7 +87,7 @@ def module_of(folder: Path, text: str) -> Module:
     return inputs.read(folder)
 
 
-def test_a_new_variable_of_any_type_is_drawn_without_a_strategy_by_hand(tmp_path: Path) -> None:
+def test_new_variable_is_drawn_without_a_strategy(tmp_path: Path) -> None:
     space = Space(module_of(tmp_path, VARIABLES))
     assert spaces.underived(space, {}) == {}
     found = spaces.drawn(spaces.legal(space, {}), 200, 1)
@@ -101,7 +101,7 @@ def test_a_new_variable_of_any_type_is_drawn_without_a_strategy_by_hand(tmp_path
     assert {len(values.get("rules", ())) for values in found} == {0, 1, 2, 3}
 
 
-def test_each_rule_of_a_new_variable_is_broken_alone(tmp_path: Path) -> None:
+def test_each_rule_of_a_new_variable_is_violated_alone(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
     assert len(module.rules) == 5
     for rule in module.rules:
@@ -110,7 +110,7 @@ def test_each_rule_of_a_new_variable_is_broken_alone(tmp_path: Path) -> None:
         assert broken(module, found[0]) == [rule]
 
 
-def test_the_pairs_of_new_switches_and_enumerations_are_covered(tmp_path: Path) -> None:
+def test_pairs_of_new_closed_inputs_are_covered(tmp_path: Path) -> None:
     space = Space(module_of(tmp_path, VARIABLES))
     sets = spaces.closed_sets(space)
     assert sets == {"mode": ["slow", "fast", "off"], "enabled": [None, False, True]}
@@ -128,9 +128,7 @@ def test_the_pairs_of_new_switches_and_enumerations_are_covered(tmp_path: Path) 
         ("can(keys(var.x))", "any"),
     ],
 )
-def test_a_rule_that_nothing_is_derived_from_is_named(
-    tmp_path: Path, condition: str, kind: str
-) -> None:
+def test_rule_without_a_strategy_is_named(tmp_path: Path, condition: str, kind: str) -> None:
     text = f"""
     variable "x" {{
       type    = {kind}
@@ -148,7 +146,7 @@ def test_a_rule_that_nothing_is_derived_from_is_named(
         spaces.drawn(spaces.legal(space, {}), 50, 1)
 
 
-def test_inputs_by_hand_are_held_to_the_rules_as_well(tmp_path: Path) -> None:
+def test_handwritten_inputs_obey_the_rules(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
     space = Space(module, {"mode": lambda _known: spaces.st.sampled_from(["fast", "odd"])})
     found = spaces.drawn(spaces.legal(space, {}), 60, 1)
@@ -156,14 +154,14 @@ def test_inputs_by_hand_are_held_to_the_rules_as_well(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_the_same_seed_draws_the_same_inputs_and_another_seed_others(name: str) -> None:
+def test_seed_determines_the_drawn_inputs(name: str) -> None:
     space = legal.space(name)
     one, again, other = (spaces.one(spaces.legal(space, {}), seed) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
 
-def test_a_failure_is_shrunk_to_what_it_takes() -> None:
+def test_failure_is_shrunk() -> None:
     stack = STACKS["gcp"]
     space = legal.space("gcp")
     given = spaces.one(spaces.legal(space, {"create_database": False}), 3)
@@ -176,7 +174,7 @@ def test_a_failure_is_shrunk_to_what_it_takes() -> None:
     assert least == {**stack.smallest, "create_database": False}
 
 
-def test_what_failed_is_kept_with_the_commands_that_replay_it(tmp_path: Path) -> None:
+def test_failure_is_written_with_its_replay_commands(tmp_path: Path) -> None:
     given = {**STACKS["aws"].smallest, "tags": {"é": "ü"}}
     path = generated.keep(STACKS["aws"], "tags", given, tmp_path)
     assert generated.kept(tmp_path) == [path]
@@ -191,16 +189,14 @@ def test_what_failed_is_kept_with_the_commands_that_replay_it(tmp_path: Path) ->
 
 
 @BOTH
-def test_illegal_inputs_are_refused_by_an_error_that_says_what_why_and_how(
-    session: planner.Session, name: str
-) -> None:
+def test_invalid_input_is_refused_with_rule_and_remedy(session: planner.Session, name: str) -> None:
     found = list(refused(session, STACKS[name]))
     assert len(found) > 400
     assert [str(outcome) for outcome in found if outcome.verdict != "held"] == []
 
 
 @BOTH
-def test_every_variable_with_a_rule_has_an_illegal_value_for_each(name: str) -> None:
+def test_every_rule_has_an_invalid_value(name: str) -> None:
     module = legal.space(name).module
     known = illegal_inputs(name, 1)
     out = refusals.data()["out_of_reach"][name]
@@ -209,7 +205,7 @@ def test_every_variable_with_a_rule_has_an_illegal_value_for_each(name: str) -> 
 
 
 @BOTH
-def test_a_rule_said_to_be_out_of_reach_is_not_reached(name: str) -> None:
+def test_unreachable_rule_is_not_reached(name: str) -> None:
     module = legal.space(name).module
     for owner in refusals.data()["out_of_reach"][name]:
         (rule,) = (r for r in module.rules if r.owner == owner)
@@ -217,7 +213,7 @@ def test_a_rule_said_to_be_out_of_reach_is_not_reached(name: str) -> None:
 
 
 @BOTH
-def test_a_refused_command_writes_nothing_and_shows_no_trace(
+def test_rebuild_with_a_wrong_call_writes_nothing(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

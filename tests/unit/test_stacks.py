@@ -40,9 +40,7 @@ def whole(result: object, plan: Plan | None) -> Plan:
 
 
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
-def test_the_stack_plans_with_no_error_and_no_warning_and_just_these_resources(
-    held: planner.Session, expected: Expected
-) -> None:
+def test_case_plans_exactly_its_resources(held: planner.Session, expected: Expected) -> None:
     result = planner.plan(held, expected.case)
     plan = whole(result, result.plan)
     assert result.diagnostics == (), str(result)
@@ -53,9 +51,7 @@ def test_the_stack_plans_with_no_error_and_no_warning_and_just_these_resources(
 
 
 @pytest.mark.parametrize("expected", REFUSED, ids=by_id)
-def test_the_stack_is_refused_with_the_input_the_value_and_the_remedy(
-    held: planner.Session, expected: Expected
-) -> None:
+def test_invalid_case_is_refused_with_its_remedy(held: planner.Session, expected: Expected) -> None:
     result = planner.plan(held, expected.case)
     said = [" ".join(str(error).split()) for error in result.errors]
     assert any(re.search(expected.refused, text) for text in said), str(result)
@@ -69,7 +65,7 @@ def test_every_output_is_planned(session: planner.Session, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_default_example_hands_on_every_output(session: planner.Session, name: str) -> None:
+def test_default_example_passes_every_output(session: planner.Session, name: str) -> None:
     stack = STACKS[name]
     case = planner.Case("example-default", name, stack.smallest, root="examples/default")
     result = planner.plan(session, case)
@@ -77,9 +73,7 @@ def test_the_default_example_hands_on_every_output(session: planner.Session, nam
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_routes_the_load_balancer_is_given_are_those_of_the_output(
-    session: planner.Session, name: str
-) -> None:
+def test_load_balancer_rules_equal_the_output(session: planner.Session, name: str) -> None:
     inputs = {**STACKS[name].smallest, "extra_gateway_paths": ["/acme", "/acme/*"]}
     result = planner.plan(session, planner.Case("extra-paths", name, inputs))
     plan = whole(result, result.plan)
@@ -96,7 +90,7 @@ def test_the_routes_the_load_balancer_is_given_are_those_of_the_output(
     assert given == sorted(wanted)
 
 
-def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None:
+def test_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None:
     extra = [f"/p{i}/*" for i in range(60)]
     for name, stack in STACKS.items():
         case = planner.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
@@ -116,7 +110,7 @@ def test_the_load_balancers_limits_hold_with_the_most_extra_paths(session: plann
             assert all(path.endswith("/*") and path.count("*") == 1 for path in wildcards)
 
 
-def test_a_server_on_aws_keeps_idle_connections_longer_than_the_load_balancer(
+def test_aws_server_keepalive_exceeds_the_idle_timeout(
     session: planner.Session,
 ) -> None:
     # On Google Cloud the front end of Cloud Run holds the connections to a container.
@@ -132,9 +126,7 @@ def test_a_server_on_aws_keeps_idle_connections_longer_than_the_load_balancer(
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_the_example_variables_plan_once_the_choice_about_tls_is_made(
-    session: planner.Session, name: str
-) -> None:
+def test_example_tfvars_plan_after_the_tls_choice(session: planner.Session, name: str) -> None:
     files = (STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example",)
     tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[name]
     case = planner.Case("tfvars", name, {}, root="examples/default", files=files)

@@ -26,14 +26,14 @@ def fake(folder: Path, script: str) -> Terraform:
     return Terraform(folder, str(binary), os.environ)
 
 
-def test_a_bool_and_a_map_reach_terraform_as_they_are(session: planner.Session) -> None:
+def test_bool_and_map_reach_terraform_unchanged(session: planner.Session) -> None:
     with planner.root_of(session, {"main.tf": ECHO}) as root:
         result = root.planned({"flag": True, "ports": {"a": 1}})
     assert result.plan is not None, str(result)
     assert result.plan.outputs["seen"] == {"flag": True, "ports": {"a": 1}}
 
 
-def test_no_plan_and_no_variable_file_stays_behind(
+def test_plan_and_variable_files_are_removed(
     session: planner.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -44,39 +44,39 @@ def test_no_plan_and_no_variable_file_stays_behind(
     assert not Path(root.tfdir).exists()
 
 
-def test_a_variable_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_variable_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     with Terraform(tmp_path, "true", {}).variables({"key": "sk-1"}) as file:
         assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("status", [3, 127])
-def test_any_other_status_than_terraforms_own_is_an_error(tmp_path: Path, status: int) -> None:
+def test_unexpected_exit_status_is_an_error(tmp_path: Path, status: int) -> None:
     with pytest.raises(TerraformError, match=f"status {status}: lost"):
         fake(tmp_path, f"echo lost >&2; exit {status}").run("plan")
 
 
-def test_a_killed_terraform_is_an_error(tmp_path: Path) -> None:
+def test_killed_terraform_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TerraformError, match="status -9"):
         fake(tmp_path, "kill -9 $$").run("plan")
 
 
-def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path: Path) -> None:
+def test_failed_command_error_has_its_output(tmp_path: Path) -> None:
     with pytest.raises(TerraformError, match="no such module"):
         fake(tmp_path, "echo no such module >&2; exit 1").init()
 
 
-def test_a_missing_binary_is_an_error(tmp_path: Path) -> None:
+def test_missing_binary_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TerraformError, match="does not start"):
         Terraform(tmp_path, str(tmp_path / "none"), {}).run("version")
 
 
-def test_a_megabyte_of_standard_error_does_not_stall(tmp_path: Path) -> None:
+def test_megabyte_of_stderr_does_not_stall(tmp_path: Path) -> None:
     output = fake(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo done").run("plan")
     assert len(output.err) == 1_000_000
     assert output.out == "done\n"
 
 
-def test_a_hanging_terraform_is_ended_with_its_plugins(tmp_path: Path) -> None:
+def test_hanging_terraform_is_ended_with_its_plugins(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(TerraformError, match=r"did not end within 0\.5 s"):
         fake(tmp_path, f"sleep 60 & echo $! > {tmp_path}/plugin; wait").run("plan", timeout=0.5)
@@ -89,7 +89,7 @@ def test_a_hanging_terraform_is_ended_with_its_plugins(tmp_path: Path) -> None:
     pytest.fail(f"the plugin {plugin} still runs")
 
 
-def test_the_callers_environment_does_not_change_a_plan(
+def test_environment_of_the_caller_does_not_change_a_plan(
     session: planner.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_VAR_flag", "false")

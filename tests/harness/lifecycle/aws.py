@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.harness.lifecycle.aws_inventory import Client, Thing, leaks, things
+from tests.harness.lifecycle.aws_inventory import Client, Thing, leftovers, things
 from tests.harness.lifecycle.sweep import Sweep
 from tests.harness.lifecycle.target import ControlPlane, Run, Service
 from tests.harness.sdk.aws import paged
@@ -251,6 +251,6 @@ def control_plane(client: Client) -> ControlPlane:
         tags=lambda stack: _tags(client, stack),
         secrets=lambda stack: _secrets(client, stack),
         store=lambda bucket, name, data: _store(client, bucket, name, data),
-        remains=lambda stack: leaks(client, stack),
+        leftovers=lambda stack: leftovers(client, stack),
         sweep=lambda stack: _sweep(client, stack),
     )

@@ -235,7 +235,7 @@ def things(client: Client, stack: str) -> Iterator[Thing]:
                 yield thing
 
 
-def leaks(client: Client, name_prefix: str) -> list[str]:
+def leftovers(client: Client, name_prefix: str) -> list[str]:
     """A line for each thing of a stack that is still there: its kind and its name, sorted.
 
     A final snapshot is one of them, for it costs money until somebody deletes it.

@@ -1,4 +1,4 @@
-"""What a failed run of Terraform means for a stack, in a sentence that says what mends it."""
+"""The diagnosis of a failed run: what it means, and the remediation."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _FRAME = re.compile(r"[│╷╵|]|\x1b\[[0-9;]*m")
 
 @cache
 def table() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The patterns and their sentences, in the order in which they are tried."""
+    """The patterns and their diagnoses, in the order of the file."""
     return tuple(
-        (re.compile(r"\s+".join(entry["pattern"].split(" ")), re.DOTALL), entry["sentence"].strip())
+        (
+            re.compile(r"\s+".join(entry["pattern"].split(" ")), re.DOTALL),
+            entry["diagnosis"].strip(),
+        )
         for entry in yaml.safe_load(_FILE.read_text())
     )
 
 
-def diagnose(said: str) -> str:
-    """The sentence for what Terraform said; empty where none fits."""
-    text = " ".join(_FRAME.sub(" ", said).split())
-    for pattern, sentence in table():
-        found = pattern.search(text)
-        if found:
-            named: Mapping[str, str] = {k: v or "" for k, v in found.groupdict().items()}
-            return sentence.format(**named)
+def diagnose(output: str) -> str:
+    """The diagnosis of an output of Terraform; empty if no pattern matches."""
+    text = " ".join(_FRAME.sub(" ", output).split())
+    for pattern, diagnosis in table():
+        match = pattern.search(text)
+        if match:
+            groups: Mapping[str, str] = {k: v or "" for k, v in match.groupdict().items()}
+            return diagnosis.format(**groups)
     return ""

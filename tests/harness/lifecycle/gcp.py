@@ -193,7 +193,7 @@ def _store(place: _Place, bucket: str, name: str, data: bytes | None) -> None:
         raise ViewError(f"{name} in {bucket}: {answer.status_code}: {answer.text[:500]}")
 
 
-def _remains(place: _Place, stack: str) -> list[str]:
+def _leftovers(place: _Place, stack: str) -> list[str]:
     return [item.path for item in _items(place, stack)]
 
 
@@ -233,6 +233,6 @@ def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
         tags=lambda stack: _tags(place, stack),
         secrets=lambda stack: _secrets(place, stack),
         store=lambda bucket, name, data: _store(place, bucket, name, data),
-        remains=lambda stack: _remains(place, stack),
+        leftovers=lambda stack: _leftovers(place, stack),
         sweep=lambda stack: _sweep(place, stack),
     )

@@ -1,7 +1,7 @@
-"""Where a stack is applied: the local cloud or an account. What differs between them is here.
+"""Where a stack is applied: an emulator or an account.
 
-A :class:`Target` has what a life of a stack (``life.py``) needs of the place; its
-:class:`ControlPlane` is the cloud's own view of what was applied, in one vocabulary for both.
+A :class:`Target` holds what differs between them. Its :class:`ControlPlane` is the cloud's view of
+a stack, in one vocabulary for both clouds.
 """
 
 from __future__ import annotations
@@ -18,39 +18,38 @@ from tests.harness.terraform.providers import Choice
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A component's service as the cloud shows it.
+    """The service of a component, as the cloud returns it.
 
-    ``ready`` says whether the newest version of it serves; ``why`` is what the cloud says if not.
-    ``healthy`` counts what the load balancer or the service itself found healthy, None where the
-    cloud does not tell.
+    ``ready`` tells whether its newest version serves; ``reason`` is the cloud's explanation if not.
+    ``healthy`` counts healthy targets; None where the cloud does not report them.
     """
 
     component: str
     name: str
     image: str
     ready: bool
-    why: str
+    reason: str
     tags: Mapping[str, str]
     healthy: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of a job: whether it succeeded, and what was said of it."""
+    """A run of a job; ``message`` is the cloud's explanation."""
 
     name: str
     succeeded: bool
-    said: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """What a cloud's APIs tell of a stack, by its name (``<tenant>-litellm-<env>``).
+    """The cloud's APIs for a stack, by its name (``<tenant>-litellm-<env>``).
 
-    ``tags`` are of every resource that has any, by the resource's name. ``secrets`` says of each
-    whether it has a version in use. ``store`` puts an object (bucket, name, data); without data it
-    deletes it. ``remains`` lists what is there of the stack at all, ``sweep`` deletes it and gives
-    what it deleted.
+    ``tags`` returns the tags of every tagged resource, by its name. ``secrets`` tells for each
+    secret whether it has a current version. ``store`` writes an object (bucket, name, data), or
+    deletes it if data is None. ``leftovers`` lists the resources that exist, ``sweep`` deletes them
+    and returns their names.
     """
 
     services: Callable[[str], Mapping[str, Service]]
@@ -58,7 +57,7 @@ class ControlPlane:
     tags: Callable[[str], Mapping[str, Mapping[str, str]]]
     secrets: Callable[[str], Mapping[str, bool]]
     store: Callable[[str, str, bytes | None], None]
-    remains: Callable[[str], list[str]]
+    leftovers: Callable[[str], list[str]]
     sweep: Callable[[str], list[str]]
 
 
@@ -67,13 +66,13 @@ class Target:
     """A place to apply a stack to.
 
     Attributes:
-        stack: which one is applied.
+        stack: the stack that is applied.
         choice: the providers that apply it.
         provider: arguments of the provider block.
-        inputs: what the place asks of a stack's inputs.
-        environment: for Terraform and for the commands that it runs.
-        control: the cloud's view.
-        web: a session in which a load balancer is reached, by its address.
+        inputs: the inputs that the place requires.
+        environment: for Terraform and the commands that it runs.
+        control: the cloud's APIs.
+        web: opens a session that reaches a load balancer, by the address of the load balancer.
     """
 
     stack: Stack

@@ -1,4 +1,4 @@
-"""Sessions that reach a load balancer, also where its addresses stand for loopback ports."""
+"""Sessions that reach a load balancer, also where its addresses map to loopback ports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PORTS = {"http": 80, "https": 443}
 class _Mapped(HTTPAdapter):
     """Sends a request for any host to the loopback port that serves its port.
 
-    The certificate is checked for the host that was asked for.
+    The certificate is verified for the host of the request.
     """
 
     def __init__(self, ports: Callable[[], Mapping[int, str]]) -> None:
@@ -25,16 +25,16 @@ class _Mapped(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         parts = urlsplit(request.url or "")
         wanted = parts.port or _PORTS[parts.scheme]
-        there = self._ports().get(wanted)
-        if there is None:
+        address = self._ports().get(wanted)
+        if address is None:
             raise requests.ConnectionError(f"nothing listens on port {wanted}", request=request)
         request.headers["Host"] = parts.netloc
-        request.url = parts._replace(netloc=there).geturl()
+        request.url = parts._replace(netloc=address).geturl()
         if parts.scheme == "https":
             pool = self.poolmanager.connection_pool_kw
             pool["assert_hostname"] = pool["server_hostname"] = parts.hostname
         answer = super().send(request, *args, **kwargs)
-        # So that an answer names what was asked for.
+        # The answer names the URL of the request.
         request.url = answer.url = parts.geturl()
         return answer
 
@@ -42,18 +42,18 @@ class _Mapped(HTTPAdapter):
 def session(
     ports: Callable[[], Mapping[int, str]] | None = None, authority: str = ""
 ) -> requests.Session:
-    """A session; with ``ports`` (port to address on loopback) it goes nowhere else.
+    """Open a session; with ``ports`` (port to loopback address) it reaches nothing else.
 
     Args:
-        ports: asked before each request, for a port may come and go.
-        authority: a file with the certificate that the servers' are checked with.
+        ports: called before each request, because ports open and close.
+        authority: a file with the certificate that verifies the servers.
     """
-    made = requests.Session()
-    # Neither a proxy nor a certificate of the environment's.
-    made.trust_env = False
+    opened = requests.Session()
+    # Neither a proxy nor a certificate of the environment.
+    opened.trust_env = False
     if authority:
-        made.verify = authority
+        opened.verify = authority
     if ports is not None:
         for scheme in _PORTS:
-            made.mount(f"{scheme}://", _Mapped(ports))
-    return made
+            opened.mount(f"{scheme}://", _Mapped(ports))
+    return opened

@@ -1,4 +1,4 @@
-"""The local AWS as a target of a stack's life."""
+"""The local AWS as a target of the lifecycle of a stack."""
 
 from __future__ import annotations
 

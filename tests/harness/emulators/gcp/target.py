@@ -1,4 +1,4 @@
-"""The local Google Cloud as a target of a stack's life."""
+"""The local Google Cloud as a target of the lifecycle of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole life of the Google Cloud stack: each stage needs those before it.
+"""The whole lifecycle of the Google Cloud stack: each stage needs those before it.
 
 ``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps what a later run goes on
 with, and ``--cloud=URL`` takes a local cloud that is there already.

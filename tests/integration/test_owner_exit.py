@@ -1,4 +1,4 @@
-"""A local cloud, and a life in it, leave no process and no file behind, however they end."""
+"""A local cloud, and a lifecycle in it, leave no process and no file behind, however they end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWNER = """
 import signal
 import sys
 from pathlib import Path
-from tests.harness.lifecycle import life
+from tests.harness.lifecycle import run
 from tests.harness.terraform import binary as core, providers
 from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import target
@@ -33,12 +33,12 @@ with launch.serving(GcpOptions(), folder / "log") as cloud:
     place = target.target(cloud.url, folder)
     with providers.environment(place.choice, folder) as environment:
         found = core.find(folder, "")
-        stack = life.prepare(place, folder / "life", found.binary, environment, {
+        stack = run.prepare(place, folder / "lifecycle", found.binary, environment, {
             "cloudsql_deletion_protection": False})
-        life.apply(stack)
+        run.apply(stack)
         print(cloud.pid, cloud.folder, flush=True)
         sys.stdin.read()
-        life.destroy(stack)
+        run.destroy(stack)
 """
 
 
@@ -104,7 +104,7 @@ def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
         ("cloud", signal.SIGKILL),
     ],
 )
-def test_no_process_and_no_folder_is_left_when_one_is_ended(
+def test_ended_process_leaves_no_process_and_folder(
     who: str, how: signal.Signals, place: Path
 ) -> None:
     with applied(place) as (owner, cloud, folder):
@@ -120,7 +120,7 @@ def test_no_process_and_no_folder_is_left_when_one_is_ended(
         assert soon(lambda: not folder.exists(), 60)
 
 
-def test_a_run_writes_into_its_own_folder_alone(place: Path) -> None:
+def test_run_writes_only_into_its_folder(place: Path) -> None:
     def status() -> str:
         command = ["git", "status", "--porcelain", "--ignored"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The whole life of the AWS stack: each stage needs those before it.
+"""The whole lifecycle of the AWS stack: each stage needs those before it.
 
 ``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps the state.
 """

@@ -1,0 +1,142 @@
+"""What goes wrong with a stack in its lifecycle, and the sentence with which the suite says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.harness.contracts import defects
+from tests.harness.emulators import launch
+from tests.harness.emulators.aws import target as aws
+from tests.harness.emulators.gcp import target as google
+from tests.harness.lifecycle.run import (
+    Lifecycle,
+    LifecycleError,
+    apply,
+    destroy,
+    leftovers,
+    outputs,
+    ready,
+    reconfigured,
+)
+from tests.harness.lifecycle.target import Target
+from tests.harness.paths import SCENARIOS
+from tests.harness.process.daemon import Running
+from tests.harness.stacks import STACKS
+from tests.harness.terraform import roots
+from tests.integration.conftest import Lifecycles
+from tests.integration.google_api import Api
+
+BY_NAME = {entry["name"]: entry for entry in yaml.safe_load(SCENARIOS.read_text())}
+_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where the scenarios of a stack run.
+
+    ``serving`` starts an emulator from (options, log), ``target`` returns its target from (URL,
+    folder). ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket.
+    """
+
+    serving: Callable[[Mapping[str, Any], Path], AbstractContextManager[Running]]
+    target: Callable[[str, Path], Target]
+    inputs: Mapping[str, Any]
+    bucket: str
+
+
+# Failures of LiteLLM are no part of these scenarios, so a stand-in answers for every container.
+CLOUDS: Mapping[str, Cloud] = {
+    "gcp": Cloud(
+        lambda options, log: launch.serving(launch.GcpOptions(**options), log),
+        google.target,
+        {"cloudsql_deletion_protection": False, "gcs_force_destroy": True},
+        "gcs_bucket",
+    ),
+    "aws": Cloud(
+        lambda options, log: launch.serving(launch.AwsOptions(**options), log),
+        aws.target,
+        {
+            "db_deletion_protection": False,
+            "s3_force_destroy": True,
+            "skip_final_snapshot": True,
+            # A scenario enables the slow resources that it needs.
+            "create_database": False,
+            "create_redis": False,
+            "enable_access_logs": False,
+            "enable_flow_logs": False,
+            "run_migrations": False,
+            "gateway_desired_count": 1,
+            "gateway_min_capacity": 1,
+        },
+        "s3_bucket",
+    ),
+}
+
+
+def _again(lifecycle: Lifecycle) -> None:
+    destroy(lifecycle)
+    apply(lifecycle)
+
+
+def _twice(lifecycle: Lifecycle) -> None:
+    _again(lifecycle)
+    destroy(lifecycle)
+
+
+STAGES: Mapping[str, Callable[[Lifecycle], Any]] = {
+    "apply": apply,
+    "ready": lambda lifecycle: ready(lifecycle, _SECONDS),
+    "destroy": destroy,
+    "again": _again,
+    "twice": _twice,
+}
+
+
+def _store(lifecycle: Lifecycle, bucket: str) -> None:
+    """Leave one noncurrent version in the bucket."""
+    for data in (b"data of a user", None):
+        lifecycle.target.control.store(outputs(lifecycle)[bucket], "a/file.txt", data)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_failure_has_a_diagnosis_that_fixes_it(
+    name: str, lifecycles: Lifecycles, tmp_path: Path
+) -> None:
+    scenario = BY_NAME[name]
+    cloud = CLOUDS[scenario["stack"]]
+    module = roots.copy_module(STACKS[scenario["stack"]], tmp_path / "source")
+    for change in scenario.get("changes", []):
+        defects.change(module / change["file"], change["from"], change["to"])
+    with cloud.serving(scenario.get("cloud", {}), tmp_path / "cloud.log") as running:
+        target = cloud.target(running.url, tmp_path)
+        inputs = {**cloud.inputs, **scenario.get("both", {})}
+        lifecycle = lifecycles(target, {**inputs, **scenario.get("inputs", {})}, module)
+        if scenario["fails"] != "apply":
+            apply(lifecycle)
+        existing = scenario.get("existing", {})
+        for path, body in existing.items():
+            assert "error" not in Api(running.url).done("POST", path, body)
+        if scenario.get("store"):
+            _store(lifecycle, cloud.bucket)
+        with pytest.raises(LifecycleError) as failure:
+            STAGES[scenario["fails"]](lifecycle)
+        print(failure.value.diagnosis)
+        assert failure.value.diagnosis.startswith(scenario["diagnosis"]), str(failure.value)
+        # The unchanged module has every remediation.
+        corrected = reconfigured(lifecycle, inputs)
+        for path, body in existing.items():
+            where, _, query = path.partition("?")
+            name = body.get("name") or query.rpartition("=")[2]
+            assert "error" not in Api(running.url).done("DELETE", f"{where}/{name}")
+        if scenario.get("sweep"):
+            assert target.control.sweep(lifecycle.name)
+        apply(corrected, targets=scenario.get("targets", ()))
+        destroy(corrected)
+        assert leftovers(corrected) == scenario.get("keeps", [])
