@@ -1,4 +1,4 @@
-"""The stages of the lifecycle of a stack, the same for both clouds: the tests of ``test_lifecycle_*.py``.
+"""The stages of a lifecycle, the same for both clouds: the tests of ``test_lifecycle_*.py``.
 
 Such a module has all of these for its own, and a ``CASE`` with what is its cloud's.
 """
@@ -271,20 +271,20 @@ __all__ = [
     "door",
     "lifecycle",
     "pytest_generate_tests",
+    "test_apply_creates_the_stack",
     "test_change_rolls_without_a_failed_request",
+    "test_changed_stack_answers",
+    "test_cleanup_of_an_earlier_run_leaves_nothing",
+    "test_dashboard_pages_find_their_assets",
+    "test_destroy_leaves_nothing_in_state_and_api",
     "test_destroy_succeeds_with_data_in_every_store",
-    "test_second_plan_is_empty",
     "test_every_secret_has_a_current_version",
     "test_every_service_becomes_ready",
-    "test_destroy_leaves_nothing_in_state_and_api",
-    "test_cleanup_of_an_earlier_run_leaves_nothing",
     "test_http_redirects_to_https_with_path_and_query",
     "test_litellm_routes_reach_their_component",
-    "test_changed_stack_answers",
     "test_migrations_ran_and_printed_command_repeats_them",
-    "test_dashboard_pages_find_their_assets",
     "test_same_name_applies_and_destroys_again",
+    "test_second_plan_is_empty",
     "test_stack_answers_probe",
-    "test_apply_creates_the_stack",
     "test_taggable_resources_carry_the_stack_tags",
 ]
