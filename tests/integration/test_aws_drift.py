@@ -20,7 +20,7 @@ from tests.integration.test_failure_scenarios import CLOUDS
 @pytest.fixture
 def there(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
     with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
-        told = owned.told(running.url, "cloud")
+        told = owned.observed(running.url, "cloud")
         lifecycle = lifecycles(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
         yield lifecycle, Cloud(told["url"], told["region"])
 

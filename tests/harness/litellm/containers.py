@@ -1,14 +1,14 @@
-"""The components' containers as processes of this machine, each started as its container is.
+"""The containers of the components, as processes of this machine.
 
-An image is known by the last part of its repository. The gateway and the backend are LiteLLM's
-proxy with the routes of the component, the UI is the exported dashboard (see the applications in
-``apps``). The planned start command itself is run, in a shell: its servers, addresses and
-temporary files alone are put elsewhere.
+The last part of an image's repository identifies it. The gateway and the backend are LiteLLM's
+proxy with the routes of the component; the UI is the exported dashboard (the applications are in
+``apps``). A shell runs the planned start command. Only its server, its addresses and its temporary
+files are replaced.
 
-What is left out: the database, for LiteLLM needs Prisma's engines for one and they are in no
-package (:data:`LEFT_OUT`). Redis is not: its variables work as they are given. On Google Cloud the
-start command writes the authority of its certificate to a file; on AWS, whose authorities every
-system knows, name one of ``files`` with the local one by ``SSL_CERT_FILE``.
+The database is left out: LiteLLM needs Prisma's engines for it, which are in no package
+(:data:`LEFT_OUT`). The variables of Redis are used unchanged. On Google Cloud the start command
+writes the authority of Redis' certificate to a file. On AWS, name one of ``files`` with the
+authority by ``SSL_CERT_FILE``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.harness.process.supervisor import Command, Supervisor
 # An image with this tag starts and never listens.
 BROKEN_TAG = "broken"
 _BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
-# Variables that make LiteLLM look for a database, by which alone it would not start.
+# LiteLLM does not start with these variables unless it reaches a database.
 LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN_DB")
 _NOBODY = "http://127.0.0.1:9"
 _APPS = Path(__file__).parent / "apps"
@@ -39,12 +39,12 @@ _TEMPORARY = "/tmp/"  # noqa: S108
 
 
 class ComponentError(ValueError):
-    """A container's image or command is of no component that is known here."""
+    """The image or the command of a container belongs to no component."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A running container: its process, the loopback port that it will listen on, its output."""
+    """A running container: its process, its loopback port, and its output."""
 
     pid: int
     port: int
@@ -53,17 +53,17 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """What an image holds: its server's application, ours, and the port that it listens on."""
+    """An image: its application, the application that replaces it, and its port."""
 
     application: str
-    ours: str
+    replacement: str
     port: int
 
 
 _IMAGES: Mapping[str, _Image] = {
     "litellm-gateway": _Image("gateway.main:app", "component_app:app", 4000),
     "litellm-backend": _Image("backend.main:app", "component_app:app", 4001),
-    # Not a Python server in truth; there is no command but the image's own.
+    # The image runs nginx, with a command of its own.
     "litellm-ui": _Image("ui", "dashboard_app:app", 3000),
 }
 
@@ -80,24 +80,24 @@ def start(
     """Start a container; returns at once, before it listens.
 
     Args:
-        supervisor: ends it.
+        supervisor: the owner of the process.
         python: the interpreter of LiteLLM's environment.
         image: the image's reference.
-        command: entrypoint and arguments; empty for the image's own.
-        environment: all of its variables, secrets among them. It gets no others but those that
-            keep it on this machine.
-        files: the texts of files by their path in the container, in which variables name them. A
-            step of the command that would fetch the configuration file is left out if it is here.
-        name: of its folder, in which its output is; a number is added if there is one already.
+        command: entrypoint and arguments; empty for the command of the image.
+        environment: its variables, including secrets. It gets no others except those that keep it
+            on this machine.
+        files: texts by their path in the container. The step of the command that fetches the
+            configuration file is skipped if that file is one of them.
+        name: the name of its folder, which holds its output.
 
     Raises:
-        ComponentError: the image is none of LiteLLM's, or the command is not understood.
+        ComponentError: the image is not LiteLLM's, or the command is of an unknown form.
         SupervisorError: the process does not start.
     """
     repository, tag = _reference(image)
     if repository not in _IMAGES:
         known = ", ".join(_IMAGES)
-        raise ComponentError(f"{image} is of no component: its repository must end in {known}")
+        raise ComponentError(f"{image} belongs to no component: its repository must end in {known}")
     home, port = supervisor.home(name), free_port()
     temporary = home / "tmp"
     temporary.mkdir()
@@ -110,17 +110,17 @@ def start(
     def placed(value: str) -> str:
         if value in places:
             return places[value]
-        # The run's own folder is most often among the temporary ones of the machine.
+        # The folder of the run is usually below the temporary folder of the machine.
         if value.startswith(_TEMPORARY) and not value.startswith(str(supervisor.folder)):
             return f"{temporary}/{value.removeprefix(_TEMPORARY)}"
         return value
 
-    held = {
-        # The interpreter's commands come first, as in the images.
+    variables = {
+        # As in the images, the commands of the interpreter come first.
         "PATH": os.pathsep.join([str(python.parent), os.defpath]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        # Nothing outside is asked: not for a table of prices, nor, by a proxy that is none, at all.
+        # Nothing outside is called: the table of prices is local, and the proxy does not exist.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "http_proxy": _NOBODY,
         "https_proxy": _NOBODY,
@@ -133,12 +133,12 @@ def start(
     if tag == BROKEN_TAG:
         arguments = list(_BROKEN)
     log = home / "log"
-    pid = supervisor.start(Command(arguments, str(log), held, inherit=False))
+    pid = supervisor.start(Command(arguments, str(log), variables, inherit=False))
     return Component(pid, port, log)
 
 
 def stand_in(supervisor: Supervisor, image: str, name: str) -> Component:
-    """Start a server that answers 200 to everything in a container's place; returns at once."""
+    """Start a server that answers 200 to every request; returns at once."""
     log, port = supervisor.home(name) / "log", free_port()
     arguments = [sys.executable, "-m", "tests.harness.litellm.stand_in", str(port), name]
     if _reference(image)[1] == BROKEN_TAG:
@@ -148,41 +148,41 @@ def stand_in(supervisor: Supervisor, image: str, name: str) -> Component:
 
 
 def _reference(image: str) -> tuple[str, str]:
-    """The last part of an image's repository, and its tag, empty for none."""
+    """The last part of an image's repository, and its tag; empty without one."""
     last = image.partition("@")[0].rpartition("/")[2]
     repository, _, tag = last.partition(":")
     return repository, tag
 
 
 def _steps(image: _Image, command: Sequence[str], python: Path, port: int) -> list[str]:
-    """The steps of a command, as a shell takes them; the last starts our server in its place."""
+    """The steps of a command for a shell; the last one starts the replacement."""
     planned = f"exec uvicorn {image.application} --host 0.0.0.0 --port {image.port}"
-    given = tuple(command) or ("sh", "-c", planned)
-    *before, server = given[-1].split(" && ")
-    if given[:-1] != ("sh", "-c") or not server.startswith(planned):
+    parts = tuple(command) or ("sh", "-c", planned)
+    *before, server = parts[-1].split(" && ")
+    if parts[:-1] != ("sh", "-c") or not server.startswith(planned):
         raise ComponentError(
-            f"{list(given)} starts no server that is known here: it must be sh -c with steps "
-            f"joined by &&, of which the last begins with `{planned}`"
+            f"{list(parts)} starts no known server: the command must be sh -c with steps "
+            f"joined by &&, and the last step must begin with `{planned}`"
         )
-    ours = ["exec", str(python), "-m", "uvicorn", "--app-dir", str(_APPS), image.ours]
+    replacement = ["exec", str(python), "-m", "uvicorn", "--app-dir", str(_APPS), image.replacement]
     where = ["--host", "127.0.0.1", "--port", str(port)]
-    return [*before, shlex.join([*ours, *where]) + server.removeprefix(planned)]
+    return [*before, shlex.join([*replacement, *where]) + server.removeprefix(planned)]
 
 
 def _written(home: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Write a container's files; gives where each is by its path in the container."""
+    """Write the files of a container; yields the place of each by its path in the container."""
     folder = home / "files"
     for path, text in files.items():
         place = folder / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
-        # It may hold keys of model providers.
+        # The file may hold keys of model providers.
         place.touch(mode=0o600)
         place.write_text(text)
         yield path, str(place)
 
 
 def _routes(repository: str) -> dict[str, str]:
-    """The variable that tells the application which routes are the component's."""
+    """The variable that names the routes of the component."""
     component = repository.removeprefix("litellm-")
     if component not in ("gateway", "backend"):
         return {}

@@ -1,6 +1,6 @@
-"""LiteLLM's migrations as its package ships them, run as the images' job runs them: in order.
+"""LiteLLM's migrations, run as SQL in the order of Prisma.
 
-The job itself calls Prisma, whose engines no package registry has; the SQL is the same.
+The job of the stacks calls Prisma, whose engines are in no Python package; the SQL is the same.
 """
 
 from __future__ import annotations
@@ -13,43 +13,44 @@ import psycopg
 
 
 class MigrationError(RuntimeError):
-    """The migrations are not there, or one of them failed."""
+    """There are no migrations, or one failed."""
 
 
 def files() -> list[Path]:
-    """The files of litellm-proxy-extras, in the order of their names, which is Prisma's.
+    """The files of litellm-proxy-extras, in Prisma's order, which is that of their names.
 
     Raises:
-        MigrationError: the package is not installed, or holds none.
+        MigrationError: the package is not installed, or holds no migration.
     """
-    found = importlib.util.find_spec("litellm_proxy_extras")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("litellm_proxy_extras")
+    if package is None or package.origin is None:
         raise MigrationError(
             "litellm-proxy-extras is missing: install it with `pip install --group integration`"
         )
-    held = sorted((Path(found.origin).parent / "migrations").glob("*/migration.sql"))
-    if not held:
-        raise MigrationError(f"{Path(found.origin).parent / 'migrations'} holds no migration")
-    return held
+    folder = Path(package.origin).parent / "migrations"
+    migrations = sorted(folder.glob("*/migration.sql"))
+    if not migrations:
+        raise MigrationError(f"{folder} holds no migration")
+    return migrations
 
 
 def run(connection: psycopg.Connection[tuple[object, ...]]) -> int:
-    """Run those that the database has not seen, as the connection's user; gives how many.
+    """Run the pending migrations as the user of the connection; returns their number.
 
     Raises:
-        MigrationError: one failed; the message names it and has what PostgreSQL said.
+        MigrationError: one failed; the message has its name and the error of PostgreSQL.
     """
-    name = "the table of what was done"
+    name = "_prisma_migrations"
     try:
-        # Prisma's own, with the columns of it that matter here.
+        # Prisma's table, with the columns that are read here.
         connection.execute(
             "CREATE TABLE IF NOT EXISTS _prisma_migrations (migration_name text PRIMARY KEY, "
             "finished_at timestamptz NOT NULL DEFAULT now())"
         )
         rows = connection.execute("SELECT migration_name FROM _prisma_migrations")
         done = {str(row[0]) for row in rows}
-        new = [file for file in files() if file.parent.name not in done]
-        for file in new:
+        pending = [file for file in files() if file.parent.name not in done]
+        for file in pending:
             name = file.parent.name
             connection.execute(file.read_text())
             connection.execute(
@@ -57,24 +58,24 @@ def run(connection: psycopg.Connection[tuple[object, ...]]) -> int:
             )
     except psycopg.Error as error:
         raise MigrationError(f"{name}: {error}") from error
-    return len(new)
+    return len(pending)
 
 
 def models() -> set[str]:
-    """The tables of LiteLLM's schema, by the names of its models or what these are mapped to.
+    """The tables of LiteLLM's schema: the names of its models, or the names they map to.
 
     Raises:
         MigrationError: the package is not installed.
     """
     text = (files()[0].parents[2] / "schema.prisma").read_text()
-    found = set()
+    names = set()
     for name, body in re.findall(r"^model (\w+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
         mapped = re.search(r'@@map\("([^"]+)"\)', body)
-        found.add(mapped[1] if mapped else name)
-    return found
+        names.add(mapped[1] if mapped else name)
+    return names
 
 
 def tables(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
-    """The tables of the connection's database that its user owns."""
+    """The tables that the user of the connection owns."""
     rows = connection.execute("SELECT tablename FROM pg_tables WHERE tableowner = current_user")
     return {str(row[0]) for row in rows}

@@ -1,8 +1,7 @@
-"""Whose a path is, by what is written outside the load balancers.
+"""Which component owns a path, from sources other than a plan.
 
-Three sources: the components' allow-lists (``tests/data/routes.yaml``), the lists by which the
-LiteLLM release classifies its routes, and a module's ``routes.yaml`` with the files of the
-exported dashboard. None of them reads a plan.
+There are three: the allow-lists of the components (``tests/data/routes.yaml``), the lists by which
+LiteLLM classifies its routes, and a module's ``routes.yaml`` with the files of the dashboard.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ import yaml
 from tests.harness.litellm.release import Description, Route, covers
 from tests.harness.paths import ROUTES
 
-# The lists of `LiteLLMRoutes` that say what a route is for. Those that only say which role may
-# call it without a key or as a user (public_routes, internal_user_routes and their like) are none.
+# The lists of `LiteLLMRoutes` that say what a route is for. Lists of the roles that may call a route
+# (public_routes, internal_user_routes and so on) are not among them.
 DATA_PLANE = ("llm_api_routes",)
 MANAGEMENT = (
     "management_routes",
@@ -42,35 +41,35 @@ MANAGEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A component's allow-list: exact paths, and prefixes in the form of ``routes.yaml``."""
+    """The allow-list of a component: exact paths, and prefixes in the form of ``routes.yaml``."""
 
     exact: tuple[str, ...]
     prefixes: tuple[str, ...]
 
     def longest(self, path: str) -> int:
-        """How much of a path the list knows, in characters; -1 if it is not on it."""
+        """The length of the entry that matches a path; -1 if none does."""
         if path in self.exact:
             return len(path) + 1
         return max((len(prefix) for prefix in self.prefixes if below(prefix, path)), default=-1)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Its exact paths, and of each prefix itself where it is for itself, and two below it.
+        """Its exact paths, each prefix that covers itself, and two paths below each prefix.
 
-        Templates are left out: no path is one.
+        Templates are left out, because no path is a template.
         """
         plain = [prefix for prefix in self.prefixes if "{" not in prefix]
-        found = [*self.exact]
+        paths = [*self.exact]
         for prefix in plain:
             start = prefix.rstrip("/")
-            found += [start] if start == prefix else []
-            found += [f"{start}/a1", f"{start}/a1/b2"]
-        return tuple(dict.fromkeys(found))
+            paths += [start] if start == prefix else []
+            paths += [f"{start}/a1", f"{start}/a1/b2"]
+        return tuple(dict.fromkeys(paths))
 
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """Routes that another component answers than the lists say, and why."""
+    """Routes that another component answers than the lists say, with the reason."""
 
     routes: tuple[str, ...]
     answered: str
@@ -88,7 +87,8 @@ class Exempt:
 class Difference:
     """Requests that the clouds answer differently: AWS with ``aws``, GCP with ``meant``.
 
-    Of paths like one of ``only`` and none of ``but``, that are a file of a dashboard page or not.
+    The paths match one of ``only`` and none of ``but``; ``page`` tells whether they are files of a
+    dashboard page.
     """
 
     reason: str
@@ -100,7 +100,7 @@ class Difference:
     aws: str
 
     def has(self, method: str, path: str, page: bool, meant: str) -> bool:
-        """Whether a request is one of these; ``meant`` is what the split says of it."""
+        """Whether a request is one of these; ``meant`` is its component by the split."""
         return (
             (page, meant) == (self.page, self.meant)
             and method in self.methods
@@ -111,26 +111,26 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ownership:
-    """What ``tests/data/routes.yaml`` says."""
+    """The content of ``tests/data/routes.yaml``."""
 
     allowed: Mapping[str, Allowed]
     exceptions: tuple[Exempt, ...]
     differences: tuple[Difference, ...]
 
     def listed(self, route: str) -> str | None:
-        """The component whose allow-list knows most of a path or template; None for neither."""
+        """The component with the longest matching entry for a path or template; None without one."""
         known = {name: allowed.longest(route) for name, allowed in self.allowed.items()}
         best = max(known.values())
         owners = [name for name, length in known.items() if length == best]
         return owners[0] if best >= 0 and len(owners) == 1 else None
 
     def excepted(self, route: str) -> Exempt | None:
-        """The exception that a path or template falls under."""
+        """The exception that a path or template matches."""
         return next((entry for entry in self.exceptions if entry.has(route)), None)
 
 
 def load(path: Path = ROUTES) -> Ownership:
-    """Read the file; its head says what each part is."""
+    """Read the file. Its head describes each part."""
     document = yaml.safe_load(path.read_text())
     return Ownership(
         allowed={
@@ -157,21 +157,21 @@ def load(path: Path = ROUTES) -> Ownership:
 
 
 def below(prefix: str, path: str) -> bool:
-    """Whether a prefix covers a path: ``/a/`` what is below, ``/a`` itself, too, no longer word."""
+    """Whether a prefix covers a path: ``/a/`` covers paths below it, ``/a`` also itself."""
     start = prefix if prefix.endswith("/") else f"{prefix}/"
     return path.startswith(start) or path == prefix.rstrip("/") == prefix
 
 
 def classified(route: Route, classes: Mapping[str, Iterable[str]]) -> str | None:
-    """The component that the package's lists give a route; None if none or both kinds have it."""
-    found = {
+    """The component of a route by LiteLLM's lists; None if no list or lists of both have it."""
+    components = {
         component
         for component, names in (("gateway", DATA_PLANE), ("backend", MANAGEMENT))
         for name in names
         for listed in classes[name]
         if covers(listed, route.template)
     }
-    return found.pop() if len(found) == 1 else None
+    return components.pop() if len(components) == 1 else None
 
 
 def owners(description: Description, owned: Ownership) -> Mapping[Route, str]:
@@ -186,14 +186,14 @@ def owners(description: Description, owned: Ownership) -> Mapping[Route, str]:
 
 @dataclass(frozen=True)
 class Split:
-    """The split that a module's ``routes.yaml`` describes in words, with the dashboard's files."""
+    """The split of paths by a module's ``routes.yaml`` and the files of the dashboard."""
 
     document: Mapping[str, Any]
     files: frozenset[str]
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, str], ...]:
-        """Component and prefix or exact path, for making paths that nearly fit."""
+        """Component and prefix or exact path, from which tests derive near misses."""
         parts = [("ui", self.document["ui"]), ("gateway", self.document["gateway"])]
         named = [
             (n, path) for n, part in parts for key in ("exact", "prefixes") for path in part[key]
@@ -201,7 +201,7 @@ class Split:
         return (*named, *(("ui", file) for file in sorted(self.files)))
 
     def component(self, path: str, extra: Iterable[str] = ()) -> str:
-        """Who answers a path: a page's file first, then what is named, else the backend."""
+        """The component of a path: of a page file, else of a listed path, else the backend."""
         if path in self.files:
             return "ui"
         for name in ("ui", "gateway"):
@@ -212,12 +212,12 @@ class Split:
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Whether a path is that of an entry of ``extra_gateway_paths``: exact, or ``/a/*`` below."""
+    """Whether an entry of ``extra_gateway_paths`` covers a path: exact, or below ``/a/*``."""
     return path.startswith(pattern[:-1]) if pattern.endswith("/*") else path == pattern
 
 
 def split(module: Path, files: Iterable[str]) -> Split:
-    """The split of a module: its ``routes.yaml``, and of URLs the payloads at the site's root."""
+    """The split of a module; of ``files`` (URLs) it takes the payloads at the root of the site."""
     payloads = frozenset(f for f in files if f.endswith(".txt") and not re.match("/ui/|/_next/", f))
     return Split(_document(module / "routes.yaml"), payloads)
 

@@ -1,4 +1,4 @@
-"""LiteLLM itself, from its package, started as a planned container is.
+"""LiteLLM, started from its package with the command of a planned container.
 
 It has an environment of its own (:mod:`tests.harness.litellm.release`).
 """
@@ -21,13 +21,13 @@ _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
 
 class LiteLLMError(RuntimeError):
-    """LiteLLM does not start as a container would have it start."""
+    """LiteLLM does not start with the container's command and environment."""
 
 
 def configuration(plan: Plan) -> str:
-    """The text of the configuration file that the stack uploads; an empty one's without it."""
-    held = [r for kind in _CONFIGURATIONS for r in plan.of_type(kind).values()]
-    return str(held[0].values["content"]) if held else "{}"
+    """The text of the configuration file that the stack uploads; ``{}`` without one."""
+    files = [r for kind in _CONFIGURATIONS for r in plan.of_type(kind).values()]
+    return str(files[0].values["content"]) if files else "{}"
 
 
 def start(
@@ -37,27 +37,27 @@ def start(
     secrets: Mapping[str, str],
     config: str,
 ) -> int:
-    """Start a container's server on a free loopback port; gives the port once it is live.
+    """Start the server of a container on a free loopback port; returns the port once it is live.
 
     Args:
-        supervisor: ends it.
-        python: what :func:`tests.harness.litellm.release.installed` gave.
-        container: whose command and environment it gets.
+        supervisor: the owner of the process.
+        python: the interpreter of :func:`tests.harness.litellm.release.installed`.
+        container: the source of its command and environment.
         secrets: the values of its secret variables by name.
         config: the text of its configuration file.
 
     Raises:
-        LiteLLMError: it is not live within 60 s, or a secret has no value; the message has the end
+        LiteLLMError: it is not live within 60 s, or a secret has no value. The message has the end
             of its log.
     """
     missing = [name for name, _, secret in container.entries if secret and name not in secrets]
     if missing:
-        raise LiteLLMError(f"{container.address}: no value is given for {', '.join(missing)}")
+        raise LiteLLMError(f"{container.address}: no value for the secrets {', '.join(missing)}")
     environment = {name: value for name, value, _ in container.entries if value is not None}
-    # Where the container's start command puts it, or its volume has it.
+    # The start command or a volume puts the file there.
     place = environment.get("CONFIG_FILE_PATH")
     environment |= {name: secrets[name] for name, _, secret in container.entries if secret}
-    held = components.start(
+    component = components.start(
         supervisor,
         python,
         container.image,
@@ -66,7 +66,7 @@ def start(
         {place: config} if place else {},
         "gateway",
     )
-    if not soon(lambda: fetched(held.port, _LIVE)[0] == 200, START_SECONDS):
-        said = held.log.read_text(errors="replace")[-2000:]
-        raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{said}")
-    return held.port
+    if not soon(lambda: fetched(component.port, _LIVE)[0] == 200, START_SECONDS):
+        output = component.log.read_text(errors="replace")[-2000:]
+        raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{output}")
+    return component.port

@@ -1,4 +1,4 @@
-"""A server for a container whose work does not matter: it answers 200 to everything.
+"""A server that answers 200 to every request, for containers whose work is not tested.
 
 ``python -m tests.harness.litellm.stand_in PORT TEXT``
 """
@@ -21,11 +21,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.text)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main(port: int, text: str) -> None:
-    """Serve on loopback until it is ended."""
+    """Serve on loopback until the process ends."""
     _Handler.text = text.encode()
     ThreadingHTTPServer(("127.0.0.1", port), _Handler).serve_forever()
 

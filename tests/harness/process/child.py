@@ -1,4 +1,4 @@
-"""Whether processes are there, waiting for what takes a while, and ending with an owner."""
+"""Child processes that end with their owner, and waiting for a condition."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.harness.paths import ROOT
 _START_SECONDS = 60
 # Source: prctl(2).
 _PR_SET_PDEATHSIG = 1
-# Loaded here: between fork and exec nothing may wait for a lock that another thread held.
+# Loaded here, because nothing may wait for the lock of another thread between fork and exec.
 _LIBC = ctypes.CDLL(None)
 
 
 def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel send a signal to this process if its parent is killed, on Linux.
 
-    To be called between fork and exec.
+    Call it between fork and exec.
     """
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
@@ -36,18 +36,18 @@ class OwnedError(RuntimeError):
 
 @contextlib.contextmanager
 def owned(arguments: Sequence[str], log: Path, end_seconds: float) -> Iterator[tuple[str, int]]:
-    """A Python module that serves; gives the line that it prints once it does, and its id.
+    """Start a Python module that serves; yields the first line it prints, and its process id.
 
-    It must end when its standard input closes, which it does when the block ends and also when this
-    process is killed.
+    The module must end when its standard input closes. It closes when the block ends, and also when
+    this process is killed.
 
     Args:
         arguments: the module and its arguments.
         log: a file for its standard error.
-        end_seconds: how long it may take to end before it is killed.
+        end_seconds: time to end before it is killed.
 
     Raises:
-        OwnedError: it did not start within 60 s; the message ends with what it said.
+        OwnedError: it did not start within 60 s; the message ends with its output.
     """
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -84,20 +84,20 @@ def owned(arguments: Sequence[str], log: Path, end_seconds: float) -> Iterator[t
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        # The second, if it ends between the opening and the reading.
+        # ProcessLookupError: the process ended between open and read.
         return False
     return state != "Z"
 
 
-def soon(right: Callable[[], bool], seconds: float = 10, pause: float = 0.05) -> bool:
-    """Whether something comes true within some seconds, asked again after each pause."""
-    until = time.monotonic() + seconds
-    while not right():
-        if time.monotonic() > until:
+def soon(condition: Callable[[], bool], seconds: float = 10, pause: float = 0.05) -> bool:
+    """Whether a condition becomes true within some seconds; it is checked after each pause."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
             return False
         time.sleep(pause)
     return True

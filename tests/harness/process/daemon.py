@@ -1,4 +1,4 @@
-"""A local cloud in a process of its own, which ends with its owner, and what it tells of itself."""
+"""An emulator in a process of its own, which ends with its owner."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import requests
 
 from tests.harness.process import child as processes
 
-# All of its servers may use up their grace, one after the other.
+# Each of its servers may use its whole grace period, one after another.
 _END_SECONDS = 120
-_ASK_SECONDS = 30
+_CALL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running local cloud: its URL, the folder of its servers, and its process's id."""
+    """A running emulator: its URL, the folder of its servers, and its process id."""
 
     url: str
     folder: Path
@@ -32,41 +32,41 @@ class Running:
 
 @contextlib.contextmanager
 def serving(module: str, options: Any, log: Path) -> Iterator[Running]:
-    """A local cloud with nothing in it. It goes with the block, and with this process.
+    """Start an emulator without resources. It ends with the block, and with this process.
 
     Args:
-        module: the package that serves it.
-        options: a dataclass of what it takes.
+        module: the package of the emulator.
+        options: its options, a dataclass.
         log: a file for its standard error.
 
     Raises:
-        OwnedError: it did not start; the message ends with what it said.
+        OwnedError: it did not start; the message ends with its output.
     """
     command = [module, json.dumps(asdict(options))]
     with processes.owned(command, log, _END_SECONDS) as (line, pid):
-        said = json.loads(line)
-        yield Running(said["url"], Path(said["folder"]), pid)
+        announced = json.loads(line)
+        yield Running(announced["url"], Path(announced["folder"]), pid)
 
 
 def begin() -> None:
-    """In the cloud's own process: leave its end to its owner, and what goes wrong to its log."""
-    # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
+    """In the emulator's process: ignore interrupts, and log warnings to standard error."""
+    # A terminal sends these to the whole group. The owner ends this process by its pipe.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
 
 
 def until_closed(url: str, folder: Path) -> None:
-    """In the cloud's own process: say where it serves, and wait for its owner to end it."""
+    """In the emulator's process: print where it serves, and wait for the end of the input."""
     print(json.dumps({"url": url, "folder": str(folder)}), flush=True)
     sys.stdin.buffer.read()
 
 
-def told(url: str, what: str) -> Mapping[str, str]:
-    """What a local cloud tells: ``addresses`` of its load balancers, its ``authority``."""
+def observed(url: str, name: str) -> Mapping[str, str]:
+    """What an emulator reports: ``addresses`` of its load balancers, its ``authority``."""
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(f"{url}/local/{what}", timeout=_ASK_SECONDS)
+        answer = session.get(f"{url}/local/{name}", timeout=_CALL_SECONDS)
         answer.raise_for_status()
-        held: dict[str, str] = answer.json()
-        return held
+        document: dict[str, str] = answer.json()
+        return document

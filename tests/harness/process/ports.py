@@ -1,4 +1,4 @@
-"""Ports of the loopback interface: free ones, and what answers on one."""
+"""Ports of the loopback interface: free ports, and GET requests to a port."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import http.client
 import socket
 import threading
 
-# Nobody listens on a port yet when it is given, so that the kernel might give it twice.
-_given: set[int] = set()
+# No process listens yet when a port is returned, so the kernel could return it again.
+_returned: set[int] = set()
 _lock = threading.Lock()
 
 
 def free_port() -> int:
-    """A TCP port that nobody listened on a moment ago, and that was not given before."""
+    """A TCP port on which no process listens, and that was not returned before."""
     with _lock:
         while True:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = int(probe.getsockname()[1])
-            if port not in _given:
-                _given.add(port)
+            if port not in _returned:
+                _returned.add(port)
                 return port
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens on a loopback port."""
+    """Whether a process listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def fetched(port: int, path: str) -> tuple[int, str]:
-    """The status and text with which a loopback port answers a GET; (0, "") if it does not.
+    """The status and text of a GET to a loopback port; (0, "") without an answer.
 
-    No proxy of the machine's comes between.
+    The request ignores the proxies of the machine.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     with contextlib.closing(connection):

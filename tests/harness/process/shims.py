@@ -1,4 +1,4 @@
-"""Commands that stand for a cloud's CLI: scripts on PATH that run a module of this suite."""
+"""Commands that replace the CLI of a cloud: scripts on PATH that run a module of the suite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness.paths import ROOT
 
 
 def install(folder: Path, name: str, module: str) -> dict[str, str]:
-    """Write a command into a folder; gives the variable with which a shell finds it."""
+    """Write a command into a folder; returns the PATH with which a shell finds it."""
     script = folder / name
     script.write_text(
         f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} "

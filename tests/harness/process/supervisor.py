@@ -1,18 +1,18 @@
-"""One process that owns every server of a run, and ends them however its own owner ends.
+"""One process that owns every server of a run, and ends them when its owner ends.
 
-``python -m tests.harness.process.supervisor FOLDER`` reads an order a line from its standard input
-and answers each with a line, both JSON objects. An order has one key:
+``python -m tests.harness.process.supervisor FOLDER`` reads one order a line from its standard input
+and answers each with one line. Both are JSON objects. An order has one key:
 
-========== ================== =====================================================================
-``start``  :class:`Command`   ``pid``: the process's id, or ``error``: why it did not start
-``ask``    a process's id     ``running``: whether it still ran; it is asked to end
-``kill``   a process's id     ``running``: false; it is killed, and what is left of its group
-``poll``   a process's id     ``running``: whether it runs
-========== ================== =====================================================================
+============= ================ ==================================================================
+``start``     :class:`Command` ``pid``: the process id, or ``error``: why it did not start
+``terminate`` a process id     ``running``: whether it ran; it gets the signal to end
+``kill``      a process id     ``running``: false; the process and its group are killed
+``poll``      a process id     ``running``: whether it runs
+============= ================ ==================================================================
 
-An id that it did not give, or whose process was killed by an order, is answered with ``error``.
-When the input closes, which the kernel does for an owner that was killed, too, it ends the
-processes, the last one first, and removes the folder.
+The answer to an unknown id, or to one that was killed, is ``error``. When the input closes, the
+supervisor ends the processes, the last one first, and removes the folder. The kernel closes the
+input of a killed owner.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from typing import Any
 from tests.harness.paths import ROOT
 from tests.harness.process.child import die_with_parent, soon
 
-# How long a process may take to end once it is asked to, before it is killed.
+# Time from the signal to end until a process is killed.
 _GRACE_SECONDS = 5
 
 
 class SupervisorError(RuntimeError):
-    """A process did not start, or is none of the supervisor's."""
+    """A process did not start, or the supervisor does not own it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """A process to start.
 
-    ``log`` takes what it prints; ``user`` and ``group`` are ids to run as, None for the owner's;
-    ``stop`` is the number of the signal that asks it to end. ``inherit`` says whether it gets the
-    owner's environment below its own.
+    ``log`` receives its output. ``user`` and ``group`` are ids to run as, None for the owner's.
+    ``stop`` is the number of the signal to end. With ``inherit`` it gets the owner's environment
+    below its own.
     """
 
     arguments: Sequence[str]
@@ -63,9 +63,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """A running supervisor, for any number of threads. ``folder`` is the run's, and goes with it.
+    """A running supervisor, usable by several threads. It removes ``folder`` when it ends.
 
-    Each of its methods raises SupervisorError if the supervisor is gone.
+    Each method raises SupervisorError if the supervisor has ended.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class Supervisor:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def home(self, name: str) -> Path:
-        """Make a folder for a process: ``name``, or where there is one ``name-2`` and so on."""
+        """Create a folder for a process: ``name``, or ``name-2`` and so on if it exists."""
         number = 1
         while True:
             path = self.folder / (name if number == 1 else f"{name}-{number}")
@@ -86,7 +86,7 @@ class Supervisor:
                 return path
 
     def start(self, command: Command) -> int:
-        """Start a process; gives its id.
+        """Start a process; returns its id.
 
         Raises:
             SupervisorError: it cannot be started.
@@ -97,18 +97,18 @@ class Supervisor:
         return int(answer["pid"])
 
     def running(self, pid: int) -> bool:
-        """Whether a process that it started runs; of any other id False."""
+        """Whether a process of the supervisor runs; False for any other id."""
         return bool(self._asked({"poll": pid}).get("running"))
 
     def stop(self, pid: int) -> None:
-        """End a process, with what it started; returns once it is gone.
+        """End a process and its children; returns when it has ended.
 
-        It is asked to end, and killed if it has not within 5 s. Other orders are not held up.
+        The process gets its signal to end, and is killed after 5 s. Other orders do not wait.
 
         Raises:
-            SupervisorError: it started no such process, or stopped it before.
+            SupervisorError: the supervisor started no such process, or stopped it before.
         """
-        if self._asked({"ask": pid}).get("running"):
+        if self._asked({"terminate": pid}).get("running"):
             soon(lambda: not self.running(pid), _GRACE_SECONDS)
         answer = self._asked({"kill": pid})
         if "error" in answer:
@@ -118,7 +118,7 @@ class Supervisor:
         if self.process.stdin is None or self.process.stdout is None:
             raise SupervisorError("the supervisor was started without its pipes")
         with self._lock:
-            # A supervisor that is gone has closed its answers as well.
+            # A supervisor that has ended has closed its output as well.
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write(json.dumps(order) + "\n")
                 self.process.stdin.flush()
@@ -131,8 +131,8 @@ class Supervisor:
 
 @contextlib.contextmanager
 def supervising() -> Iterator[Supervisor]:
-    """A supervisor and a folder of its own, which both go with the block or with this process."""
-    # Others must be able to pass through it: a server may run as another user.
+    """Start a supervisor with a folder. Both end with the block and with this process."""
+    # A server may run as another user, which must be able to enter the folder.
     folder = Path(tempfile.mkdtemp(prefix="litellm-local-"))
     folder.chmod(0o711)
     process = subprocess.Popen(
@@ -149,12 +149,12 @@ def supervising() -> Iterator[Supervisor]:
         if process.stdin:
             process.stdin.close()
         try:
-            # All processes may use up their grace, one after the other.
+            # Each process may use its whole grace period, one after another.
             process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        # Gone already, unless the supervisor was killed.
+        # The folder exists only if the supervisor was killed.
         shutil.rmtree(folder, ignore_errors=True)
         if process.stdout:
             process.stdout.close()
@@ -165,20 +165,20 @@ def supervising() -> Iterator[Supervisor]:
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A process and the signal that asks it to end."""
+    """A process and its signal to end."""
 
     process: subprocess.Popen[bytes]
     stop: int
 
-    def ask(self) -> bool:
-        """Ask it to end; gives whether it still ran."""
+    def terminate(self) -> bool:
+        """Send the signal to end; returns whether the process ran."""
         if self.process.poll() is not None:
             return False
         self.process.send_signal(self.stop)
         return True
 
     def kill(self) -> None:
-        """Kill it, unless it ended, and whatever is left of the group that it led."""
+        """Kill the process, unless it has ended, and the rest of its group."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -186,18 +186,18 @@ class _Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Ask it to end, and kill it if it does not."""
-        if self.ask():
+        """Send the signal to end, and kill the process if it does not end."""
+        if self.terminate():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=_GRACE_SECONDS)
         self.kill()
 
 
 def _prepare() -> None:
-    """In the new process: undo what the supervisor ignores, and end with it."""
+    """In the new process: restore the signals that the supervisor ignores, and end with it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    # Of a supervisor that is killed nobody else tells.
+    # A killed supervisor cannot end its children itself.
     die_with_parent(signal.SIGKILL)
 
 
@@ -212,9 +212,9 @@ def _started(command: Command) -> _Child:
             user=command.user,
             group=command.group,
             extra_groups=[] if command.user is not None else None,
-            # Its group is what it starts in turn.
+            # Its children join its group.
             process_group=0,
-            # After the change of user, which would clear it.
+            # It runs after the change of user, which would clear the setting.
             preexec_fn=_prepare,
         )
     return _Child(process, command.stop)
@@ -228,14 +228,16 @@ def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, 
         except (OSError, subprocess.SubprocessError) as error:
             return {"error": str(error)}
         children[child.process.pid] = child
-        # It may have ended before it was there to be looked at.
+        # The process may have ended before it was registered.
         child.process.poll()
         return {"pid": child.process.pid}
     if value not in children:
-        return {"error": f"process {value} is none that the supervisor started and did not stop"}
+        return {
+            "error": f"the supervisor owns no process {value}: it never started it, or stopped it"
+        }
     child = children[value]
-    if kind == "ask":
-        return {"running": child.ask()}
+    if kind == "terminate":
+        return {"running": child.terminate()}
     if kind == "kill":
         child.kill()
         del children[value]
@@ -244,14 +246,14 @@ def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, 
 
 
 def main(folder: Path) -> int:
-    """Serve orders from standard input until it closes; gives the exit status."""
+    """Serve orders from standard input until it closes; returns the exit status."""
     children: dict[int, _Child] = {}
 
     def reap(_number: int, _frame: FrameType | None) -> None:
         for child in children.values():
             child.process.poll()
 
-    # Whoever sends these to the group, the owner decides when this process ends: by its pipe.
+    # A terminal sends these to the whole group. The owner ends this process by its pipe.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, reap)

@@ -1,4 +1,4 @@
-"""Environments in the cache, for programs that pin what the suite itself depends on."""
+"""Virtual environments in the cache, for programs whose pins conflict with the suite's."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ FOLDER = ROOT / ".cache"
 
 
 class InstallError(RuntimeError):
-    """pip does not install what an environment is to hold."""
+    """pip cannot install the packages of an environment."""
 
 
 def installed(name: str, release: str, packages: Sequence[str], folder: Path = FOLDER) -> Path:
-    """The interpreter of the environment that holds some packages; makes it if there is none.
+    """The interpreter of an environment with some packages; creates the environment if needed.
 
     Args:
-        name: the environment's folder below the cache's.
-        release: what a changed list of packages changes, so that it is made anew.
-        packages: what pip is given.
+        name: the folder of the environment, below the cache.
+        release: changes with the list of packages, so that the environment is created again.
+        packages: the arguments of ``pip install``.
         folder: the cache.
 
     Raises:
-        InstallError: pip does not install them; the message has the end of what it said.
+        InstallError: pip failed; the message has the end of its output.
     """
     place = folder / name
     home = place / f"{release}-{sys.version_info.major}.{sys.version_info.minor}"
@@ -39,16 +39,16 @@ def installed(name: str, release: str, packages: Sequence[str], folder: Path = F
     with FileLock(place / "lock"):
         if done.exists():
             return python
-        # What an install that was broken off left.
+        # The leftovers of an interrupted install.
         shutil.rmtree(home, ignore_errors=True)
         venv.create(home, with_pip=True)
-        made = subprocess.run(
+        result = subprocess.run(
             [str(python), "-m", "pip", "install", "--quiet", *packages],
             capture_output=True,
             text=True,
             check=False,
         )
-        if made.returncode != 0:
-            raise InstallError(f"pip does not install {tuple(packages)}:\n{made.stderr[-2000:]}")
+        if result.returncode != 0:
+            raise InstallError(f"pip cannot install {tuple(packages)}:\n{result.stderr[-2000:]}")
         done.touch()
     return python

@@ -39,17 +39,17 @@ def target(url: str, folder: Path) -> Target:
         url: what the owner of the cloud gave.
         folder: takes the commands that Terraform's local commands call.
     """
-    told = owned.told(url, "cloud")
+    told = owned.observed(url, "cloud")
     aws = Cloud(told["url"], told["region"])
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
-    authority.write_text(owned.told(url, "authority")["pem"])
+    authority.write_text(owned.observed(url, "authority")["pem"])
     mirrored = cloud.plugin(os.environ)
     wanted = f"mirror:{os.environ[MIRROR]}" if mirrored else "offline"
 
     def ports(name: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in owned.told(url, "addresses").items()}
+        held = {urlsplit(f"//{key}"): at for key, at in owned.observed(url, "addresses").items()}
         return {key.port or 0: at for key, at in held.items() if key.hostname == name.lower()}
 
     return Target(

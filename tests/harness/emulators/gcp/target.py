@@ -36,10 +36,10 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
-    authority.write_text(owned.told(url, "authority")["pem"])
+    authority.write_text(owned.observed(url, "authority")["pem"])
 
     def ports(ip: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in owned.told(url, "addresses").items()}
+        held = {urlsplit(f"//{key}"): at for key, at in owned.observed(url, "addresses").items()}
         return {key.port or 0: at for key, at in held.items() if key.hostname == ip}
 
     return Target(

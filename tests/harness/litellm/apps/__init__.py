@@ -1,5 +1,5 @@
-"""Applications that are run by LiteLLM's own interpreter, each in a process of its own.
+"""Programs that LiteLLM's own interpreter runs, each in a process of its own.
 
-They stand for what the images hold and no package does. They import nothing of this suite, for its
-dependencies are not in LiteLLM's environment.
+Two replace the applications of the images, which are in no package; one describes the release. They
+import nothing of the suite, because its dependencies are not in LiteLLM's environment.
 """

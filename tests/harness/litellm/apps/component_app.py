@@ -1,9 +1,9 @@
-"""LiteLLM's proxy with the routes of one component, as the gateway's and backend's images have it.
+"""LiteLLM's proxy with the routes of one component, as in the images of gateway and backend.
 
-The images wrap the proxy's application as `gateway.main:app` and `backend.main:app` and drop the
-routes that are not the component's, so that a path sent to the wrong one is a 404. The variable
-COMPONENT_ROUTES says which, as a JSON object: `drop` are the templates to drop, `keep` those to
-keep, all others being dropped, or null.
+The images wrap the application of the proxy as `gateway.main:app` and `backend.main:app`. They drop
+the routes of the other component, so that a path sent to the wrong one gives 404. The variable
+COMPONENT_ROUTES is a JSON object: `drop` lists the templates to drop; `keep`, if it is not null,
+lists the only templates to keep.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _kept(template: str) -> bool:
 
 
 def _trim(routes: list[Any], prefix: str = "") -> None:
-    """Drop what is not the component's, also in the routers that FastAPI holds as they are."""
+    """Drop the routes of the other component, also inside included routers."""
     kept = []
     for route in routes:
         router = getattr(route, "original_router", None)
@@ -37,7 +37,7 @@ def _trim(routes: list[Any], prefix: str = "") -> None:
 
 
 class _Trimming:
-    """Trim what was added since: LiteLLM loads some routers when they are first asked for."""
+    """Trims routes that are added later: LiteLLM loads some routers at their first request."""
 
     def __init__(self, inner: Any) -> None:
         self.inner, self.seen = inner, [id(route) for route in app.router.routes]
@@ -51,5 +51,5 @@ class _Trimming:
 
 
 _trim(app.router.routes)
-# The last one is the innermost: what loads routers is outside of it.
+# The last middleware is the innermost: LiteLLM's loader of routers is outside of it.
 app.user_middleware.append(Middleware(_Trimming))

@@ -1,8 +1,8 @@
-"""LiteLLM's dashboard as the UI's image serves it, whose nginx and files are in no package.
+"""LiteLLM's dashboard, as the image of the UI serves it with nginx.
 
-The files are those of the exported dashboard in the litellm package, found without importing it,
-which takes seconds. They are served from the root, below `/ui` and below `/litellm-asset-prefix`,
-by which the pages name what they load. `/healthz` answers 200.
+The files are those of the exported dashboard in the litellm package, which is not imported because
+that takes seconds. They are served from the root, below `/ui` and below `/litellm-asset-prefix`, the
+prefixes that the pages use. `/healthz` answers 200.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-# What is loaded and not gone to: here a page in place of a file would be an error that hides.
+# Folders of assets. A page in place of a missing asset would hide the error.
 _LOADED = ("_next/", "assets/")
 
 
 def _candidates(path: str) -> Iterator[str]:
-    """The files that may answer a path, best first; all are relative to the folder, "." itself."""
+    """The files that may answer a path, best first, relative to the folder."""
     yield path
     # A page is exported as X/index.html or X.html, its payload as X/index.txt or X.txt.
     yield f"{path}/index.html"
@@ -36,7 +36,7 @@ def _candidates(path: str) -> Iterator[str]:
 
 
 class _Pages(StaticFiles):  # type: ignore[misc]
-    """Files, and for any other path a page: the application in it knows its own deep links."""
+    """Serves files, and a page for any other path, as its application handles deep links."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """The file for a path."""
