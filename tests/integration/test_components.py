@@ -210,9 +210,9 @@ def test_broken_image_never_listens(supervisor: Supervisor) -> None:
 @pytest.mark.parametrize(
     ("image", "command", "said"),
     [
-        ("postgres:18", (), "postgres:18 is of no component"),
-        (IMAGE.format("gateway"), ("sh", "-c", "exec uvicorn other:app"), "starts no server"),
-        (IMAGE.format("backend"), ("python", "-m", "backend"), "starts no server"),
+        ("postgres:18", (), "postgres:18 belongs to no component"),
+        (IMAGE.format("gateway"), ("sh", "-c", "exec uvicorn other:app"), "starts no known server"),
+        (IMAGE.format("backend"), ("python", "-m", "backend"), "starts no known server"),
     ],
 )
 def test_unknown_image_or_command_is_refused(

@@ -115,7 +115,7 @@ def test_stop_ends_one_process_only() -> None:
         assert not Path(f"/proc/{first}").exists()
         assert not held.running(first)
         assert held.running(last)
-        with pytest.raises(SupervisorError, match=f"process {first} is none"):
+        with pytest.raises(SupervisorError, match=f"owns no process {first}"):
             held.stop(first)
 
 

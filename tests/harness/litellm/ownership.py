@@ -19,8 +19,8 @@ import yaml
 from tests.harness.litellm.release import Description, Route, covers
 from tests.harness.paths import ROUTES
 
-# The lists of `LiteLLMRoutes` that say what a route is for. Lists of the roles that may call a route
-# (public_routes, internal_user_routes and so on) are not among them.
+# The lists of `LiteLLMRoutes` that say what a route is for. Lists of roles that may call a route are
+# left out (public_routes, internal_user_routes and so on).
 DATA_PLANE = ("llm_api_routes",)
 MANAGEMENT = (
     "management_routes",
@@ -118,7 +118,7 @@ class Ownership:
     differences: tuple[Difference, ...]
 
     def listed(self, route: str) -> str | None:
-        """The component with the longest matching entry for a path or template; None without one."""
+        """The component with the longest entry that matches a path or template, or None."""
         known = {name: allowed.longest(route) for name, allowed in self.allowed.items()}
         best = max(known.values())
         owners = [name for name, length in known.items() if length == best]
