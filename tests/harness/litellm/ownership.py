@@ -19,8 +19,8 @@ import yaml
 from tests.harness.litellm.release import Description, Route, covers
 from tests.harness.paths import ROUTES
 
-# The lists of `LiteLLMRoutes` that say what a route is for. Lists of roles that may call a route are
-# left out (public_routes, internal_user_routes and so on).
+# The lists of `LiteLLMRoutes` that say what a route is for. Lists of roles that may call a route
+# are left out (public_routes, internal_user_routes and so on).
 DATA_PLANE = ("llm_api_routes",)
 MANAGEMENT = (
     "management_routes",

@@ -1,7 +1,8 @@
 """LiteLLM's dashboard, as the image of the UI serves it with nginx.
 
 The files are those of the exported dashboard in the litellm package, which is not imported because
-that takes seconds. They are served from the root, below `/ui` and below `/litellm-asset-prefix`. `/healthz` answers 200.
+that takes seconds. They are served from the root, below `/ui` and below `/litellm-asset-prefix`.
+`/healthz` answers 200.
 """
 
 from __future__ import annotations
