@@ -142,56 +142,52 @@ locals {
   }
 }
 
-# ---- The one map, and its two halves ----
+# ---- Precedence ----
 
 locals {
-  # Of an entry either the value or the secret is null. A secret is an object of
-  # its own, for a value known only after apply can not be tested for null.
-  _environment = {
+  # *_extra_env replaces any default of its name; *_extra_secrets replace everything.
+  _plain = {
+    for component in local.identities : component => merge(
+      local._default_env[component],
+      lookup(local._otel_env, component, {}),
+      lookup(local._extra_env, component, {}),
+    )
+  }
+
+  _default_secret_arns = {
     for component in local.identities : component => merge(
       {
-        for name, value in local._default_env[component] :
-        name => { value = value, secret = null }
-      },
-      {
         for name, key in local._default_secrets[component] :
-        name => { value = null, secret = local._own_secrets[key] }
-        if contains(keys(local._own_secrets), key)
+        name => local._own_secrets[key] if contains(keys(local._own_secrets), key)
       },
+      { for name, arn in lookup(local._otel_secrets, component, {}) : name => { own = false, arn = arn } },
+    )
+  }
+
+  _secrets = {
+    for component in local.identities : component => merge(
       {
-        for name, value in lookup(local._otel_env, component, {}) :
-        name => { value = value, secret = null }
+        for name, secret in local._default_secret_arns[component] :
+        name => secret if !contains(keys(lookup(local._extra_env, component, {})), name)
       },
-      {
-        for name, arn in lookup(local._otel_secrets, component, {}) :
-        name => { value = null, secret = { own = false, arn = arn } }
-      },
-      {
-        for name, value in lookup(local._extra_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, arn in lookup(local._extra_secrets, component, {}) :
-        name => { value = null, secret = { own = false, arn = arn } }
-      },
+      { for name, arn in lookup(local._extra_secrets, component, {}) : name => { own = false, arn = arn } },
     )
   }
 
   environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => entry.value if entry.secret == null
+    for component, variables in local._plain : component => {
+      for name, value in variables : name => value if !contains(keys(local._secrets[component]), name)
     }
   }
 
-  # ref is what ECS takes. IAM takes the ARN proper, without the
-  # :json-key:stage:version that may follow it; a parameter's ARN is shorter.
+  # ECS takes the whole reference, IAM the ARN without :json-key:stage:version.
   secret_environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => {
-        ref = entry.secret.arn
-        own = entry.secret.own
-        arn = join(":", [for i, part in split(":", entry.secret.arn) : part if i < 7])
-      } if entry.secret != null
+    for component, secrets in local._secrets : component => {
+      for name, secret in secrets : name => {
+        ref = secret.arn
+        own = secret.own
+        arn = join(":", slice(split(":", secret.arn), 0, min(7, length(split(":", secret.arn)))))
+      }
     }
   }
 }

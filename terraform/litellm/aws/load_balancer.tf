@@ -24,26 +24,24 @@ locals {
 
   # Priorities are fixed by kind, so that a longer list never moves another's:
   # a priority in use can not be taken, even for a moment.
-  _rules = merge(
-    {
-      for i, paths in chunklist(local._ui_paths_below, local._paths_per_rule) :
-      format("ui-below-%02d", i) => { target = "ui", priority = 1000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local.gateway_paths, local._paths_per_rule) :
-      format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local._backend_paths, local._paths_per_rule) :
-      format("backend-%02d", i) => { target = "backend", priority = 3000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local.ui_base_paths, local._paths_per_rule) :
-      format("ui-%02d", i) => { target = "ui", priority = 4000 + i, paths = paths, methods = [] }
-    },
-    # A file is only ever fetched, so nothing else is taken from the backend.
-    { ui-files = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] } },
-  )
+  _rule_groups = [
+    { name = "ui-below", target = "ui", first = 1000, paths = local._ui_paths_below },
+    { name = "gateway", target = "gateway", first = 2000, paths = local.gateway_paths },
+    { name = "backend", target = "backend", first = 3000, paths = local._backend_paths },
+    { name = "ui", target = "ui", first = 4000, paths = local.ui_base_paths },
+  ]
+
+  # A file is only ever fetched, so nothing else is taken from the backend.
+  _files_rule = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] }
+
+  _rules = merge({ ui-files = local._files_rule }, [
+    for group in local._rule_groups : {
+      for i, paths in chunklist(group.paths, local._paths_per_rule) :
+      format("%s-%02d", group.name, i) => {
+        target = group.target, priority = group.first + i, paths = paths, methods = []
+      }
+    }
+  ]...)
 
   # Terraform looks at all that a resource repeats over anew for each instance:
   # a small map spares it the paths.

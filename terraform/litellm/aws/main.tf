@@ -116,14 +116,8 @@ locals {
 
   # What runs to its end. Prisma's engine runs out of memory with 1 GiB.
   jobs = merge(
-    {
-      for job in ["migrations"] :
-      job => { cpu = 512, memory = 4096 } if local.has_database
-    },
-    {
-      for job in ["bootstrap"] :
-      job => { cpu = 256, memory = 512 } if var.create_database
-    },
+    local.has_database ? { migrations = { cpu = 512, memory = 4096 } } : {},
+    var.create_database ? { bootstrap = { cpu = 256, memory = 512 } } : {},
   )
 
   # Each of them runs as itself.
@@ -237,17 +231,16 @@ locals {
   # A name that is too long is cut and ended with a hash of the whole. The hash
   # begins with a digit and has nine characters; an env begins with a letter and
   # has nine at most: a cut name never equals a readable one.
+  _name_hash = "-0${substr(sha256(local.name), 0, 8)}"
+  _name_heads = {
+    for role, rule in local._name_rules :
+    role => substr(local.name, 0, max(0, rule.limit - length(rule.suffix) - length(local._name_hash)))
+  }
   names = {
     for role, rule in local._name_rules : role => (
       length(local.name) + length(rule.suffix) <= rule.limit
       ? "${local.name}${rule.suffix}"
-      : join("", [
-        trimsuffix(
-          substr(local.name, 0, max(0, rule.limit - length(rule.suffix) - 10)), "-"
-        ),
-        "-0${substr(sha256(local.name), 0, 8)}",
-        rule.suffix,
-      ])
+      : "${trimsuffix(local._name_heads[role], "-")}${local._name_hash}${rule.suffix}"
     )
   }
 }

@@ -17,6 +17,12 @@ locals {
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO "${var.db_username}";
   SQL
 
+  _awsvpc = join(",", [
+    "subnets=[${join(",", local.private_subnet_ids)}]",
+    "securityGroups=[${join(",", try(local.task_security_groups.jobs, []))}]",
+    "assignPublicIp=DISABLED",
+  ])
+
   # Printed and run alike.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
@@ -26,11 +32,7 @@ locals {
       "--task-definition ${aws_ecs_task_definition.job[job].arn}",
       "--launch-type FARGATE",
       "--propagate-tags TASK_DEFINITION",
-      "--network-configuration 'awsvpcConfiguration={${join(",", [
-        "subnets=[${join(",", local.private_subnet_ids)}]",
-        "securityGroups=[${join(",", local.task_security_groups.jobs)}]",
-        "assignPublicIp=DISABLED",
-      ])}}'",
+      "--network-configuration 'awsvpcConfiguration={${local._awsvpc}}'",
     ])
   }
 }

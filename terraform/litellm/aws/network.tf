@@ -175,7 +175,7 @@ locals {
       "backend-alb" = { to = "backend", port = local.components.backend.port, from = "alb" }
       "ui-alb"      = { to = "ui", port = local.components.ui.port, from = "alb" }
     },
-    { for key in ["alb-https"] : key => { to = "alb", port = 443, from = null } if local.tls },
+    local.tls ? { "alb-https" = { to = "alb", port = 443, from = null } } : {},
     {
       for from in ["gateway", "backend", "jobs"] :
       "database-${from}" => { to = "database", port = 5432, from = from } if var.create_database
@@ -197,15 +197,10 @@ locals {
       "backend-any" = { from = "backend", protocol = "-1", port = null, to = null }
       "ui-https"    = { from = "ui", protocol = "tcp", port = 443, to = null }
     },
-    {
-      for key in ["ui-registry"] :
-      key => { from = "ui", protocol = "tcp", port = local._ui_registry_port, to = null }
-      if local._ui_registry_port != 443
+    local._ui_registry_port == 443 ? {} : {
+      "ui-registry" = { from = "ui", protocol = "tcp", port = local._ui_registry_port, to = null }
     },
-    {
-      for key in ["jobs-any"] :
-      key => { from = "jobs", protocol = "-1", port = null, to = null } if local.has_database
-    },
+    local.has_database ? { "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null } } : {},
   )
 }
 

@@ -13,14 +13,8 @@ locals {
   # Load balancers write to no bucket that is encrypted with a key of KMS.
   _buckets = merge(
     { data = { force_destroy = var.s3_force_destroy, kms = local.kms_key_arn, days = 0 } },
-    {
-      for key in ["config"] :
-      key => { force_destroy = true, kms = local.kms_key_arn, days = 0 } if local.has_config
-    },
-    {
-      for key in ["logs"] :
-      key => { force_destroy = true, kms = null, days = var.log_retention_days } if local.has_logs
-    },
+    local.has_config ? { config = { force_destroy = true, kms = local.kms_key_arn, days = 0 } } : {},
+    local.has_logs ? { logs = { force_destroy = true, kms = null, days = var.log_retention_days } } : {},
   )
 
   # Where in the bucket of the logs each writer writes.
@@ -144,7 +138,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       for_each = each.value.days > 0 ? [1] : []
 
       content {
-        noncurrent_days = noncurrent_version_expiration.value
+        noncurrent_days = 1
       }
     }
   }

@@ -119,57 +119,53 @@ locals {
   }
 }
 
-# ---- The one map, and its two halves ----
+# ---- Precedence ----
 
 locals {
-  # Of an entry either the value or the secret is null. A secret is an object of
-  # its own, for a value known only after apply can not be tested for null.
-  _environment = {
+  # *_extra_env replaces any default of its name; *_extra_secrets replace everything.
+  _plain = {
+    for component in local.identities : component => merge(
+      local._default_env[component],
+      lookup(local._otel_env, component, {}),
+      lookup(local._extra_env, component, {}),
+    )
+  }
+
+  _default_secret_refs = {
     for component in local.identities : component => merge(
       {
-        for name, value in local._default_env[component] :
-        name => { value = value, secret = null }
-      },
-      {
         for name, key in local._default_secrets[component] :
-        name => { value = null, secret = local._own_secrets[key] }
-        if contains(keys(local._own_secrets), key)
+        name => local._own_secrets[key] if contains(keys(local._own_secrets), key)
       },
+      { for name, id in lookup(local._otel_secrets, component, {}) : name => { id = id, version = "latest" } },
+    )
+  }
+
+  _secrets = {
+    for component in local.identities : component => merge(
       {
-        for name, value in lookup(local._otel_env, component, {}) :
-        name => { value = value, secret = null }
+        for name, secret in local._default_secret_refs[component] :
+        name => secret if !contains(keys(lookup(local._extra_env, component, {})), name)
       },
-      {
-        for name, id in lookup(local._otel_secrets, component, {}) :
-        name => { value = null, secret = { id = id, version = "latest" } }
-      },
-      {
-        for name, value in lookup(local._extra_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, id in lookup(local._extra_secrets, component, {}) :
-        name => { value = null, secret = { id = id, version = "latest" } }
-      },
+      { for name, id in lookup(local._extra_secrets, component, {}) : name => { id = id, version = "latest" } },
     )
   }
 
   environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => entry.value if entry.secret == null
+    for component, variables in local._plain : component => {
+      for name, value in variables : name => value if !contains(keys(local._secrets[component]), name)
     }
   }
 
-  # ref is what Cloud Run takes: the bare id in the stack's project, the whole
-  # name in another one.
+  # Cloud Run takes the bare id for a secret of its own project.
   secret_environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => {
-        ref       = trimprefix(entry.secret.id, "projects/${var.project}/secrets/")
-        version   = entry.secret.version
-        project   = try(regex("^projects/([^/]+)/", entry.secret.id)[0], var.project)
-        secret_id = reverse(split("/", entry.secret.id))[0]
-      } if entry.secret != null
+    for component, secrets in local._secrets : component => {
+      for name, secret in secrets : name => {
+        ref       = trimprefix(secret.id, "projects/${var.project}/secrets/")
+        version   = secret.version
+        project   = try(regex("^projects/([^/]+)/", secret.id)[0], var.project)
+        secret_id = basename(secret.id)
+      }
     }
   }
 }

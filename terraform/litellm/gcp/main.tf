@@ -94,10 +94,7 @@ locals {
   }
 
   # What runs to its end. Prisma's engine runs out of memory with 1 GiB.
-  jobs = {
-    for job in ["migrations"] :
-    job => { cpu = "1000m", memory = "4Gi" } if local.has_database
-  }
+  jobs = local.has_database ? { migrations = { cpu = "1000m", memory = "4Gi" } } : {}
 
   # Each of them runs as itself.
   identities = concat(keys(local.components), keys(local.jobs))
@@ -262,16 +259,16 @@ locals {
   # A name that is too long is cut and ended with a hash of the whole. The hash
   # begins with a digit and has nine characters; an env begins with a letter and
   # has nine at most: a cut name never equals a readable one.
+  _name_bases = { for role, rule in local._name_rules : role => try(rule.base, local.name) }
+  _name_room  = { for role, rule in local._name_rules : role => max(0, rule.limit - length(rule.suffix) - 10) }
   names = {
     for role, rule in local._name_rules : role => (
-      length(try(rule.base, local.name)) + length(rule.suffix) <= rule.limit
-      ? "${try(rule.base, local.name)}${rule.suffix}"
+      length(local._name_bases[role]) + length(rule.suffix) <= rule.limit
+      ? "${local._name_bases[role]}${rule.suffix}"
       : join("", [
         # A project's id may hold hyphens in a row.
-        replace(
-          substr(try(rule.base, local.name), 0, max(0, rule.limit - length(rule.suffix) - 10)), "/-+$/", ""
-        ),
-        "-0${substr(sha256(try(rule.base, local.name)), 0, 8)}",
+        replace(substr(local._name_bases[role], 0, local._name_room[role]), "/-+$/", ""),
+        "-0${substr(sha256(local._name_bases[role]), 0, 8)}",
         rule.suffix,
       ])
     )

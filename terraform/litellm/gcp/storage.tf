@@ -15,7 +15,7 @@ locals {
   # must not keep the bucket; nor must logs, of which there always are some.
   _buckets = merge(
     { data = { force_destroy = var.gcs_force_destroy } },
-    { for key in ["config"] : key => { force_destroy = true } if local.has_config },
+    local.has_config ? { config = { force_destroy = true } } : {},
   )
 }
 

@@ -6,11 +6,6 @@ variable "project" {
   description = "Id of the Google Cloud project that takes every resource. The id, not the number."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
-    error_message = "project must be a project id: 6 to 30 lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen; got \"${var.project}\". Give the id that `gcloud projects list` shows."
-  }
 }
 
 variable "region" {
@@ -18,66 +13,18 @@ variable "region" {
   type        = string
   default     = "us-central1"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region must be the name of a Google Cloud region, such as us-central1; got \"${var.region}\". Write the region, not a zone."
-  }
 }
 
 variable "tenant" {
   description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,20}$", var.tenant))
-    error_message = "tenant must be 1 to 21 characters of a-z, 0-9 and \"-\", beginning with a letter; got \"${var.tenant}\". Shorten it or replace the other characters."
-  }
-
-  validation {
-    condition     = !strcontains(var.tenant, "--") && !endswith(var.tenant, "-")
-    error_message = "tenant must neither contain \"--\" nor end in \"-\", which databases and load balancers refuse in a name; got \"${var.tenant}\". Remove the extra hyphen."
-  }
-
-  validation {
-    condition     = !strcontains(var.tenant, "goog") && !strcontains(var.tenant, "g00g")
-    error_message = "tenant must not contain \"goog\" or \"g00g\", which Cloud Storage refuses in a bucket's name; got \"${var.tenant}\". Choose another name."
-  }
-
-  validation {
-    condition = !anytrue([
-      for prefix in ["internal-", "sg-", "sthree-", "amzn-s3-demo-"] :
-      startswith("${var.tenant}-", prefix)
-    ])
-    error_message = "tenant must not be or begin with internal-, sg-, sthree- or amzn-s3-demo-, which AWS reserves in names; got \"${var.tenant}\". Choose another name."
-  }
 }
 
 variable "env" {
   description = "Environment of the stack, such as dev, stage or prod."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,8}$", var.env))
-    error_message = "env must be 1 to 9 characters of a-z, 0-9 and \"-\", beginning with a letter; got \"${var.env}\". Shorten it or replace the other characters."
-  }
-
-  validation {
-    condition     = !strcontains(var.env, "--") && !endswith(var.env, "-")
-    error_message = "env must neither contain \"--\" nor end in \"-\", which databases and load balancers refuse in a name; got \"${var.env}\". Remove the extra hyphen."
-  }
-
-  validation {
-    condition     = !strcontains(var.env, "goog") && !strcontains(var.env, "g00g")
-    error_message = "env must not contain \"goog\" or \"g00g\", which Cloud Storage refuses in a bucket's name; got \"${var.env}\". Choose another name."
-  }
-
-  validation {
-    condition     = !startswith(var.env, "litellm-")
-    error_message = "env must not begin with \"litellm-\", or two stacks could share every name (a, litellm-b and a-litellm, b); got \"${var.env}\". Choose another name."
-  }
 }
 
 variable "labels" {
@@ -85,27 +32,6 @@ variable "labels" {
   type        = map(string)
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = length(var.labels) <= 60
-    error_message = "labels must have at most 60 entries, for Google Cloud takes 64 on a resource and the stack and the provider add their own; got ${length(var.labels)}. Remove some."
-  }
-
-  validation {
-    condition = alltrue([
-      for key in keys(var.labels) :
-      can(regex("^[a-z][a-z0-9_-]{0,62}$", key))
-    ])
-    error_message = "labels must have keys of 1 to 63 characters of a-z, 0-9, _ and -, beginning with a letter; got ${jsonencode(keys(var.labels))}. Rename the odd one."
-  }
-
-  validation {
-    condition = alltrue([
-      for value in values(var.labels) :
-      can(regex("^[a-z0-9_-]{0,63}$", value))
-    ])
-    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Shorten the odd one or replace the other characters."
-  }
 }
 
 ################################################################################
@@ -119,11 +45,6 @@ variable "litellm_master_key" {
   sensitive   = true
   ephemeral   = true
   nullable    = false
-
-  validation {
-    condition     = var.litellm_master_key == "" || startswith(var.litellm_master_key, "sk-")
-    error_message = "litellm_master_key must be empty or begin with sk-; the value given does not (it is not shown). Put sk- in front of it, or leave it empty to have one made."
-  }
 }
 
 variable "litellm_license" {
@@ -149,11 +70,6 @@ variable "secrets_version" {
   type        = number
   default     = 1
   nullable    = false
-
-  validation {
-    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
-    error_message = "secrets_version must be a whole number from 1; got ${var.secrets_version}. Raise the last number by one."
-  }
 }
 
 ################################################################################
@@ -165,11 +81,6 @@ variable "image_registry" {
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", var.image_registry))
-    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as ghcr.io/berriai."
-  }
 }
 
 variable "image_tag" {
@@ -177,11 +88,6 @@ variable "image_tag" {
   type        = string
   default     = "main-stable"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
-    error_message = "image_tag must be an image tag of at most 128 letters, digits or _.-; got \"${var.image_tag}\". For a digest set the component's own image input."
-  }
 }
 
 variable "gateway_image" {
@@ -189,11 +95,6 @@ variable "gateway_image" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.gateway_image))
-    error_message = "gateway_image must be empty or an image reference such as ghcr.io/berriai/litellm-gateway:main-stable; got \"${var.gateway_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "backend_image" {
@@ -201,11 +102,6 @@ variable "backend_image" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.backend_image))
-    error_message = "backend_image must be empty or an image reference such as ghcr.io/berriai/litellm-backend:main-stable; got \"${var.backend_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "ui_image" {
@@ -213,11 +109,6 @@ variable "ui_image" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.ui_image))
-    error_message = "ui_image must be empty or an image reference such as ghcr.io/berriai/litellm-ui:main-stable; got \"${var.ui_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "migrations_image" {
@@ -225,11 +116,6 @@ variable "migrations_image" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.migrations_image))
-    error_message = "migrations_image must be empty or an image reference such as ghcr.io/berriai/litellm-migrations:main-stable; got \"${var.migrations_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "create_image_proxy" {
@@ -248,24 +134,6 @@ variable "lb_domains" {
   type        = list(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition = (
-      length(var.lb_domains) <= 100 &&
-      length(distinct(var.lb_domains)) == length(var.lb_domains)
-    )
-    error_message = "lb_domains must have at most 100 entries, each once, for a managed certificate takes no more; got ${length(var.lb_domains)}: ${jsonencode(var.lb_domains)}. Drop some."
-  }
-
-  validation {
-    condition = alltrue([
-      for domain in var.lb_domains :
-      length(domain) <= 253 && can(regex(
-        "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])$", domain
-      ))
-    ])
-    error_message = "lb_domains must hold full host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host, without scheme or path."
-  }
 }
 
 variable "allow_plaintext_lb" {
@@ -306,9 +174,4 @@ variable "proxy_config_yaml" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = var.proxy_config_yaml == "" || can(keys(yamldecode(var.proxy_config_yaml)))
-    error_message = "proxy_config_yaml must be empty or a YAML mapping; what was given is not one. Paste the whole config.yaml."
-  }
 }
