@@ -125,8 +125,8 @@ def test_a_bootstrap_that_grants_no_schema_leaves_the_migrations_refused(
         contract="order",
         clause="waits",
         stack=STACKS["aws"],
-        file="migrations.tf",
-        old='    GRANT ALL ON SCHEMA public TO "${var.db_username}";\n',
+        file="templates/bootstrap.sql.tftpl",
+        old='GRANT ALL ON SCHEMA public TO "${username}";\n',
         new="",
     )
     database, user = bootstrapped(server, planned(broken(session, defect, tmp_path), "aws"), 1)

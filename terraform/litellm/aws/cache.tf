@@ -1,5 +1,5 @@
-# ElastiCache for Redis, with TLS. No AUTH token: the provider would keep it in
-# the state. The security group admits gateway and backend only.
+# ElastiCache for Redis, with TLS. There is no AUTH token, because the provider
+# would store it in the state. The security group admits gateway and backend only.
 
 resource "aws_elasticache_subnet_group" "this" {
   count = var.create_redis ? 1 : 0

@@ -16,7 +16,7 @@ output "routes" {
   description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
   value = {
     for component in ["gateway", "ui"] :
-    component => flatten([for rule in local._rules : rule.paths if rule.target == component])
+    component => flatten([for rule in local.routing_rules : rule.paths if rule.target == component])
   }
 }
 

@@ -20,7 +20,7 @@ output "routes" {
   description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
   value = {
     for component in ["gateway", "ui"] :
-    component => flatten([for rule in local._rules : rule.paths if rule.target == component])
+    component => flatten([for rule in local.routing_rules : rule.paths if rule.target == component])
   }
 }
 
@@ -61,7 +61,7 @@ output "image_registry" {
   description = "Where the default images come from: image_registry, or the remote repository."
   value = (
     var.create_image_proxy && startswith("${var.image_registry}/", "ghcr.io/")
-    ? trimsuffix("${local._image_proxy}/${trimprefix("${var.image_registry}/", "ghcr.io/")}", "/")
+    ? trimsuffix("${local.image_proxy}/${trimprefix("${var.image_registry}/", "ghcr.io/")}", "/")
     : var.image_registry
   )
 }

@@ -1,4 +1,15 @@
-# The three Cloud Run services. They are reached through the load balancer only.
+# The three Cloud Run services. Only the load balancer and the networks of the project
+# can reach them.
+
+locals {
+  cpu_millicores = {
+    for component, settings in local.components : component => (
+      endswith(settings.cpu, "m")
+      ? tonumber(trimsuffix(settings.cpu, "m"))
+      : tonumber(settings.cpu) * 1000
+    )
+  }
+}
 
 resource "google_cloud_run_v2_service" "this" {
   for_each = local.components
@@ -10,8 +21,7 @@ resource "google_cloud_run_v2_service" "this" {
   deletion_protection = false
   labels              = local.labels
 
-  # The mode is always written: left out, a service that was once MANUAL would
-  # stay so.
+  # Without scaling_mode a MANUAL service would remain MANUAL.
   scaling {
     scaling_mode          = each.value.autoscaling_enabled ? "AUTOMATIC" : "MANUAL"
     manual_instance_count = each.value.autoscaling_enabled ? null : each.value.desired_count
@@ -23,7 +33,7 @@ resource "google_cloud_run_v2_service" "this" {
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
 
-    # A bucket can be mounted in the second generation only.
+    # Only the second generation can mount a bucket.
     execution_environment = (
       each.value.private && local.has_config ? "EXECUTION_ENVIRONMENT_GEN2" : null
     )
@@ -50,9 +60,9 @@ resource "google_cloud_run_v2_service" "this" {
           memory = each.value.memory
         }
 
-        # The proxy works between requests as well (spend, logs, budgets); less
-        # than one CPU can not be kept allocated.
-        cpu_idle          = !each.value.private || local._cpu[each.key] < 1000
+        # The proxy also works between requests (spend, logs, budgets). Cloud Run can
+        # not keep less than one CPU allocated.
+        cpu_idle          = !each.value.private || local.cpu_millicores[each.key] < 1000
         startup_cpu_boost = true
       }
 
@@ -133,13 +143,13 @@ resource "google_cloud_run_v2_service" "this" {
 
   lifecycle {
     precondition {
-      condition     = !(each.value.private && local.has_config && local._cpu[each.key] < 1000)
-      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, for Cloud Run mounts a bucket in its second generation only, which begins there; got \"${each.value.cpu}\". Raise it, or leave proxy_config empty."
+      condition     = !(each.value.private && local.has_config && local.cpu_millicores[each.key] < 1000)
+      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, because only the second generation of Cloud Run mounts a bucket; got \"${each.value.cpu}\". Increase ${each.key}_cpu, or leave proxy_config empty."
     }
   }
 
-  # A reference to a secret or a bucket says nothing of the version, the object or
-  # the permission that the first revision needs to start.
+  # depends_on lists what the first revision needs to start but does not reference:
+  # the secret version, the object and the permission.
   depends_on = [
     google_artifact_registry_repository.image_proxy,
     google_cloud_run_v2_job.migrations,
