@@ -144,7 +144,7 @@ resource "aws_rds_cluster_instance" "writer" {
   tags                            = local.tags
 }
 
-# Aurora makes the first instance the writer, so the reader waits for it.
+# In Aurora the first instance becomes the writer, so the reader waits for it.
 resource "aws_rds_cluster_instance" "reader" {
   count = local.has_reader ? 1 : 0
 

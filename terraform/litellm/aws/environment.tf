@@ -90,6 +90,8 @@ locals {
     } : {},
   )
 
+  stack_secret_keys = keys(local.stack_secrets)
+
   # Environment variable to key of stack_secrets. A key without a secret has no effect.
   database_secrets = {
     DATABASE_URL = "database_url"
@@ -128,8 +130,8 @@ locals {
     )
   }
 
-  # Names of variables and arns of secrets are not secret, even in a map that the
-  # caller marks as sensitive. for_each does not accept the mark.
+  # Variable names and ARNs are not secret, even in a sensitive map. for_each does not
+  # accept the mark.
   extra_env = {
     for component, env in { gateway = var.gateway_extra_env, backend = var.backend_extra_env } :
     component => { for name in nonsensitive(keys(env)) : name => env[name] }
@@ -161,9 +163,12 @@ locals {
     for component in local.identities : component => merge(
       {
         for name, key in local.default_secrets[component] :
-        name => local.stack_secrets[key] if contains(keys(local.stack_secrets), key)
+        name => local.stack_secrets[key] if contains(local.stack_secret_keys, key)
       },
-      { for name, arn in lookup(local.otel_secrets, component, {}) : name => { own = false, arn = arn } },
+      {
+        for name, arn in lookup(local.otel_secrets, component, {}) :
+        name => { own = false, arn = arn }
+      },
     )
   }
 
@@ -173,7 +178,10 @@ locals {
         for name, secret in local.default_secret_env[component] :
         name => secret if !contains(local.extra_env_names[component], name)
       },
-      { for name, arn in lookup(local.extra_secrets, component, {}) : name => { own = false, arn = arn } },
+      {
+        for name, arn in lookup(local.extra_secrets, component, {}) :
+        name => { own = false, arn = arn }
+      },
     )
   }
 
@@ -240,8 +248,8 @@ locals {
     }
   }
 
-  # The validations restrict names to a-z, 0-9 and _, so quotes make them safe. The
-  # script is idempotent.
+  # The validations restrict both names to a-z, 0-9 and _, so that the script needs no
+  # escapes. The script is idempotent.
   bootstrap_sql = templatefile("${path.module}/templates/bootstrap.sql.tftpl", {
     username = var.db_username
     database = var.db_name

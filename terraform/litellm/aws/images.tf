@@ -17,8 +17,8 @@ locals {
       var.migrations_image, var.backend_image, local.default_images.backend
     )
 
-    # psql. This is the mirror of the official image at Amazon: Docker Hub limits
-    # anonymous pulls by address, and all tasks share the address of the NAT gateway.
+    # psql, from the mirror of the official image at Amazon. Docker Hub limits
+    # anonymous pulls by address, and all tasks share that of the NAT gateway.
     bootstrap = "public.ecr.aws/docker/library/postgres:16-alpine"
   }
 }

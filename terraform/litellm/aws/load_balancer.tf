@@ -22,9 +22,10 @@ locals {
   # files, including those of a later dashboard.
   page_paths_by_segment = { for path in local.ui_page_paths : split("/", path)[1] => path... }
   gateway_segments      = toset([for path in local.gateway_paths : split("/", path)[1]])
+  page_segments         = keys(local.page_paths_by_segment)
   overlapping_ui_paths = flatten([
-    for word in setintersection(keys(local.page_paths_by_segment), local.gateway_segments) :
-    local.page_paths_by_segment[word]
+    for segment in setintersection(local.page_segments, local.gateway_segments) :
+    local.page_paths_by_segment[segment]
   ])
 
   # A path in extra_gateway_paths may equal a backend path, and then replaces it.
@@ -53,8 +54,8 @@ locals {
     }
   ]...)
 
-  # Terraform evaluates for_each once for each instance. A map without the paths
-  # makes plans faster.
+  # Terraform evaluates for_each once for each instance. Plans are faster with a map
+  # without the paths.
   rule_targets = { for key, rule in local.routing_rules : key => rule.target }
 
   # ALB quotas: 5 condition values and 5 wildcards a rule, 100 rules.
@@ -99,7 +100,7 @@ resource "aws_lb" "this" {
   lifecycle {
     precondition {
       condition     = length(local.routing_rules) <= local.max_rules
-      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Cover several by one prefix."
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Replace several entries of extra_gateway_paths with one prefix."
     }
   }
 }
@@ -113,7 +114,7 @@ resource "aws_wafv2_web_acl_association" "this" {
   lifecycle {
     precondition {
       condition     = !local.waf || var.waf_web_acl_arn != ""
-      error_message = "waf_web_acl_arn must be given with enable_waf = true; got \"\". Give the ARN of a web ACL, or leave enable_waf unset."
+      error_message = "waf_web_acl_arn must not be empty with enable_waf = true; got \"\". Set waf_web_acl_arn to the ARN of a web ACL, or leave enable_waf unset."
     }
   }
 }
@@ -169,12 +170,12 @@ resource "aws_lb_listener" "http" {
   lifecycle {
     precondition {
       condition     = local.tls || var.allow_plaintext_alb
-      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got acm_certificate_arn = \"${var.acm_certificate_arn}\", enable_tls = ${jsonencode(var.enable_tls)} and allow_plaintext_alb = false. Give the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
+      error_message = "The load balancer must serve TLS, because keys and prompts would cross the internet unencrypted; got acm_certificate_arn = \"${var.acm_certificate_arn}\", enable_tls = ${jsonencode(var.enable_tls)} and allow_plaintext_alb = false. Set acm_certificate_arn to the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
     }
 
     precondition {
       condition     = !local.tls || var.acm_certificate_arn != ""
-      error_message = "acm_certificate_arn must be given with enable_tls = true; got \"\". Give the ARN of a certificate, or leave enable_tls unset."
+      error_message = "acm_certificate_arn must not be empty with enable_tls = true; got \"\". Set acm_certificate_arn to the ARN of a certificate, or leave enable_tls unset."
     }
   }
 }

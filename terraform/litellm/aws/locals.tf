@@ -1,5 +1,5 @@
 # Values that more than one file reads. variables.tf and outputs.tf declare no
-# locals: what only they read is here too.
+# locals: this file also has the locals that only they read.
 
 # ---- Constants of the validations ----
 
@@ -25,6 +25,12 @@ locals {
     "ssm:[a-z0-9-]+:[0-9]{12}:parameter/[^:]+",
     ")$",
   ])
+
+  # ARN of an ACM certificate or of an IAM server certificate, or nothing.
+  certificate_pattern = join("", [
+    "^(arn:[^:]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+|",
+    "arn:[^:]+:iam::[0-9]{12}:server-certificate/.+)?$",
+  ])
 }
 
 # ---- Switches ----
@@ -44,8 +50,9 @@ locals {
   # unreadable.
   kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
 
-  # Whether a value exists is not secret, even if the caller marks it as sensitive.
-  has_config = nonsensitive(try(length(keys(var.proxy_config)), 0) > 0)
+  # The keys of proxy_config are not secret, even if the caller marks it as sensitive.
+  config_sections = try(keys(var.proxy_config), [])
+  has_config      = nonsensitive(length(local.config_sections) > 0)
 
   own_database = !var.create_database && local.has_credential.database_url
 

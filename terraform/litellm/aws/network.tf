@@ -167,9 +167,11 @@ locals {
   # stores on any port. The UI only pulls its image and writes its log.
   egress_rules = merge(
     {
-      "alb-gateway" = { from = "alb", protocol = "tcp", port = local.components.gateway.port, to = "gateway" }
-      "alb-backend" = { from = "alb", protocol = "tcp", port = local.components.backend.port, to = "backend" }
-      "alb-ui"      = { from = "alb", protocol = "tcp", port = local.components.ui.port, to = "ui" }
+      for component, settings in local.components : "alb-${component}" => {
+        from = "alb", protocol = "tcp", port = settings.port, to = component
+      }
+    },
+    {
       "gateway-any" = { from = "gateway", protocol = "-1", port = null, to = null }
       "backend-any" = { from = "backend", protocol = "-1", port = null, to = null }
       "ui-https"    = { from = "ui", protocol = "tcp", port = 443, to = null }
@@ -177,7 +179,9 @@ locals {
     local.ui_registry_port == 443 ? {} : {
       "ui-registry" = { from = "ui", protocol = "tcp", port = local.ui_registry_port, to = null }
     },
-    local.has_database ? { "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null } } : {},
+    local.has_database ? {
+      "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null }
+    } : {},
   )
 }
 
@@ -193,25 +197,29 @@ resource "aws_security_group" "this" {
 resource "aws_vpc_security_group_ingress_rule" "this" {
   for_each = local.ingress_rules
 
-  security_group_id            = aws_security_group.this[each.value.to].id
-  description                  = each.value.from == null ? "Everyone" : "From ${each.value.from}"
-  ip_protocol                  = "tcp"
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  cidr_ipv4                    = each.value.from == null ? local.any_ipv4 : null
-  referenced_security_group_id = each.value.from == null ? null : aws_security_group.this[each.value.from].id
-  tags                         = local.tags
+  security_group_id = aws_security_group.this[each.value.to].id
+  description       = each.value.from == null ? "Everyone" : "From ${each.value.from}"
+  ip_protocol       = "tcp"
+  from_port         = each.value.port
+  to_port           = each.value.port
+  cidr_ipv4         = each.value.from == null ? local.any_ipv4 : null
+  referenced_security_group_id = (
+    each.value.from == null ? null : aws_security_group.this[each.value.from].id
+  )
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "this" {
   for_each = local.egress_rules
 
-  security_group_id            = aws_security_group.this[each.value.from].id
-  description                  = each.value.to == null ? "Anywhere" : "To ${each.value.to}"
-  ip_protocol                  = each.value.protocol
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  cidr_ipv4                    = each.value.to == null ? local.any_ipv4 : null
-  referenced_security_group_id = each.value.to == null ? null : aws_security_group.this[each.value.to].id
-  tags                         = local.tags
+  security_group_id = aws_security_group.this[each.value.from].id
+  description       = each.value.to == null ? "Anywhere" : "To ${each.value.to}"
+  ip_protocol       = each.value.protocol
+  from_port         = each.value.port
+  to_port           = each.value.port
+  cidr_ipv4         = each.value.to == null ? local.any_ipv4 : null
+  referenced_security_group_id = (
+    each.value.to == null ? null : aws_security_group.this[each.value.to].id
+  )
+  tags = local.tags
 }

@@ -14,7 +14,7 @@ resource "aws_ecs_cluster" "this" {
   lifecycle {
     precondition {
       condition     = data.aws_region.current.id == var.region
-      error_message = "The aws provider must be set to the stack's region; got \"${data.aws_region.current.id}\" with region = \"${var.region}\". Set region to the region of the provider, or change the provider."
+      error_message = "The region of the aws provider must be the region of the stack; got \"${data.aws_region.current.id}\" with region = \"${var.region}\". Set region to the region of the provider, or change the provider."
     }
   }
 }
@@ -54,8 +54,8 @@ locals {
 # Terraform ignores the number of tasks; without it Terraform sets the number. If
 # the input changes, the new service has another name while the old one drains.
 #
-# depends_on lists what the first task needs to start but does not reference: the
-# secret version, the object, the permission and the route.
+# The first task needs the resources in depends_on, but references none of them:
+# secret versions, objects, permissions and routes.
 
 resource "aws_ecs_service" "autoscaled" {
   for_each = {
@@ -67,7 +67,9 @@ resource "aws_ecs_service" "autoscaled" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.service[each.key].arn
   launch_type     = "FARGATE"
-  desired_count   = max(each.value.min_capacity, min(each.value.max_capacity, each.value.desired_count))
+  desired_count = max(
+    each.value.min_capacity, min(each.value.max_capacity, each.value.desired_count)
+  )
 
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200

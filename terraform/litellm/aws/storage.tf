@@ -8,9 +8,15 @@ locals {
   # write to a bucket that is encrypted with a KMS key.
   buckets = merge(
     { data = { force_destroy = var.s3_force_destroy, kms = local.kms_key_arn, days = 0 } },
-    local.has_config ? { config = { force_destroy = true, kms = local.kms_key_arn, days = 0 } } : {},
-    local.has_logs ? { logs = { force_destroy = true, kms = null, days = var.log_retention_days } } : {},
+    local.has_config ? {
+      config = { force_destroy = true, kms = local.kms_key_arn, days = 0 }
+    } : {},
+    local.has_logs ? {
+      logs = { force_destroy = true, kms = null, days = var.log_retention_days }
+    } : {},
   )
+
+  logs_arn = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account_id}"
 
   # The AWS services that write logs. The policy restricts each service to this
   # account; otherwise resources of another account could write to the bucket. The
@@ -32,7 +38,7 @@ locals {
       enabled   = local.has_flow_log
       principal = "delivery.logs.amazonaws.com"
       path      = "${local.log_prefixes.flow}/AWSLogs/${local.account_id}"
-      sources   = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account_id}:*"]
+      sources   = ["${local.logs_arn}:*"]
     }
   }
   logged_buckets = {

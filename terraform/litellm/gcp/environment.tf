@@ -71,6 +71,8 @@ locals {
     }
   }
 
+  stack_secret_keys = keys(local.stack_secrets)
+
   # Environment variable to key of stack_secrets. A key without a secret has no effect.
   database_secrets = {
     DATABASE_PASSWORD = "db_password"
@@ -109,8 +111,8 @@ locals {
     )
   }
 
-  # Names of variables and ids of secrets are not secret, even in a map that the
-  # caller marks as sensitive. for_each does not accept the mark.
+  # Variable names and ids of secrets are not secret, even in a sensitive map. for_each
+  # does not accept the mark.
   extra_env = {
     for component, env in { gateway = var.gateway_extra_env, backend = var.backend_extra_env } :
     component => { for name in nonsensitive(keys(env)) : name => env[name] }
@@ -142,9 +144,12 @@ locals {
     for component in local.identities : component => merge(
       {
         for name, key in local.default_secrets[component] :
-        name => local.stack_secrets[key] if contains(keys(local.stack_secrets), key)
+        name => local.stack_secrets[key] if contains(local.stack_secret_keys, key)
       },
-      { for name, id in lookup(local.otel_secrets, component, {}) : name => { id = id, version = "latest" } },
+      {
+        for name, id in lookup(local.otel_secrets, component, {}) :
+        name => { id = id, version = "latest" }
+      },
     )
   }
 
@@ -154,7 +159,10 @@ locals {
         for name, secret in local.default_secret_env[component] :
         name => secret if !contains(local.extra_env_names[component], name)
       },
-      { for name, id in lookup(local.extra_secrets, component, {}) : name => { id = id, version = "latest" } },
+      {
+        for name, id in lookup(local.extra_secrets, component, {}) :
+        name => { id = id, version = "latest" }
+      },
     )
   }
 

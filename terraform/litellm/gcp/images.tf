@@ -55,7 +55,7 @@ resource "terraform_data" "images" {
   lifecycle {
     precondition {
       condition     = length(local.unsupported_images) == 0
-      error_message = "The images must be of a registry that Cloud Run pulls from ([REGION-]docker.pkg.dev, [REGION.]gcr.io or docker.io), in lower case and with no placeholder left; got ${jsonencode(local.unsupported_images)}. Set create_image_proxy = true to pull ghcr.io through a remote repository of Artifact Registry, or point image_registry or the component's *_image at such a registry."
+      error_message = "The images must be in a registry that Cloud Run supports ([REGION-]docker.pkg.dev, [REGION.]gcr.io or docker.io), in lower case and without placeholders; got ${jsonencode(local.unsupported_images)}. Set create_image_proxy = true to pull from ghcr.io through a remote repository of Artifact Registry, or set image_registry or the *_image input of the component to a supported registry."
     }
   }
 }

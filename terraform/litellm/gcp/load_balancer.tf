@@ -95,7 +95,7 @@ resource "google_compute_url_map" "routes" {
   lifecycle {
     precondition {
       condition     = length(local.routing_rules) <= local.max_rules
-      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Cover several by one prefix."
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Replace several entries of extra_gateway_paths with one prefix."
     }
   }
 }
@@ -127,7 +127,7 @@ resource "google_compute_target_http_proxy" "this" {
   lifecycle {
     precondition {
       condition     = local.tls || var.allow_plaintext_lb
-      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got lb_domains = ${jsonencode(var.lb_domains)} and allow_plaintext_lb = false. Give the host names, or set allow_plaintext_lb = true to serve plain HTTP."
+      error_message = "The load balancer must serve TLS, because keys and prompts would cross the internet unencrypted; got lb_domains = ${jsonencode(var.lb_domains)} and allow_plaintext_lb = false. Set lb_domains to the host names, or set allow_plaintext_lb = true to serve plain HTTP."
     }
   }
 }

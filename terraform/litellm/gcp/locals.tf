@@ -1,11 +1,23 @@
 # Values that more than one file reads. variables.tf and outputs.tf declare no
-# locals: what only they read is here too.
+# locals: this file also has the locals that only they read.
 
 # ---- Constants of the validations ----
 
 locals {
   # Id of a secret, with its project or without it in the project of the stack.
   secret_pattern = "^(projects/[a-z0-9.:-]+/secrets/)?[A-Za-z0-9_-]{1,255}$"
+
+  # Name of a KMS key, or nothing.
+  kms_key_pattern = join("", [
+    "^(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/keyRings/[A-Za-z0-9_-]{1,63}",
+    "/cryptoKeys/[A-Za-z0-9_-]{1,63})?$",
+  ])
+
+  # Self link, id or name of a global security policy, or nothing.
+  security_policy_pattern = join("", [
+    "^((https://[a-z.]+/compute/v1/)?(projects/[a-z0-9.:-]+/global/securityPolicies/",
+    ")?[a-z]([-a-z0-9]{0,61}[a-z0-9])?)?$",
+  ])
 }
 
 # ---- Switches ----
@@ -24,8 +36,9 @@ locals {
   # key: a key ring can not be deleted, and its name would stay taken.
   kms_key_name = var.kms_key_name == "" ? null : var.kms_key_name
 
-  # Whether a value exists is not secret, even if the caller marks it as sensitive.
-  has_config = nonsensitive(try(length(keys(var.proxy_config)), 0) > 0)
+  # The keys of proxy_config are not secret, even if the caller marks it as sensitive.
+  config_sections = try(keys(var.proxy_config), [])
+  has_config      = nonsensitive(length(local.config_sections) > 0)
 
   own_database = !var.create_database && local.has_credential.database_url
 

@@ -1,5 +1,5 @@
-# The network of the stack, or the existing network of the caller; private services
-# access for Cloud SQL and Memorystore; the connector of Cloud Run to this network.
+# The network of the stack, or the existing network of the caller. Private services
+# access connects Cloud SQL and Memorystore to it, the connector Cloud Run.
 
 locals {
   # Only Cloud SQL and Memorystore use private services access.
@@ -77,9 +77,9 @@ resource "google_service_networking_connection" "psa" {
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.psa[0].name]
 
-  # Google retains a deleted Cloud SQL instance for days and rejects the deletion of
-  # the connection ("Producer services are still using this connection",
-  # terraform-provider-google #16275 and #19908). ABANDON lets a destroy finish.
+  # Google retains a deleted Cloud SQL instance for days, and then rejects the deletion
+  # of the connection. ABANDON lets a destroy finish ("Producer services are still
+  # using this connection", terraform-provider-google #16275 and #19908).
   deletion_policy = "ABANDON"
 
   # The peering of an abandoned connection remains, and a new connection updates it.

@@ -6,27 +6,30 @@ locals {
 
   pages = concat(local.routes.ui.pages.dashboard, local.routes.ui.pages.plain)
 
+  # One file for each pair of a page and a file of routes.yaml.
+  page_file_pairs   = setproduct(local.pages, local.routes.ui.page_files)
+  page_folder_files = [for pair in local.page_file_pairs : join("/", compact(pair))]
+
   # The export of the dashboard encodes the route group (dashboard) as
   # "!KGRhc2hib2FyZCk".
-  dashboard_files = {
+  dashboard_file_parts = {
     for page in local.routes.ui.pages.dashboard :
     page => compact(["__next.!KGRhc2hib2FyZCk", replace(page, "/", "."), "__PAGE__.txt"])
   }
+  dashboard_files = [
+    for page in local.routes.ui.pages.dashboard :
+    trimprefix("${page}/${join(".", local.dashboard_file_parts[page])}", "/")
+  ]
+  plain_files = [
+    for page in local.routes.ui.pages.plain :
+    "${page}/__next.${replace(page, "/", ".")}.__PAGE__.txt"
+  ]
 
   page_files = concat(
     [for page in local.pages : "${page}.txt" if page != ""],
-    [
-      for pair in setproduct(local.pages, local.routes.ui.page_files) :
-      join("/", compact(pair))
-    ],
-    [
-      for page in local.routes.ui.pages.dashboard :
-      trimprefix("${page}/${join(".", local.dashboard_files[page])}", "/")
-    ],
-    [
-      for page in local.routes.ui.pages.plain :
-      "${page}/__next.${replace(page, "/", ".")}.__PAGE__.txt"
-    ],
+    local.page_folder_files,
+    local.dashboard_files,
+    local.plain_files,
   )
 
   ui_base_paths = concat(

@@ -148,8 +148,8 @@ resource "google_cloud_run_v2_service" "this" {
     }
   }
 
-  # depends_on lists what the first revision needs to start but does not reference:
-  # the secret version, the object and the permission.
+  # The first revision needs these resources, but references none of them: secret
+  # versions, objects and permissions.
   depends_on = [
     google_artifact_registry_repository.image_proxy,
     google_cloud_run_v2_job.migrations,

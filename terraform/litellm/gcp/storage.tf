@@ -10,11 +10,13 @@ locals {
     { data = { force_destroy = var.gcs_force_destroy } },
     local.has_config ? { config = { force_destroy = true } } : {},
   )
+
+  bucket_keys = concat(keys(local.buckets), local.has_logs ? ["logs"] : [])
 }
 
 # Bucket names are global, and are not available immediately after a destroy.
 resource "random_id" "bucket" {
-  for_each = toset(concat(keys(local.buckets), local.has_logs ? ["logs"] : []))
+  for_each = toset(local.bucket_keys)
 
   prefix      = "${local.names["bucket_${each.key}"]}-"
   byte_length = 4

@@ -3,13 +3,13 @@
 ################################################################################
 
 variable "region" {
-  description = "AWS region to deploy to, such as us-west-2."
+  description = "AWS region of the stack, such as us-west-2."
   type        = string
   nullable    = false
 }
 
 variable "tenant" {
-  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
+  description = "Name of the tenant of the stack. The name of every resource starts with <tenant>-litellm-<env>."
   type        = string
   nullable    = false
 }
@@ -21,7 +21,7 @@ variable "env" {
 }
 
 variable "tags" {
-  description = "Tags for every resource that takes them, on top of litellm:stack and managed-by. At most 45."
+  description = "Tags of all resources that support tags, in addition to litellm:stack and managed-by. At most 45."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -32,7 +32,7 @@ variable "tags" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
+  description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -41,7 +41,7 @@ variable "litellm_master_key" {
 }
 
 variable "litellm_license" {
-  description = "LiteLLM enterprise license. Empty: none."
+  description = "LiteLLM enterprise license. If empty, no license."
   type        = string
   default     = ""
   sensitive   = true
@@ -50,7 +50,7 @@ variable "litellm_license" {
 }
 
 variable "ui_password" {
-  description = "Password of the dashboard's admin user. Empty: the master key serves."
+  description = "Password of the admin user of the dashboard. If empty, the master key is the password."
   type        = string
   default     = ""
   sensitive   = true
@@ -59,7 +59,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change."
   type        = number
   default     = 1
   nullable    = false
@@ -70,42 +70,42 @@ variable "secrets_version" {
 ################################################################################
 
 variable "image_registry" {
-  description = "Registry and namespace of the component images, without the last slash."
+  description = "Registry and namespace of the component images, without a trailing slash."
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
 }
 
 variable "image_tag" {
-  description = "Tag of the component images. Pin a release in production: a moved tag does not roll the services."
+  description = "Tag of the component images. Use a fixed release in production: Terraform does not detect a tag that moves."
   type        = string
   default     = "main-stable"
   nullable    = false
 }
 
 variable "gateway_image" {
-  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  description = "Image of the gateway. If empty, <image_registry>/litellm-gateway:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "backend_image" {
-  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  description = "Image of the backend. If empty, <image_registry>/litellm-backend:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "ui_image" {
-  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  description = "Image of the UI. If empty, <image_registry>/litellm-ui:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "migrations_image" {
-  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -126,21 +126,21 @@ variable "azs" {
 ################################################################################
 
 variable "acm_certificate_arn" {
-  description = "ARN of the load balancer's certificate, in the stack's region. Without one, allow_plaintext_alb must be true."
+  description = "ARN of the certificate of the load balancer, in the region of the stack. If empty, allow_plaintext_alb must be true."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "alb_domain_name" {
-  description = "Host name the certificate is for; used in the alb_url output only. Point it to alb_dns_name yourself."
+  description = "Host name of the certificate, for the output alb_url only. Create its DNS record with the target alb_dns_name. If empty, alb_url contains the DNS name of the load balancer."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "allow_plaintext_alb" {
-  description = "Whether the stack may serve plain HTTP without a certificate. For a trial only: keys and prompts cross the internet unencrypted."
+  description = "Whether to allow plain HTTP without a certificate. For trials only: keys and prompts cross the internet unencrypted."
   type        = bool
   default     = false
   nullable    = false
@@ -151,14 +151,14 @@ variable "allow_plaintext_alb" {
 ################################################################################
 
 variable "db_deletion_protection" {
-  description = "Whether AWS refuses to delete the database; apply false before a destroy. True is the safe side."
+  description = "Whether to protect the database from deletion. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "skip_final_snapshot" {
-  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
+  description = "Whether to skip the final snapshot of the database on destroy. False prevents data loss."
   type        = bool
   default     = false
   nullable    = false
@@ -169,7 +169,7 @@ variable "skip_final_snapshot" {
 ################################################################################
 
 variable "s3_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  description = "Whether to delete all objects in the data bucket on destroy. If false, a destroy fails unless the bucket is empty."
   type        = bool
   default     = false
   nullable    = false
@@ -180,7 +180,7 @@ variable "s3_force_destroy" {
 ################################################################################
 
 variable "proxy_config_yaml" {
-  description = "LiteLLM's config.yaml as text. Empty: no file; models are then added in the dashboard."
+  description = "Content of the LiteLLM configuration file config.yaml. If empty, no file: add models in the dashboard."
   type        = string
   default     = ""
   nullable    = false

@@ -3,20 +3,20 @@
 ################################################################################
 
 variable "project" {
-  description = "Id of the Google Cloud project that takes every resource. The id, not the number."
+  description = "Id, not number, of the Google Cloud project of all resources."
   type        = string
   nullable    = false
 }
 
 variable "region" {
-  description = "Google Cloud region to deploy to, such as us-central1."
+  description = "Google Cloud region of the stack, such as us-central1."
   type        = string
   default     = "us-central1"
   nullable    = false
 }
 
 variable "tenant" {
-  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
+  description = "Name of the tenant of the stack. The name of every resource starts with <tenant>-litellm-<env>."
   type        = string
   nullable    = false
 }
@@ -28,7 +28,7 @@ variable "env" {
 }
 
 variable "labels" {
-  description = "Labels for every resource that takes them, on top of litellm-stack and managed-by. At most 60."
+  description = "Labels of all resources that support labels, in addition to litellm-stack and managed-by. At most 60."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -39,7 +39,7 @@ variable "labels" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
+  description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -48,7 +48,7 @@ variable "litellm_master_key" {
 }
 
 variable "litellm_license" {
-  description = "LiteLLM enterprise license. Empty: none."
+  description = "LiteLLM enterprise license. If empty, no license."
   type        = string
   default     = ""
   sensitive   = true
@@ -57,7 +57,7 @@ variable "litellm_license" {
 }
 
 variable "ui_password" {
-  description = "Password of the dashboard's admin user. Empty: the master key serves."
+  description = "Password of the admin user of the dashboard. If empty, the master key is the password."
   type        = string
   default     = ""
   sensitive   = true
@@ -66,7 +66,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change, but apply generates a new database password."
   type        = number
   default     = 1
   nullable    = false
@@ -77,49 +77,49 @@ variable "secrets_version" {
 ################################################################################
 
 variable "image_registry" {
-  description = "Registry and namespace of the component images, without the last slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
+  description = "Registry and namespace of the component images, without a trailing slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
 }
 
 variable "image_tag" {
-  description = "Tag of the component images. Pin a release in production: a moved tag does not roll the services."
+  description = "Tag of the component images. Use a fixed release in production: Terraform does not detect a tag that moves."
   type        = string
   default     = "main-stable"
   nullable    = false
 }
 
 variable "gateway_image" {
-  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  description = "Image of the gateway. If empty, <image_registry>/litellm-gateway:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "backend_image" {
-  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  description = "Image of the backend. If empty, <image_registry>/litellm-backend:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "ui_image" {
-  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  description = "Image of the UI. If empty, <image_registry>/litellm-ui:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "migrations_image" {
-  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "create_image_proxy" {
-  description = "Whether the module makes an Artifact Registry remote repository of ghcr.io and pulls the images of ghcr.io through it."
+  description = "Whether to create an Artifact Registry remote repository of ghcr.io and to pull the images of ghcr.io through it."
   type        = bool
   default     = true
   nullable    = false
@@ -130,14 +130,14 @@ variable "create_image_proxy" {
 ################################################################################
 
 variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip. Without any, allow_plaintext_lb must be true."
+  description = "Host names of the managed certificate. Their A records must point to the output lb_ip. If empty, allow_plaintext_lb must be true."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "allow_plaintext_lb" {
-  description = "Whether the stack may serve plain HTTP without lb_domains. For a trial only: keys and prompts cross the internet unencrypted."
+  description = "Whether to allow plain HTTP if lb_domains is empty. For trials only: keys and prompts cross the internet unencrypted."
   type        = bool
   default     = false
   nullable    = false
@@ -148,7 +148,7 @@ variable "allow_plaintext_lb" {
 ################################################################################
 
 variable "cloudsql_deletion_protection" {
-  description = "Whether Terraform refuses to delete the Cloud SQL instances; apply false before a destroy. True is the safe side."
+  description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
   nullable    = false
@@ -159,7 +159,7 @@ variable "cloudsql_deletion_protection" {
 ################################################################################
 
 variable "gcs_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  description = "Whether to delete all objects in the data bucket on destroy. If false, a destroy fails unless the bucket is empty."
   type        = bool
   default     = false
   nullable    = false
@@ -170,7 +170,7 @@ variable "gcs_force_destroy" {
 ################################################################################
 
 variable "proxy_config_yaml" {
-  description = "LiteLLM's config.yaml as text. Empty: no file; models are then added in the dashboard."
+  description = "Content of the LiteLLM configuration file config.yaml. If empty, no file: add models in the dashboard."
   type        = string
   default     = ""
   nullable    = false
