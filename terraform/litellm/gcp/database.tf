@@ -86,6 +86,7 @@ resource "google_sql_database_instance" "writer" {
 
     dynamic "database_flags" {
       for_each = var.enable_db_audit_logs ? local.db_audit_settings : {}
+
       content {
         name  = database_flags.key
         value = database_flags.value
@@ -134,6 +135,7 @@ resource "google_sql_database_instance" "reader" {
 
     dynamic "database_flags" {
       for_each = var.enable_db_audit_logs ? local.db_audit_settings : {}
+
       content {
         name  = database_flags.key
         value = database_flags.value

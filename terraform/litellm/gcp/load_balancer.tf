@@ -1,6 +1,11 @@
 # The public load balancer. It routes UI paths to the UI, gateway paths to the
 # gateway and all other paths to the backend.
 
+locals {
+  certificate_domains = join(",", var.lb_domains)
+  certificate_suffix  = substr(sha256(local.certificate_domains), 0, 8)
+}
+
 # ---- Rules ----
 
 locals {
@@ -21,11 +26,6 @@ locals {
   # path is one (Cloud Load Balancing, quotas of URL maps).
   paths_per_rule = 10
   max_rules      = 100
-}
-
-locals {
-  certificate_domains = join(",", var.lb_domains)
-  certificate_suffix  = substr(sha256(local.certificate_domains), 0, 8)
 }
 
 # ---- Load balancer ----
@@ -85,6 +85,7 @@ resource "google_compute_url_map" "routes" {
 
     dynamic "path_rule" {
       for_each = local.routing_rules
+
       content {
         paths   = path_rule.value.paths
         service = google_compute_backend_service.this[path_rule.value.target].id

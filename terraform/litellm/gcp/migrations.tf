@@ -39,6 +39,7 @@ resource "google_cloud_run_v2_job" "migrations" {
 
         dynamic "env" {
           for_each = local.environment.migrations
+
           content {
             name  = env.key
             value = env.value
@@ -47,6 +48,7 @@ resource "google_cloud_run_v2_job" "migrations" {
 
         dynamic "env" {
           for_each = local.secret_environment.migrations
+
           content {
             name = env.key
             value_source {

@@ -31,6 +31,7 @@ resource "google_compute_subnetwork" "this" {
 
   dynamic "log_config" {
     for_each = var.enable_flow_logs ? ["on"] : []
+
     content {
       aggregation_interval = "INTERVAL_5_SEC"
       flow_sampling        = 0.5

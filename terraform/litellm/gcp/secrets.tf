@@ -48,11 +48,13 @@ resource "google_secret_manager_secret" "this" {
   replication {
     dynamic "auto" {
       for_each = var.kms_key_name == "" ? ["everywhere"] : []
+
       content {}
     }
 
     dynamic "user_managed" {
       for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
       content {
         replicas {
           location = var.region

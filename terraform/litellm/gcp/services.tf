@@ -40,6 +40,7 @@ resource "google_cloud_run_v2_service" "this" {
 
     dynamic "scaling" {
       for_each = each.value.autoscaling_enabled ? ["on"] : []
+
       content {
         min_instance_count = each.value.min_instances
         max_instance_count = each.value.max_instances
@@ -68,6 +69,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "env" {
         for_each = local.environment[each.key]
+
         content {
           name  = env.key
           value = env.value
@@ -76,6 +78,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "env" {
         for_each = local.secret_environment[each.key]
+
         content {
           name = env.key
           value_source {
@@ -89,6 +92,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "volume_mounts" {
         for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+
         content {
           name       = volume_mounts.value
           mount_path = "/etc/litellm"
@@ -109,6 +113,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "liveness_probe" {
         for_each = each.value.liveness == null ? [] : [each.value.liveness]
+
         content {
           period_seconds  = liveness_probe.value.period
           timeout_seconds = liveness_probe.value.timeout
@@ -123,6 +128,7 @@ resource "google_cloud_run_v2_service" "this" {
 
     dynamic "volumes" {
       for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+
       content {
         name = volumes.value
         gcs {
@@ -134,6 +140,7 @@ resource "google_cloud_run_v2_service" "this" {
 
     dynamic "vpc_access" {
       for_each = each.value.private ? [google_vpc_access_connector.this.id] : []
+
       content {
         connector = vpc_access.value
         egress    = "PRIVATE_RANGES_ONLY"

@@ -50,6 +50,7 @@ resource "google_storage_bucket" "this" {
 
   dynamic "encryption" {
     for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
     content {
       default_kms_key_name = encryption.value
     }
@@ -57,6 +58,7 @@ resource "google_storage_bucket" "this" {
 
   dynamic "logging" {
     for_each = google_storage_bucket.logs[*].name
+
     content {
       log_bucket        = logging.value
       log_object_prefix = each.key
@@ -92,6 +94,7 @@ resource "google_storage_bucket" "logs" {
 
   dynamic "encryption" {
     for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
     content {
       default_kms_key_name = encryption.value
     }
