@@ -4,8 +4,8 @@
 
 locals {
   # The version of an input is secrets_version. A generated master key does not
-  # change, because LiteLLM encrypts data in the database with it. It has version 1,
-  # and the input starts at 2, so that Terraform detects a change between the two.
+  # change, because LiteLLM encrypts data in the database with it. It has version 1.
+  # A master key from the input starts at 2, so that Terraform detects the change.
   secret_versions = merge(
     { for key in keys(local.secrets) : key => var.secrets_version },
     { master_key = local.has_credential.master_key ? var.secrets_version + 1 : 1 },
