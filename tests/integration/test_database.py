@@ -127,8 +127,8 @@ def test_migrations_fail_without_the_schema_grant(
         contract="order",
         clause="waits",
         stack=STACKS["aws"],
-        file="migrations.tf",
-        old='    GRANT ALL ON SCHEMA public TO "${var.db_username}";\n',
+        file="templates/bootstrap.sql.tftpl",
+        old='GRANT ALL ON SCHEMA public TO "${username}";\n',
         new="",
     )
     database, user = bootstrapped(server, planned(broken(session, defect, tmp_path), "aws"), 1)

@@ -199,7 +199,7 @@ def test_module_copy_has_no_state_and_no_links(session: Session, tmp_path: Path)
     held = dataclasses.replace(session, source={"aws": source})
     with planner.work_folder(held, AWS) as copy:
         names = {p.name for p in copy.iterdir()}
-        assert "main.tf" in names
+        assert "locals.tf" in names
         assert not names & {"terraform.tfstate", ".terraform"}
         assert not [p for p in copy.rglob("*") if p.is_symlink()]
 

@@ -1,7 +1,7 @@
-# The number of tasks follows CPU and memory. Cloud Run does this by itself.
+# Target tracking on CPU and memory. Cloud Run scales without a policy.
 
 locals {
-  _scaling_policies = merge([
+  scaling_policies = merge([
     for component, settings in local.components : {
       for metric, policy in {
         cpu    = { metric = "ECSServiceAverageCPUUtilization", target = settings.cpu_target }
@@ -23,9 +23,9 @@ resource "aws_appautoscaling_target" "this" {
   tags               = local.tags
 }
 
-# Out at once, in slowly: a task takes about a minute to be of use.
+# A task needs about a minute to start, so the stack scales out fast and in slowly.
 resource "aws_appautoscaling_policy" "this" {
-  for_each = local._scaling_policies
+  for_each = local.scaling_policies
 
   name               = "${local.name}-${each.key}"
   policy_type        = "TargetTrackingScaling"

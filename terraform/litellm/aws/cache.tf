@@ -1,5 +1,5 @@
-# ElastiCache for Redis, with TLS. No AUTH token: the provider would keep it in
-# the state. The security group admits gateway and backend only.
+# ElastiCache for Redis, with TLS. There is no AUTH token, because the provider
+# would store it in the state. The security group admits gateway and backend only.
 
 resource "aws_elasticache_subnet_group" "this" {
   count = var.create_redis ? 1 : 0
@@ -10,6 +10,7 @@ resource "aws_elasticache_subnet_group" "this" {
   tags        = local.tags
 }
 
+# The stack changes no parameter, so the default parameter group is sufficient.
 resource "aws_elasticache_replication_group" "this" {
   count = var.create_redis ? 1 : 0
 
@@ -17,7 +18,7 @@ resource "aws_elasticache_replication_group" "this" {
   description                = "LiteLLM stack ${local.name}"
   engine                     = "redis"
   engine_version             = "7.1"
-  parameter_group_name       = "default.redis7"
+  parameter_group_name       = "default.redis7" # tflint-ignore: aws_elasticache_replication_group_default_parameter_group
   node_type                  = var.redis_node_type
   num_cache_clusters         = 1 + var.redis_num_replicas
   automatic_failover_enabled = var.redis_num_replicas > 0

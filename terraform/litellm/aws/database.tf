@@ -1,21 +1,22 @@
-# Aurora PostgreSQL: a writer, a reader, and authentication by IAM.
+# Aurora PostgreSQL: a writer, a reader and IAM database authentication.
 
 locals {
-  # The minor version AWS may raise by itself only when none is asked for:
-  # otherwise the next plan would want to go back.
-  _db_auto_minor = !strcontains(var.db_engine_version, ".")
-  _db_major      = tonumber(split(".", var.db_engine_version)[0])
+  # With a fixed minor version, an automatic upgrade would cause drift that the
+  # next plan tries to revert.
+  auto_minor_version_upgrade = !strcontains(var.db_engine_version, ".")
+  db_major_version           = tonumber(split(".", var.db_engine_version)[0])
 
-  # LiteLLM's statements carry what users wrote as parameters. Those are cut off,
-  # which PostgreSQL can since 13; before, slow statements stay out of the log.
-  _db_audit_settings = merge(
+  # The statements of LiteLLM contain user content as parameters. PostgreSQL 13 and
+  # later can leave parameters out of the log; before 13, slow statements are not
+  # logged.
+  db_audit_settings = merge(
     {
       log_connections    = "1"
       log_disconnections = "1"
       log_lock_waits     = "1"
       log_statement      = "ddl"
     },
-    local._db_major < 13 ? {} : {
+    local.db_major_version < 13 ? {} : {
       log_min_duration_statement = "1000"
       log_parameter_max_length   = "0"
     },
@@ -31,14 +32,14 @@ resource "aws_db_subnet_group" "this" {
   tags        = local.tags
 }
 
-# The name tells the major version, so that an upgrade makes the new group
-# before the old one goes.
+# The name contains the major version, so that an upgrade can create the new group
+# before it deletes the old one.
 resource "aws_rds_cluster_parameter_group" "this" {
   count = var.create_database ? 1 : 0
 
   name        = local.names.database_parameters
   description = "LiteLLM stack ${local.name}"
-  family      = "aurora-postgresql${split(".", var.db_engine_version)[0]}"
+  family      = "aurora-postgresql${local.db_major_version}"
   tags        = local.tags
 
   parameter {
@@ -48,7 +49,7 @@ resource "aws_rds_cluster_parameter_group" "this" {
   }
 
   dynamic "parameter" {
-    for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+    for_each = var.enable_db_audit_logs ? local.db_audit_settings : {}
 
     content {
       name  = parameter.key
@@ -61,8 +62,8 @@ resource "aws_rds_cluster_parameter_group" "this" {
   }
 }
 
-# A snapshot's name is taken as long as the snapshot is kept; a second cluster
-# of the same stack needs another. The keepers are what replaces a cluster.
+# A snapshot keeps its name until it is deleted, so every new cluster of the stack
+# needs another name. The keepers are the inputs that replace a cluster.
 resource "random_id" "final_snapshot" {
   count = var.create_database ? 1 : 0
 
@@ -76,7 +77,8 @@ resource "random_id" "final_snapshot" {
   }
 }
 
-# RDS would make it itself, to be kept for ever and after a destroy.
+# Without this resource RDS creates the group, with no retention limit, and destroy
+# does not delete it.
 resource "aws_cloudwatch_log_group" "database" {
   count = var.create_database && var.enable_db_audit_logs ? 1 : 0
 
@@ -99,8 +101,8 @@ resource "aws_rds_cluster" "this" {
   db_subnet_group_name            = aws_db_subnet_group.this[0].name
   vpc_security_group_ids          = [aws_security_group.this["database"].id]
 
-  # RDS makes, keeps and rotates the master password; the proxy and the
-  # migrations sign in by IAM.
+  # RDS creates, stores and rotates the master password. The proxy and the
+  # migrations use IAM authentication.
   master_username                     = var.db_master_username
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = local.kms_key_arn
@@ -132,7 +134,7 @@ resource "aws_rds_cluster_instance" "writer" {
   instance_class                  = var.db_instance_class
   promotion_tier                  = 0
   publicly_accessible             = false
-  auto_minor_version_upgrade      = local._db_auto_minor
+  auto_minor_version_upgrade      = local.auto_minor_version_upgrade
   performance_insights_enabled    = true
   performance_insights_kms_key_id = local.kms_key_arn
   monitoring_interval             = var.db_monitoring_interval
@@ -142,7 +144,7 @@ resource "aws_rds_cluster_instance" "writer" {
   tags                            = local.tags
 }
 
-# Aurora makes the first instance the writer, so this one waits.
+# In Aurora the first instance becomes the writer, so the reader waits for it.
 resource "aws_rds_cluster_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
@@ -153,7 +155,7 @@ resource "aws_rds_cluster_instance" "reader" {
   instance_class                  = var.db_instance_class
   promotion_tier                  = 15
   publicly_accessible             = false
-  auto_minor_version_upgrade      = local._db_auto_minor
+  auto_minor_version_upgrade      = local.auto_minor_version_upgrade
   performance_insights_enabled    = true
   performance_insights_kms_key_id = local.kms_key_arn
   monitoring_interval             = var.db_monitoring_interval

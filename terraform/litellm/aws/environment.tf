@@ -1,18 +1,17 @@
-# Environment and command of every container. A container's environment is one
-# map: defaults, then OpenTelemetry, then *_extra_env, then *_extra_secrets. A
-# later layer replaces a name, so that none is there twice, nor both plain and
-# secret, which ECS refuses. It is split in two only at the end.
+# Environment and command of every container. A later layer replaces a variable of
+# an earlier one: defaults, OpenTelemetry, *_extra_env, *_extra_secrets. Each name is
+# either plain or secret: ECS rejects duplicates.
 
 # ---- Defaults ----
 
 locals {
-  _region_env = {
+  region_env = {
     AWS_REGION      = var.region
     AWS_REGION_NAME = var.region
   }
 
-  # The images put DATABASE_URL together from these, with a fresh IAM token.
-  _database_env = var.create_database ? {
+  # The images build DATABASE_URL from these and an IAM token.
+  database_env = var.create_database ? {
     IAM_TOKEN_DB_AUTH = "true"
     DATABASE_HOST     = one(aws_rds_cluster.this[*].endpoint)
     DATABASE_PORT     = "5432"
@@ -20,50 +19,50 @@ locals {
     DATABASE_NAME     = var.db_name
   } : {}
 
-  _reader_env = local.has_reader ? {
+  reader_env = local.has_reader ? {
     DATABASE_HOST_READ_REPLICA = one(aws_rds_cluster.this[*].reader_endpoint)
     DATABASE_PORT_READ_REPLICA = "5432"
   } : {}
 
-  _redis_env = var.create_redis ? {
+  redis_env = var.create_redis ? {
     REDIS_HOST = one(aws_elasticache_replication_group.this[*].primary_endpoint_address)
     REDIS_PORT = "6379"
     REDIS_SSL  = "true"
   } : {}
 
-  # The start command fetches the file. The hash rolls the services in the apply
-  # that changes it: the file is read at start only.
-  _config_env = local.has_config ? {
+  # The start command downloads the file. The proxy reads it only at start, so the
+  # hash restarts the services in the apply that changes the file.
+  config_env = local.has_config ? {
     CONFIG_FILE_PATH               = "/tmp/litellm-config.yaml"
     LITELLM_PROXY_CONFIG_S3_BUCKET = aws_s3_bucket.this["config"].id
     LITELLM_PROXY_CONFIG_S3_KEY    = local.config_key
     PROXY_CONFIG_HASH              = sha256(local.config_yaml)
   } : {}
 
-  _server_env = merge(
+  server_env = merge(
     {
-      # The migrations change the schema, and nothing else does.
+      # Only the migrations change the schema.
       DISABLE_SCHEMA_UPDATE = "true"
-      # uvicorn believes X-Forwarded-Proto of 127.0.0.1 only; behind the load
-      # balancer it would redirect https to http. Nothing else reaches the port.
+      # By default uvicorn trusts X-Forwarded-Proto from 127.0.0.1 only, and would
+      # redirect https to http. Only the load balancer can reach the port.
       FORWARDED_ALLOW_IPS = "*"
-      # Rolls the services when the secrets were written anew.
+      # A new version of the secrets restarts the services.
       SECRETS_VERSION = tostring(var.secrets_version)
       S3_BUCKET_NAME  = aws_s3_bucket.this["data"].id
       S3_REGION_NAME  = var.region
     },
-    local._region_env,
-    local._database_env,
-    local._reader_env,
-    local._redis_env,
-    local._config_env,
+    local.region_env,
+    local.database_env,
+    local.reader_env,
+    local.redis_env,
+    local.config_env,
   )
 
-  _default_env = {
-    gateway    = local._server_env
-    backend    = merge(local._server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
+  default_env = {
+    gateway    = local.server_env
+    backend    = merge(local.server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
     ui         = {}
-    migrations = merge(local._region_env, local._database_env)
+    migrations = merge(local.region_env, local.database_env)
     bootstrap = {
       PGHOST            = one(aws_rds_cluster.this[*].endpoint)
       PGPORT            = "5432"
@@ -75,36 +74,38 @@ locals {
     }
   }
 
-  # The stack's own secrets, and the one in which RDS keeps the master password.
-  _own_secrets = merge(
+  # The secrets of the stack, and the secret in which RDS stores the master password.
+  stack_secrets = merge(
     {
       for key in keys(local.secrets) : key => {
         own = true
         arn = aws_secretsmanager_secret.this[key].arn
       }
     },
-    {
-      for key in ["db_master_password"] : key => {
+    var.create_database ? {
+      db_master_password = {
         own = true
-        arn = "${aws_rds_cluster.this[0].master_user_secret[0].secret_arn}:password::"
-      } if var.create_database
-    },
+        arn = "${one(aws_rds_cluster.this[*].master_user_secret[0].secret_arn)}:password::"
+      }
+    } : {},
   )
 
-  # Name to the key above. Those that are not there drop out below.
-  _database_secrets = {
+  stack_secret_keys = keys(local.stack_secrets)
+
+  # Environment variable to key of stack_secrets. A key without a secret has no effect.
+  database_secrets = {
     DATABASE_URL = "database_url"
   }
-  _server_secrets = merge(local._database_secrets, {
+  server_secrets = merge(local.database_secrets, {
     LITELLM_MASTER_KEY = "master_key"
     LITELLM_LICENSE    = "license"
     REDIS_URL          = "redis_url"
   })
-  _default_secrets = {
-    gateway    = local._server_secrets
-    backend    = merge(local._server_secrets, { UI_PASSWORD = "ui_password" })
+  default_secrets = {
+    gateway    = local.server_secrets
+    backend    = merge(local.server_secrets, { UI_PASSWORD = "ui_password" })
     ui         = {}
-    migrations = local._database_secrets
+    migrations = local.database_secrets
     bootstrap  = { PGPASSWORD = "db_master_password" }
   }
 }
@@ -112,7 +113,7 @@ locals {
 # ---- OpenTelemetry and extras ----
 
 locals {
-  _otel_env = {
+  otel_env = {
     for component in ["gateway", "backend"] : component => var.otel_endpoint != "" ? {
       LITELLM_OTEL_V2                                    = "true"
       OTEL_EXPORTER                                      = var.otel_exporter
@@ -122,76 +123,83 @@ locals {
       OTEL_SERVICE_NAME                                  = "${local.name}-${component}"
     } : {}
   }
-  _otel_secrets = {
+  otel_secrets = {
     for component in ["gateway", "backend"] : component => (
       var.otel_endpoint != "" && var.otel_headers_secret_arn != ""
       ? { OTEL_HEADERS = var.otel_headers_secret_arn } : {}
     )
   }
 
-  # Names of variables and ARNs of secrets are no secrets, even in a map that is
-  # marked as one; for_each would refuse them.
-  _extra_env = {
+  # Variable names and ARNs are not secret, even in a sensitive map. for_each does not
+  # accept the mark.
+  extra_env = {
     for component, env in { gateway = var.gateway_extra_env, backend = var.backend_extra_env } :
     component => { for name in nonsensitive(keys(env)) : name => env[name] }
   }
-  _extra_secrets = {
+  extra_secrets = {
     for component, arns in {
       gateway = var.gateway_extra_secrets, backend = var.backend_extra_secrets
     } : component => { for name in nonsensitive(keys(arns)) : name => nonsensitive(arns[name]) }
   }
 }
 
-# ---- The one map, and its two halves ----
+# ---- Precedence ----
 
 locals {
-  # Of an entry either the value or the secret is null. A secret is an object of
-  # its own, for a value known only after apply can not be tested for null.
-  _environment = {
+  extra_env_names = {
+    for component in local.identities :
+    component => keys(lookup(local.extra_env, component, {}))
+  }
+
+  plain_env = {
+    for component in local.identities : component => merge(
+      local.default_env[component],
+      lookup(local.otel_env, component, {}),
+      lookup(local.extra_env, component, {}),
+    )
+  }
+
+  default_secret_env = {
     for component in local.identities : component => merge(
       {
-        for name, value in local._default_env[component] :
-        name => { value = value, secret = null }
+        for name, key in local.default_secrets[component] :
+        name => local.stack_secrets[key] if contains(local.stack_secret_keys, key)
       },
       {
-        for name, key in local._default_secrets[component] :
-        name => { value = null, secret = local._own_secrets[key] }
-        if contains(keys(local._own_secrets), key)
+        for name, arn in lookup(local.otel_secrets, component, {}) :
+        name => { own = false, arn = arn }
+      },
+    )
+  }
+
+  secret_env = {
+    for component in local.identities : component => merge(
+      {
+        for name, secret in local.default_secret_env[component] :
+        name => secret if !contains(local.extra_env_names[component], name)
       },
       {
-        for name, value in lookup(local._otel_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, arn in lookup(local._otel_secrets, component, {}) :
-        name => { value = null, secret = { own = false, arn = arn } }
-      },
-      {
-        for name, value in lookup(local._extra_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, arn in lookup(local._extra_secrets, component, {}) :
-        name => { value = null, secret = { own = false, arn = arn } }
+        for name, arn in lookup(local.extra_secrets, component, {}) :
+        name => { own = false, arn = arn }
       },
     )
   }
 
   environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => entry.value if entry.secret == null
+    for component, variables in local.plain_env : component => {
+      for name, value in variables :
+      name => value if !contains(keys(local.secret_env[component]), name)
     }
   }
 
-  # ref is what ECS takes. IAM takes the ARN proper, without the
-  # :json-key:stage:version that may follow it; a parameter's ARN is shorter.
+  # ECS accepts the whole reference, IAM the ARN without :json-key:stage:version.
   secret_environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => {
-        ref = entry.secret.arn
-        own = entry.secret.own
-        arn = join(":", [for i, part in split(":", entry.secret.arn) : part if i < 7])
-      } if entry.secret != null
+    for component, secrets in local.secret_env : component => {
+      for name, secret in secrets : name => {
+        ref = secret.arn
+        own = secret.own
+        arn = regex("^(?:[^:]*:){0,6}[^:]*", secret.arn)
+      }
     }
   }
 }
@@ -199,31 +207,33 @@ locals {
 # ---- Commands ----
 
 locals {
-  # The configuration is fetched first: an environment variable or a task
-  # definition (64 KiB) may be too small for it.
-  _before_start = local.has_config ? [join(" ", [
-    "python -c \"import boto3; from os import environ as env;",
-    "boto3.client('s3', region_name=env['AWS_REGION']).download_file(",
-    "env['LITELLM_PROXY_CONFIG_S3_BUCKET'], env['LITELLM_PROXY_CONFIG_S3_KEY'], env['CONFIG_FILE_PATH'])\"",
-  ])] : []
+  # The script downloads the configuration first: it may exceed the size of a task
+  # definition (64 KiB). The shell receives one line.
+  start_scripts = {
+    for component in ["gateway", "backend"] :
+    component => templatefile("${path.module}/templates/start.sh.tftpl", {
+      component  = component
+      port       = local.components[component].port
+      workers    = var.gateway_num_workers
+      has_config = local.has_config
 
-  # A server must keep an idle connection longer than the load balancer, which
-  # would otherwise send a request into one that just closed and answer 502.
-  _keep_alive = "--timeout-keep-alive ${var.request_timeout_seconds + 10}"
+      # The server must keep an idle connection longer than the load balancer.
+      # Otherwise the load balancer uses a closed connection and returns 502.
+      keep_alive = var.request_timeout_seconds + 10
+    })
+  }
+  start_commands = {
+    for component, script in local.start_scripts :
+    component => ["sh", "-c", replace(trimspace(script), "\n", " ")]
+  }
 
-  # null is the image's own. The images have entrypoints of their own, which would
-  # take a command for their arguments; so a command's first word is set as the
-  # entrypoint.
+  # If null, the container runs the command of the image. The images have
+  # entrypoints, which would receive a command as arguments. So the first word of a
+  # command becomes the entrypoint.
   commands = {
-    gateway = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
-      "exec uvicorn gateway.main:app --host 0.0.0.0 --port ${local.components.gateway.port}",
-      "--workers ${var.gateway_num_workers} ${local._keep_alive}",
-    ])]))]
-    backend = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
-      "exec uvicorn backend.main:app --host 0.0.0.0 --port ${local.components.backend.port}",
-      local._keep_alive,
-    ])]))]
-    ui = null
+    gateway = local.start_commands.gateway
+    backend = local.start_commands.backend
+    ui      = null
     migrations = (
       var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
     )
@@ -231,13 +241,25 @@ locals {
       "sh", "-c", "exec psql --no-psqlrc --set ON_ERROR_STOP=1 --command \"$BOOTSTRAP_SQL\"",
     ]
   }
+  entrypoints = {
+    for component, command in local.commands : component => command == null ? {} : {
+      entryPoint = slice(command, 0, 1)
+      command    = slice(command, 1, length(command))
+    }
+  }
+
+  # The validations restrict both names to a-z, 0-9 and _, so that the script needs no
+  # escapes. The script is idempotent.
+  bootstrap_sql = templatefile("${path.module}/templates/bootstrap.sql.tftpl", {
+    username = var.db_username
+    database = var.db_name
+  })
 }
 
 # ---- Containers ----
 
 locals {
-  # What runs, and nothing else: the task definitions and the output are made of
-  # the same locals.
+  # The task definitions and the output containers use the same values.
   containers = {
     for component in local.identities : component => {
       image       = local.images[component]
@@ -270,10 +292,7 @@ locals {
           }
         }
       },
-      container.command == null ? {} : {
-        entryPoint = slice(container.command, 0, 1)
-        command    = slice(container.command, 1, length(container.command))
-      },
+      local.entrypoints[component],
     )])
   }
 }

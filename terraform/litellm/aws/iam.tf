@@ -1,43 +1,56 @@
-# Two roles for each component and job: the task role is what its code may do,
-# the execution role what ECS does to start it (pull, log, read its secrets).
-# The UI's roles, and the bootstrap's task role, grant nothing of the stack's.
+# Two roles for each component and job. The task role has the permissions of the
+# code. ECS uses the execution role to start the task (pull, log, read secrets).
+# The roles of the UI and the task role of the bootstrap grant no access to the stack.
+
+data "aws_partition" "current" {}
 
 locals {
-  _database_users = concat(["gateway", "backend"], local.has_database ? ["migrations"] : [])
-  _bucket_users   = ["gateway", "backend"]
+  has_monitor = var.create_database && var.db_monitoring_interval > 0
 
-  # Which roles get a policy. It never hangs on a value known late.
-  _task_policies = {
+  database_users = concat(["gateway", "backend"], local.has_database ? ["migrations"] : [])
+  bucket_users   = ["gateway", "backend"]
+
+  # The keys do not depend on values that are known only after apply.
+  task_policies = {
     for component in distinct(concat(
-      local._bucket_users,
-      var.create_database ? local._database_users : [],
+      local.bucket_users,
+      var.create_database ? local.database_users : [],
     )) : component => component
   }
-  _secret_policies = {
+  secret_policies = {
     for component, secrets in local.secret_environment :
     component => component if length(secrets) > 0
   }
 
-  # By component, the secrets of the stack and those that the caller names.
-  _own_arns = {
+  # ARNs by component: secrets of the stack, and secrets and parameters of the caller.
+  stack_secret_arns = {
     for component, secrets in local.secret_environment :
     component => [for secret in values(secrets) : secret.arn if secret.own]
   }
-  _given_arns = {
+  external_arns = {
     for component, secrets in local.secret_environment :
     component => [for secret in values(secrets) : secret.arn if !secret.own]
   }
+  external_secret_arns = {
+    for component, arns in local.external_arns :
+    component => [for arn in arns : arn if !strcontains(arn, ":ssm:")]
+  }
+  external_parameter_arns = {
+    for component, arns in local.external_arns :
+    component => [for arn in arns : arn if strcontains(arn, ":ssm:")]
+  }
 
-  # Read through locals: a document that names a bucket itself is put off to the
-  # apply by any change of that bucket, were it of its tags.
-  _data_bucket_arn = local._bucket_arns["data"]
-  _config_file_arn = local.has_config ? "${local._bucket_arns["config"]}/${local.config_key}" : ""
+  data_bucket_arn   = local.bucket_arns["data"]
+  config_object_arn = local.has_config ? "${local.bucket_arns["config"]}/${local.config_key}" : ""
 
-  _database_user_arn = var.create_database ? format(
+  # Policies that AWS manages. The partition is aws, aws-cn or aws-us-gov.
+  managed_policies = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role"
+
+  database_user_arn = var.create_database ? format(
     "arn:%s:rds-db:%s:%s:dbuser:%s/%s",
     data.aws_partition.current.partition,
     var.region,
-    local._account,
+    local.account_id,
     aws_rds_cluster.this[0].cluster_resource_id,
     var.db_username,
   ) : ""
@@ -68,24 +81,24 @@ resource "aws_iam_role_policy_attachment" "execution" {
   for_each = toset(local.identities)
 
   role       = aws_iam_role.execution[each.key].name
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+  policy_arn = "${local.managed_policies}/AmazonECSTaskExecutionRolePolicy"
 }
 
 data "aws_iam_policy_document" "secrets" {
-  for_each = local._secret_policies
+  for_each = local.secret_policies
 
   dynamic "statement" {
-    for_each = length(local._own_arns[each.key]) > 0 ? [1] : []
+    for_each = length(local.stack_secret_arns[each.key]) > 0 ? [1] : []
 
     content {
       sid       = "Secrets"
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = local._own_arns[each.key]
+      resources = local.stack_secret_arns[each.key]
     }
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn != "" && length(local._own_arns[each.key]) > 0 ? [1] : []
+    for_each = var.kms_key_arn != "" && length(local.stack_secret_arns[each.key]) > 0 ? [1] : []
 
     content {
       sid       = "SecretsKey"
@@ -95,28 +108,28 @@ data "aws_iam_policy_document" "secrets" {
   }
 
   dynamic "statement" {
-    for_each = can([for arn in local._given_arns[each.key] : arn if !strcontains(arn, ":ssm:")][0]) ? [1] : []
+    for_each = can(local.external_secret_arns[each.key][0]) ? [1] : []
 
     content {
       sid       = "GivenSecrets"
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = [for arn in local._given_arns[each.key] : arn if !strcontains(arn, ":ssm:")]
+      resources = local.external_secret_arns[each.key]
     }
   }
 
   dynamic "statement" {
-    for_each = can([for arn in local._given_arns[each.key] : arn if strcontains(arn, ":ssm:")][0]) ? [1] : []
+    for_each = can(local.external_parameter_arns[each.key][0]) ? [1] : []
 
     content {
       sid       = "GivenParameters"
       actions   = ["ssm:GetParameters"]
-      resources = [for arn in local._given_arns[each.key] : arn if strcontains(arn, ":ssm:")]
+      resources = local.external_parameter_arns[each.key]
     }
   }
 }
 
 resource "aws_iam_role_policy" "secrets" {
-  for_each = local._secret_policies
+  for_each = local.secret_policies
 
   name   = "secrets"
   role   = aws_iam_role.execution[each.key].name
@@ -133,30 +146,30 @@ resource "aws_iam_role" "task" {
 }
 
 data "aws_iam_policy_document" "task" {
-  for_each = local._task_policies
+  for_each = local.task_policies
 
   dynamic "statement" {
-    for_each = var.create_database && contains(local._database_users, each.key) ? [1] : []
+    for_each = var.create_database && contains(local.database_users, each.key) ? [1] : []
 
     content {
       sid       = "Database"
       actions   = ["rds-db:connect"]
-      resources = [local._database_user_arn]
+      resources = [local.database_user_arn]
     }
   }
 
   dynamic "statement" {
-    for_each = contains(local._bucket_users, each.key) ? [1] : []
+    for_each = contains(local.bucket_users, each.key) ? [1] : []
 
     content {
       sid       = "Bucket"
       actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-      resources = [local._data_bucket_arn]
+      resources = [local.data_bucket_arn]
     }
   }
 
   dynamic "statement" {
-    for_each = contains(local._bucket_users, each.key) ? [1] : []
+    for_each = contains(local.bucket_users, each.key) ? [1] : []
 
     content {
       sid = "Objects"
@@ -167,22 +180,22 @@ data "aws_iam_policy_document" "task" {
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
       ]
-      resources = ["${local._data_bucket_arn}/*"]
+      resources = ["${local.data_bucket_arn}/*"]
     }
   }
 
   dynamic "statement" {
-    for_each = local.has_config && contains(local._bucket_users, each.key) ? [1] : []
+    for_each = local.has_config && contains(local.bucket_users, each.key) ? [1] : []
 
     content {
       sid       = "ProxyConfig"
       actions   = ["s3:GetObject"]
-      resources = [local._config_file_arn]
+      resources = [local.config_object_arn]
     }
   }
 
   dynamic "statement" {
-    for_each = var.kms_key_arn != "" && contains(local._bucket_users, each.key) ? [1] : []
+    for_each = var.kms_key_arn != "" && contains(local.bucket_users, each.key) ? [1] : []
 
     content {
       sid       = "BucketKey"
@@ -193,7 +206,7 @@ data "aws_iam_policy_document" "task" {
 }
 
 resource "aws_iam_role_policy" "task" {
-  for_each = local._task_policies
+  for_each = local.task_policies
 
   name   = "task"
   role   = aws_iam_role.task[each.key].name
@@ -214,7 +227,7 @@ data "aws_iam_policy_document" "assume_monitoring" {
   }
 }
 
-# What RDS writes its enhanced monitoring with.
+# RDS assumes this role to publish enhanced monitoring.
 resource "aws_iam_role" "monitoring" {
   count = local.has_monitor ? 1 : 0
 
@@ -228,5 +241,5 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   count = local.has_monitor ? 1 : 0
 
   role       = aws_iam_role.monitoring[0].name
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+  policy_arn = "${local.managed_policies}/AmazonRDSEnhancedMonitoringRole"
 }

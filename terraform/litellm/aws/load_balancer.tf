@@ -1,57 +1,66 @@
-# The public load balancer: UI paths to the UI, the gateway's to the gateway, the
-# rest to the backend.
+# The public load balancer. It routes UI paths to the UI, gateway paths to the
+# gateway and all other paths to the backend.
+
+locals {
+  waf = coalesce(var.enable_waf, var.waf_web_acl_arn != "")
+
+  public_subnet_ids = (
+    local.create_network
+    ? [for az in var.azs : aws_subnet.public[az].id]
+    : var.public_subnet_ids
+  )
+}
 
 # ---- Rules ----
 
 locals {
-  # An ALB takes the first rule that fits, by priority, where a URL map takes
-  # the longest path. The two agree if the pages' files that a prefix of the
-  # gateway's could cover come before it; those share its first word. The rest
-  # of the UI's comes last: each rule looked at is work that is billed, and most
-  # requests are the gateway's. There one wildcard stands for every page's file,
-  # also for those of a page that a later dashboard brings.
-  _page_words    = { for path in local.ui_page_paths : split("/", path)[1] => path... }
-  _gateway_words = toset([for path in local.gateway_paths : split("/", path)[1]])
-  _ui_paths_below = flatten([
-    for word in setintersection(keys(local._page_words), local._gateway_words) :
-    local._page_words[word]
+  # An ALB applies the first rule that matches, by priority; a URL map of Google
+  # Cloud applies the longest path. To get the same result, the page files that a
+  # gateway prefix could cover come before the gateway rules. They share the first
+  # segment of a gateway path. The other UI rules come last: AWS bills each evaluated
+  # rule, and most requests are for the gateway. There one wildcard covers all page
+  # files, including those of a later dashboard.
+  page_paths_by_segment = { for path in local.ui_page_paths : split("/", path)[1] => path... }
+  gateway_segments      = toset([for path in local.gateway_paths : split("/", path)[1]])
+  page_segments         = keys(local.page_paths_by_segment)
+  overlapping_ui_paths = flatten([
+    for segment in setintersection(local.page_segments, local.gateway_segments) :
+    local.page_paths_by_segment[segment]
   ])
 
-  # An extra path of the gateway may be one of the backend's, which then has no use.
-  _backend_paths = [
-    for path in local._routes.backend.exact : path if !contains(local.gateway_paths, path)
+  # A path in extra_gateway_paths may equal a backend path, and then replaces it.
+  backend_paths = [
+    for path in local.routes.backend.exact : path if !contains(local.gateway_paths, path)
   ]
 
-  # Priorities are fixed by kind, so that a longer list never moves another's:
-  # a priority in use can not be taken, even for a moment.
-  _rules = merge(
-    {
-      for i, paths in chunklist(local._ui_paths_below, local._paths_per_rule) :
-      format("ui-below-%02d", i) => { target = "ui", priority = 1000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local.gateway_paths, local._paths_per_rule) :
-      format("gateway-%02d", i) => { target = "gateway", priority = 2000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local._backend_paths, local._paths_per_rule) :
-      format("backend-%02d", i) => { target = "backend", priority = 3000 + i, paths = paths, methods = [] }
-    },
-    {
-      for i, paths in chunklist(local.ui_base_paths, local._paths_per_rule) :
-      format("ui-%02d", i) => { target = "ui", priority = 4000 + i, paths = paths, methods = [] }
-    },
-    # A file is only ever fetched, so nothing else is taken from the backend.
-    { ui-files = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] } },
-  )
+  # Each group has a fixed range of priorities, so that a longer list does not move
+  # the rules of another group. Two rules can not share a priority during an apply.
+  rule_groups = [
+    { name = "ui-below", target = "ui", first = 1000, paths = local.overlapping_ui_paths },
+    { name = "gateway", target = "gateway", first = 2000, paths = local.gateway_paths },
+    { name = "backend", target = "backend", first = 3000, paths = local.backend_paths },
+    { name = "ui", target = "ui", first = 4000, paths = local.ui_base_paths },
+  ]
 
-  # Terraform looks at all that a resource repeats over anew for each instance:
-  # a small map spares it the paths.
-  _rule_targets = { for key, rule in local._rules : key => rule.target }
+  # Browsers only fetch files. Other methods go to the backend.
+  text_file_rule = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] }
+
+  routing_rules = merge({ ui-files = local.text_file_rule }, [
+    for group in local.rule_groups : {
+      for i, paths in chunklist(group.paths, local.paths_per_rule) :
+      format("%s-%02d", group.name, i) => {
+        target = group.target, priority = group.first + i, paths = paths, methods = []
+      }
+    }
+  ]...)
+
+  # Terraform evaluates for_each once for each instance. Plans are faster with a map
+  # without the paths.
+  rule_targets = { for key, rule in local.routing_rules : key => rule.target }
 
   # ALB quotas: 5 condition values and 5 wildcards a rule, 100 rules.
-  _paths_per_rule = 5
-  _rules_limit    = 99
+  paths_per_rule = 5
+  max_rules      = 99
 }
 
 # ---- Load balancer ----
@@ -74,12 +83,12 @@ resource "aws_lb" "this" {
     content {
       enabled = true
       bucket  = aws_s3_bucket.this["logs"].id
-      prefix  = local._log_prefixes.alb
+      prefix  = local.log_prefixes.alb
     }
   }
 
-  # AWS refuses a public load balancer in a VPC without a way out, and a bucket
-  # for its logs that it may not write to.
+  # AWS rejects a public load balancer in a VPC without an internet gateway, and a
+  # log bucket that the load balancer can not write to.
   depends_on = [
     aws_internet_gateway.this,
     aws_route.public,
@@ -90,8 +99,8 @@ resource "aws_lb" "this" {
 
   lifecycle {
     precondition {
-      condition     = length(local._rules) <= local._rules_limit
-      error_message = "extra_gateway_paths must leave the load balancer at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; got ${length(local._rules)} with all paths. Cover several by one prefix."
+      condition     = length(local.routing_rules) <= local.max_rules
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Replace several entries of extra_gateway_paths with one prefix."
     }
   }
 }
@@ -105,7 +114,7 @@ resource "aws_wafv2_web_acl_association" "this" {
   lifecycle {
     precondition {
       condition     = !local.waf || var.waf_web_acl_arn != ""
-      error_message = "waf_web_acl_arn must be given with enable_waf = true; got \"\". Give the ARN of a web ACL, or leave enable_waf unset."
+      error_message = "waf_web_acl_arn must not be empty with enable_waf = true; got \"\". Set waf_web_acl_arn to the ARN of a web ACL, or leave enable_waf unset."
     }
   }
 }
@@ -161,12 +170,12 @@ resource "aws_lb_listener" "http" {
   lifecycle {
     precondition {
       condition     = local.tls || var.allow_plaintext_alb
-      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got acm_certificate_arn = \"${var.acm_certificate_arn}\", enable_tls = ${jsonencode(var.enable_tls)} and allow_plaintext_alb = false. Give the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
+      error_message = "The load balancer must serve TLS, because keys and prompts would cross the internet unencrypted; got acm_certificate_arn = \"${var.acm_certificate_arn}\", enable_tls = ${jsonencode(var.enable_tls)} and allow_plaintext_alb = false. Set acm_certificate_arn to the ARN of a certificate, or set allow_plaintext_alb = true to serve plain HTTP."
     }
 
     precondition {
       condition     = !local.tls || var.acm_certificate_arn != ""
-      error_message = "acm_certificate_arn must be given with enable_tls = true; got \"\". Give the ARN of a certificate, or leave enable_tls unset."
+      error_message = "acm_certificate_arn must not be empty with enable_tls = true; got \"\". Set acm_certificate_arn to the ARN of a certificate, or leave enable_tls unset."
     }
   }
 }
@@ -189,13 +198,13 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# ---- Whichever port serves ----
+# ---- Listener rules ----
 
 resource "aws_lb_listener_rule" "this" {
-  for_each = local._rule_targets
+  for_each = local.rule_targets
 
   listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
-  priority     = local._rules[each.key].priority
+  priority     = local.routing_rules[each.key].priority
   tags         = local.tags
 
   action {
@@ -205,14 +214,14 @@ resource "aws_lb_listener_rule" "this" {
 
   condition {
     path_pattern {
-      # "!" is not among the characters a pattern may hold (ELBv2 API, path
-      # conditions); "?" stands for one of any kind.
-      values = [for path in local._rules[each.key].paths : replace(path, "!", "?")]
+      # A pattern can not contain "!" (ELBv2 API, path conditions). "?" matches any
+      # single character.
+      values = [for path in local.routing_rules[each.key].paths : replace(path, "!", "?")]
     }
   }
 
   dynamic "condition" {
-    for_each = length(local._rules[each.key].methods) > 0 ? [local._rules[each.key].methods] : []
+    for_each = length(local.routing_rules[each.key].methods) > 0 ? [local.routing_rules[each.key].methods] : []
 
     content {
       http_request_method {

@@ -1,23 +1,16 @@
-# The schema is changed by one job, run once a task definition or a database
-# before the services start; before it another makes the database user.
+# The jobs that change the database: bootstrap creates the database user, migrations
+# changes the schema. apply runs them before it creates or changes the services.
 
 locals {
-  # Names are quoted, and safe in a literal too: their validations admit
-  # a-z, 0-9 and _ only. It may run any number of times.
-  bootstrap_sql = <<-SQL
-    DO $$ BEGIN
-      CREATE USER "${var.db_username}";
-    EXCEPTION WHEN duplicate_object THEN
-      NULL;
-    END $$;
-    GRANT rds_iam TO "${var.db_username}";
-    GRANT ALL ON DATABASE "${var.db_name}" TO "${var.db_username}";
-    GRANT ALL ON SCHEMA public TO "${var.db_username}";
-    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO "${var.db_username}";
-    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO "${var.db_username}";
-  SQL
+  job_subnets         = join(",", local.private_subnet_ids)
+  job_security_groups = join(",", try(local.task_security_groups.jobs, []))
+  awsvpc_configuration = join(",", [
+    "subnets=[${local.job_subnets}]",
+    "securityGroups=[${local.job_security_groups}]",
+    "assignPublicIp=DISABLED",
+  ])
 
-  # Printed and run alike.
+  # The outputs print these commands, and apply runs them.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
       "aws ecs run-task",
@@ -26,11 +19,7 @@ locals {
       "--task-definition ${aws_ecs_task_definition.job[job].arn}",
       "--launch-type FARGATE",
       "--propagate-tags TASK_DEFINITION",
-      "--network-configuration 'awsvpcConfiguration={${join(",", [
-        "subnets=[${join(",", local.private_subnet_ids)}]",
-        "securityGroups=[${join(",", local.task_security_groups.jobs)}]",
-        "assignPublicIp=DISABLED",
-      ])}}'",
+      "--network-configuration 'awsvpcConfiguration={${local.awsvpc_configuration}}'",
     ])
   }
 }
@@ -49,7 +38,7 @@ resource "aws_ecs_task_definition" "job" {
   tags                     = local.tags
 }
 
-# Makes the database user that signs in by IAM, and its grants.
+# Creates the database user for IAM authentication, and its grants.
 resource "terraform_data" "bootstrap" {
   count = var.create_database && var.run_migrations ? 1 : 0
 
@@ -85,9 +74,9 @@ resource "terraform_data" "bootstrap" {
 resource "terraform_data" "migrations" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
-  # A tag that was pushed again is not seen: run the printed command, or replace
-  # this resource. A database of your own is known by its URL alone, which is
-  # never read back.
+  # Terraform does not detect an image that changes under the same tag: run the
+  # printed command, or replace this resource. The URL of an external database is
+  # write-only, so secrets_version represents it.
   triggers_replace = {
     job       = aws_ecs_task_definition.job["migrations"].arn
     bootstrap = one(terraform_data.bootstrap[*].id)

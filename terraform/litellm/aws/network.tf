@@ -1,19 +1,8 @@
-# The stack's own network, or the caller's; the security groups.
+# The network of the stack, or the existing network of the caller, and the security
+# groups.
 
 locals {
-  vpc_id = local.create_network ? one(aws_vpc.this[*].id) : var.vpc_id
-  public_subnet_ids = (
-    local.create_network
-    ? [for az in var.azs : aws_subnet.public[az].id]
-    : var.public_subnet_ids
-  )
-  private_subnet_ids = (
-    local.create_network
-    ? [for az in var.azs : aws_subnet.private[az].id]
-    : var.private_subnet_ids
-  )
-
-  _azs = local.create_network ? { for i, az in var.azs : az => i } : {}
+  az_indexes = local.create_network ? { for i, az in var.azs : az => i } : {}
 }
 
 resource "aws_vpc" "this" {
@@ -25,8 +14,8 @@ resource "aws_vpc" "this" {
   tags                 = merge({ Name = local.name }, local.tags)
 }
 
-# A VPC comes with a group that lets its members reach each other. Nothing here
-# is a member; whatever else is put into the VPC is not let in by it either.
+# The default group of a VPC allows traffic between its members. Without rules it
+# allows nothing, also to resources that others add to the VPC.
 resource "aws_default_security_group" "this" {
   count = local.create_network ? 1 : 0
 
@@ -42,7 +31,7 @@ resource "aws_flow_log" "this" {
   vpc_id               = aws_vpc.this[0].id
   traffic_type         = "ALL"
   log_destination_type = "s3"
-  log_destination      = "${aws_s3_bucket.this["logs"].arn}/${local._log_prefixes.flow}/"
+  log_destination      = "${aws_s3_bucket.this["logs"].arn}/${local.log_prefixes.flow}/"
   tags                 = merge({ Name = local.name }, local.tags)
 
   depends_on = [aws_s3_bucket_policy.this]
@@ -55,10 +44,9 @@ resource "aws_internet_gateway" "this" {
   tags   = merge({ Name = local.name }, local.tags)
 }
 
-# Nothing here needs a public address of its own: the load balancer brings its
-# addresses, the NAT gateway has one.
+# The load balancer and the NAT gateway have public addresses of their own.
 resource "aws_subnet" "public" {
-  for_each = local._azs
+  for_each = local.az_indexes
 
   vpc_id                  = aws_vpc.this[0].id
   availability_zone       = each.key
@@ -67,9 +55,9 @@ resource "aws_subnet" "public" {
   tags                    = merge({ Name = "${local.name}-public-${each.key}" }, local.tags)
 }
 
-# The private ranges begin at the eleventh, hence ten zones at most.
+# The private ranges start at the eleventh, so azs has at most ten zones.
 resource "aws_subnet" "private" {
-  for_each = local._azs
+  for_each = local.az_indexes
 
   vpc_id                  = aws_vpc.this[0].id
   availability_zone       = each.key
@@ -94,7 +82,7 @@ resource "aws_nat_gateway" "this" {
   subnet_id     = aws_subnet.public[var.azs[0]].id
   tags          = merge({ Name = local.name }, local.tags)
 
-  # Without its way out the gateway comes up failed.
+  # Without a route to the internet the NAT gateway fails to start.
   depends_on = [
     aws_internet_gateway.this,
     aws_route.public,
@@ -118,7 +106,7 @@ resource "aws_route" "public" {
 }
 
 resource "aws_route_table_association" "public" {
-  for_each = local._azs
+  for_each = local.az_indexes
 
   route_table_id = aws_route_table.public[0].id
   subnet_id      = aws_subnet.public[each.key].id
@@ -140,7 +128,7 @@ resource "aws_route" "private" {
 }
 
 resource "aws_route_table_association" "private" {
-  for_each = local._azs
+  for_each = local.az_indexes
 
   route_table_id = aws_route_table.private[0].id
   subnet_id      = aws_subnet.private[each.key].id
@@ -148,34 +136,23 @@ resource "aws_route_table_association" "private" {
 
 # ---- Security groups ----
 
-# One a role. What is listed here is all that is open.
+# One group for each role. These rules are the only open ports.
 locals {
-  _security_groups = {
-    for role, there in {
-      alb      = true
-      gateway  = true
-      backend  = true
-      ui       = true
-      jobs     = local.has_database
-      database = var.create_database
-      redis    = var.create_redis
-    } : role => role if there
-  }
+  any_ipv4 = "0.0.0.0/0"
 
-  _anywhere = "0.0.0.0/0"
+  # The tasks pull their images through their own network interfaces. The name of an
+  # image contains the port of its registry if the port is not 443.
+  ui_registry_port_match = regexall("^[^/]+:([0-9]+)/", local.images.ui)
+  ui_registry_port       = try(tonumber(local.ui_registry_port_match[0][0]), 443)
 
-  # The tasks pull their images through their own interfaces. A registry on
-  # another port than 443 tells so in the image's name.
-  _ui_registry_port = try(tonumber(regex("^[^/]+:([0-9]+)/", local.images.ui)[0]), 443)
-
-  _ingress = merge(
+  ingress_rules = merge(
     {
       "alb-http"    = { to = "alb", port = 80, from = null }
       "gateway-alb" = { to = "gateway", port = local.components.gateway.port, from = "alb" }
       "backend-alb" = { to = "backend", port = local.components.backend.port, from = "alb" }
       "ui-alb"      = { to = "ui", port = local.components.ui.port, from = "alb" }
     },
-    { for key in ["alb-https"] : key => { to = "alb", port = 443, from = null } if local.tls },
+    local.tls ? { "alb-https" = { to = "alb", port = 443, from = null } } : {},
     {
       for from in ["gateway", "backend", "jobs"] :
       "database-${from}" => { to = "database", port = 5432, from = from } if var.create_database
@@ -186,44 +163,30 @@ locals {
     },
   )
 
-  # Gateway and backend call any model provider, and stores of your own on any
-  # port; so do the jobs. The UI only pulls its image and writes its log.
-  _egress = merge(
+  # Gateway, backend and jobs connect to any model provider and to external data
+  # stores on any port. The UI only pulls its image and writes its log.
+  egress_rules = merge(
     {
-      "alb-gateway" = { from = "alb", protocol = "tcp", port = local.components.gateway.port, to = "gateway" }
-      "alb-backend" = { from = "alb", protocol = "tcp", port = local.components.backend.port, to = "backend" }
-      "alb-ui"      = { from = "alb", protocol = "tcp", port = local.components.ui.port, to = "ui" }
+      for component, settings in local.components : "alb-${component}" => {
+        from = "alb", protocol = "tcp", port = settings.port, to = component
+      }
+    },
+    {
       "gateway-any" = { from = "gateway", protocol = "-1", port = null, to = null }
       "backend-any" = { from = "backend", protocol = "-1", port = null, to = null }
       "ui-https"    = { from = "ui", protocol = "tcp", port = 443, to = null }
     },
-    {
-      for key in ["ui-registry"] :
-      key => { from = "ui", protocol = "tcp", port = local._ui_registry_port, to = null }
-      if local._ui_registry_port != 443
+    local.ui_registry_port == 443 ? {} : {
+      "ui-registry" = { from = "ui", protocol = "tcp", port = local.ui_registry_port, to = null }
     },
-    {
-      for key in ["jobs-any"] :
-      key => { from = "jobs", protocol = "-1", port = null, to = null } if local.has_database
-    },
+    local.has_database ? {
+      "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null }
+    } : {},
   )
 }
 
-locals {
-  task_security_group_ids = {
-    for role in ["gateway", "backend", "ui", "jobs"] :
-    role => aws_security_group.this[role].id if contains(keys(local._security_groups), role)
-  }
-
-  # The UI must not ride on a group that opens a store.
-  task_security_groups = {
-    for role, id in local.task_security_group_ids :
-    role => concat([id], role == "ui" ? [] : var.additional_task_security_group_ids)
-  }
-}
-
 resource "aws_security_group" "this" {
-  for_each = local._security_groups
+  for_each = local.security_groups
 
   name        = local.names["security_group_${each.key}"]
   description = "LiteLLM stack ${local.name}: ${each.key}"
@@ -232,27 +195,31 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "this" {
-  for_each = local._ingress
+  for_each = local.ingress_rules
 
-  security_group_id            = aws_security_group.this[each.value.to].id
-  description                  = each.value.from == null ? "Everyone" : "From ${each.value.from}"
-  ip_protocol                  = "tcp"
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  cidr_ipv4                    = each.value.from == null ? local._anywhere : null
-  referenced_security_group_id = each.value.from == null ? null : aws_security_group.this[each.value.from].id
-  tags                         = local.tags
+  security_group_id = aws_security_group.this[each.value.to].id
+  description       = each.value.from == null ? "Everyone" : "From ${each.value.from}"
+  ip_protocol       = "tcp"
+  from_port         = each.value.port
+  to_port           = each.value.port
+  cidr_ipv4         = each.value.from == null ? local.any_ipv4 : null
+  referenced_security_group_id = (
+    each.value.from == null ? null : aws_security_group.this[each.value.from].id
+  )
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "this" {
-  for_each = local._egress
+  for_each = local.egress_rules
 
-  security_group_id            = aws_security_group.this[each.value.from].id
-  description                  = each.value.to == null ? "Anywhere" : "To ${each.value.to}"
-  ip_protocol                  = each.value.protocol
-  from_port                    = each.value.port
-  to_port                      = each.value.port
-  cidr_ipv4                    = each.value.to == null ? local._anywhere : null
-  referenced_security_group_id = each.value.to == null ? null : aws_security_group.this[each.value.to].id
-  tags                         = local.tags
+  security_group_id = aws_security_group.this[each.value.from].id
+  description       = each.value.to == null ? "Anywhere" : "To ${each.value.to}"
+  ip_protocol       = each.value.protocol
+  from_port         = each.value.port
+  to_port           = each.value.port
+  cidr_ipv4         = each.value.to == null ? local.any_ipv4 : null
+  referenced_security_group_id = (
+    each.value.to == null ? null : aws_security_group.this[each.value.to].id
+  )
+  tags = local.tags
 }

@@ -1,29 +1,19 @@
-# The stack's own secrets. No value is ever in a plan or a state: what is given
-# comes in ephemeral, what is made is made anew in every run, and either goes only
-# into a write-only argument, which is sent when its version number changes.
+# The secrets of the stack. No plan and no state contains their values: inputs and
+# generated values are ephemeral, and the arguments are write-only. The provider
+# sends a write-only argument only if its version number changes.
 
 locals {
-  secrets = {
-    for key, there in {
-      master_key   = true
-      license      = local.given.license
-      ui_password  = local.given.ui_password
-      database_url = local.own_database
-      redis_url    = local.own_redis
-    } : key => key if there
-  }
-
-  # A given value follows secrets_version. A master key that was made stays, for
-  # LiteLLM encrypts what it stores in the database with it; one given later, or
-  # no more, is another number in any case.
-  _secret_versions = merge(
+  # The version of an input is secrets_version. A generated master key does not
+  # change, because LiteLLM encrypts data in the database with it. It has version 1.
+  # A master key from the input starts at 2, so that Terraform detects the change.
+  secret_versions = merge(
     { for key in keys(local.secrets) : key => var.secrets_version },
-    { master_key = local.given.master_key ? var.secrets_version + 1 : 1 },
+    { master_key = local.has_credential.master_key ? var.secrets_version + 1 : 1 },
   )
 
-  _secret_values = {
+  secret_values = {
     master_key = (
-      local.given.master_key
+      local.has_credential.master_key
       ? var.litellm_master_key
       : "sk-${ephemeral.random_password.master_key.result}"
     )
@@ -39,7 +29,7 @@ ephemeral "random_password" "master_key" {
   special = false
 }
 
-# No recovery window, or the name would stay taken for a week after destroy.
+# With a recovery window the name would stay reserved for days after a destroy.
 resource "aws_secretsmanager_secret" "this" {
   for_each = local.secrets
 
@@ -54,6 +44,6 @@ resource "aws_secretsmanager_secret_version" "this" {
   for_each = local.secrets
 
   secret_id                = aws_secretsmanager_secret.this[each.key].id
-  secret_string_wo         = local._secret_values[each.key]
-  secret_string_wo_version = local._secret_versions[each.key]
+  secret_string_wo         = local.secret_values[each.key]
+  secret_string_wo_version = local.secret_versions[each.key]
 }

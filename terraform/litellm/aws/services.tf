@@ -1,4 +1,6 @@
-# The three ECS services. They are reached through the load balancer only.
+# The three ECS services. Only the load balancer can reach them.
+
+data "aws_region" "current" {}
 
 resource "aws_ecs_cluster" "this" {
   name = local.names.cluster
@@ -12,7 +14,7 @@ resource "aws_ecs_cluster" "this" {
   lifecycle {
     precondition {
       condition     = data.aws_region.current.id == var.region
-      error_message = "The aws provider must be set to the stack's region; got \"${data.aws_region.current.id}\" with region = \"${var.region}\". Mend one of the two."
+      error_message = "The region of the aws provider must be the region of the stack; got \"${data.aws_region.current.id}\" with region = \"${var.region}\". Set region to the region of the provider, or change the provider."
     }
   }
 }
@@ -43,17 +45,17 @@ resource "aws_ecs_task_definition" "service" {
 # ---- Services ----
 
 locals {
-  # Where migrations are run by hand the first tasks fail until then; ECS must
-  # go on trying instead of giving the deployment up.
-  _circuit_breaker = var.run_migrations || !local.has_database
+  # If an operator runs the migrations, the first tasks fail until then. The circuit
+  # breaker would stop the deployment.
+  circuit_breaker_enabled = var.run_migrations || !local.has_database
 }
 
-# Two resources, for ignore_changes takes no condition: under autoscaling the
-# number of tasks is not the plan's, without it it is. A service that changes
-# sides is made under its other name, as the old one drains.
+# ignore_changes can not be conditional, so there are two resources. With autoscaling
+# Terraform ignores the number of tasks; without it Terraform sets the number. If
+# the input changes, the new service has another name while the old one drains.
 #
-# A reference to a secret or a bucket says nothing of the version, the object or
-# the permission that the first task needs to start: hence the long depends_on.
+# The first task needs the resources in depends_on, but references none of them:
+# secret versions, objects, permissions and routes.
 
 resource "aws_ecs_service" "autoscaled" {
   for_each = {
@@ -65,7 +67,9 @@ resource "aws_ecs_service" "autoscaled" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.service[each.key].arn
   launch_type     = "FARGATE"
-  desired_count   = max(each.value.min_capacity, min(each.value.max_capacity, each.value.desired_count))
+  desired_count = max(
+    each.value.min_capacity, min(each.value.max_capacity, each.value.desired_count)
+  )
 
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
@@ -75,8 +79,8 @@ resource "aws_ecs_service" "autoscaled" {
   tags                               = local.tags
 
   deployment_circuit_breaker {
-    enable   = local._circuit_breaker
-    rollback = local._circuit_breaker
+    enable   = local.circuit_breaker_enabled
+    rollback = local.circuit_breaker_enabled
   }
 
   network_configuration {
@@ -135,8 +139,8 @@ resource "aws_ecs_service" "fixed" {
   tags                               = local.tags
 
   deployment_circuit_breaker {
-    enable   = local._circuit_breaker
-    rollback = local._circuit_breaker
+    enable   = local.circuit_breaker_enabled
+    rollback = local.circuit_breaker_enabled
   }
 
   network_configuration {

@@ -1,79 +1,69 @@
-# The data bucket, one of its own for the proxy's configuration, one for logs.
+# The data bucket, the configuration bucket and the log bucket.
 
 locals {
-  config_key = "config/litellm-config.yaml"
+  has_logs = var.enable_access_logs || local.has_flow_log
 
-  # proxy_config is any: both sides of a conditional would have to be of one
-  # type, so it is put into text where it is used and nowhere compared.
-  config_yaml = yamlencode(var.proxy_config)
-
-  # The data bucket holds what the user made and is guarded. The one with the
-  # configuration holds nothing but the module's own file, whose old versions
-  # must not keep the bucket; nor must logs, of which there always are some.
-  # Load balancers write to no bucket that is encrypted with a key of KMS.
-  _buckets = merge(
+  # The data bucket contains user data, so s3_force_destroy decides. Old versions of
+  # the configuration file and logs must not block a destroy. Load balancers can not
+  # write to a bucket that is encrypted with a KMS key.
+  buckets = merge(
     { data = { force_destroy = var.s3_force_destroy, kms = local.kms_key_arn, days = 0 } },
-    {
-      for key in ["config"] :
-      key => { force_destroy = true, kms = local.kms_key_arn, days = 0 } if local.has_config
-    },
-    {
-      for key in ["logs"] :
-      key => { force_destroy = true, kms = null, days = var.log_retention_days } if local.has_logs
-    },
+    local.has_config ? {
+      config = { force_destroy = true, kms = local.kms_key_arn, days = 0 }
+    } : {},
+    local.has_logs ? {
+      logs = { force_destroy = true, kms = null, days = var.log_retention_days }
+    } : {},
   )
 
-  # Where in the bucket of the logs each writer writes.
-  _log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }
+  logs_arn = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account_id}"
 
-  # Read through locals, as in iam.tf. The cluster's ARN tells the account, so
-  # nobody need be asked for it.
-  _bucket_arns = { for key in keys(local._buckets) : key => aws_s3_bucket.this[key].arn }
-  _account     = split(":", aws_ecs_cluster.this.arn)[4]
-
-  # The services of AWS that write logs. Each may for this account alone, or
-  # another's load balancer could be told the bucket's name. A load balancer does
-  # not say whose it is, but writes below its account's number only.
-  _log_writers = {
+  # The AWS services that write logs. The policy restricts each service to this
+  # account; otherwise resources of another account could write to the bucket. The
+  # request of a load balancer has no source account, but its path contains one.
+  log_writers = {
     alb = {
-      there     = var.enable_access_logs
+      enabled   = var.enable_access_logs
       principal = "logdelivery.elasticloadbalancing.amazonaws.com"
+      path      = "${local.log_prefixes.alb}/AWSLogs/${local.account_id}"
       sources   = []
     }
     buckets = {
-      there     = var.enable_access_logs
+      enabled   = var.enable_access_logs
       principal = "logging.s3.amazonaws.com"
-      sources   = [for key in keys(local._logged_buckets) : local._bucket_arns[key]]
+      path      = local.log_prefixes.buckets
+      sources   = [for key in keys(local.logged_buckets) : local.bucket_arns[key]]
     }
     flow = {
-      there     = local.has_flow_log
+      enabled   = local.has_flow_log
       principal = "delivery.logs.amazonaws.com"
-      sources   = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${local._account}:*"]
+      path      = "${local.log_prefixes.flow}/AWSLogs/${local.account_id}"
+      sources   = ["${local.logs_arn}:*"]
     }
   }
-  _logged_buckets = {
-    for key, settings in local._buckets : key => settings
+  logged_buckets = {
+    for key, settings in local.buckets : key => settings
     if var.enable_access_logs && key != "logs"
   }
 
-  # S3 takes 10 tags on an object, 50 on anything else.
-  _object_tags = (
+  # An S3 object can have 10 tags, other resources 50.
+  object_tags = (
     length(local.tags) <= 10
     ? local.tags
     : { for key in ["litellm:stack", "managed-by"] : key => local.tags[key] }
   )
 }
 
-# Bucket names are the world's, and not free at once after destroy.
+# Bucket names are global, and are not available immediately after a destroy.
 resource "random_id" "bucket" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   prefix      = "${local.names["bucket_${each.key}"]}-"
   byte_length = 4
 }
 
 resource "aws_s3_bucket" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket        = random_id.bucket[each.key].hex
   force_destroy = each.value.force_destroy
@@ -81,7 +71,7 @@ resource "aws_s3_bucket" "this" {
 }
 
 resource "aws_s3_bucket_versioning" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
 
@@ -91,7 +81,7 @@ resource "aws_s3_bucket_versioning" "this" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
 
@@ -106,7 +96,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket                  = aws_s3_bucket.this[each.key].id
   block_public_acls       = true
@@ -115,10 +105,10 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
-# What an upload that was given up leaves behind is kept, and paid for, unseen.
-# Logs go after a while.
+# S3 keeps and bills the parts of incomplete uploads. Logs expire after
+# log_retention_days.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
 
@@ -144,7 +134,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       for_each = each.value.days > 0 ? [1] : []
 
       content {
-        noncurrent_days = noncurrent_version_expiration.value
+        noncurrent_days = 1
       }
     }
   }
@@ -153,13 +143,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 data "aws_iam_policy_document" "bucket" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   statement {
     sid       = "EncryptedOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [local._bucket_arns[each.key], "${local._bucket_arns[each.key]}/*"]
+    resources = [local.bucket_arns[each.key], "${local.bucket_arns[each.key]}/*"]
 
     principals {
       type        = "*"
@@ -175,19 +165,14 @@ data "aws_iam_policy_document" "bucket" {
 
   dynamic "statement" {
     for_each = {
-      for writer, settings in local._log_writers : writer => settings
-      if settings.there && each.key == "logs"
+      for writer, settings in local.log_writers : writer => settings
+      if settings.enabled && each.key == "logs"
     }
 
     content {
-      sid     = "Write${title(statement.key)}"
-      actions = ["s3:PutObject"]
-      resources = [join("/", compact([
-        local._bucket_arns[each.key],
-        local._log_prefixes[statement.key],
-        statement.key == "buckets" ? "" : "AWSLogs/${local._account}",
-        "*",
-      ]))]
+      sid       = "Write${title(statement.key)}"
+      actions   = ["s3:PutObject"]
+      resources = ["${local.bucket_arns[each.key]}/${statement.value.path}/*"]
 
       principals {
         type        = "Service"
@@ -195,7 +180,7 @@ data "aws_iam_policy_document" "bucket" {
       }
 
       dynamic "condition" {
-        for_each = length(statement.value.sources) > 0 ? [local._account] : []
+        for_each = length(statement.value.sources) > 0 ? [local.account_id] : []
 
         content {
           test     = "StringEquals"
@@ -216,32 +201,32 @@ data "aws_iam_policy_document" "bucket" {
     }
   }
 
-  # Asked for before flow logs are written.
+  # The flow log service reads the ACL before it writes.
   dynamic "statement" {
     for_each = each.key == "logs" && local.has_flow_log ? [1] : []
 
     content {
       sid       = "ReadAcl"
       actions   = ["s3:GetBucketAcl"]
-      resources = [local._bucket_arns[each.key]]
+      resources = [local.bucket_arns[each.key]]
 
       principals {
         type        = "Service"
-        identifiers = [local._log_writers.flow.principal]
+        identifiers = [local.log_writers.flow.principal]
       }
 
       condition {
         test     = "StringEquals"
         variable = "aws:SourceAccount"
-        values   = [local._account]
+        values   = [local.account_id]
       }
     }
   }
 }
 
-# S3 takes a policy and a block of public access one after the other only.
+# S3 rejects concurrent changes of the policy and of the public access block.
 resource "aws_s3_bucket_policy" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
   policy = data.aws_iam_policy_document.bucket[each.key].json
@@ -250,11 +235,11 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 resource "aws_s3_bucket_logging" "this" {
-  for_each = local._logged_buckets
+  for_each = local.logged_buckets
 
   bucket        = aws_s3_bucket.this[each.key].id
   target_bucket = aws_s3_bucket.this["logs"].id
-  target_prefix = "${local._log_prefixes.buckets}/${each.key}/"
+  target_prefix = "${local.log_prefixes.buckets}/${each.key}/"
 
   depends_on = [aws_s3_bucket_policy.this]
 }
@@ -266,7 +251,7 @@ resource "aws_s3_object" "proxy_config" {
   key          = local.config_key
   content      = local.config_yaml
   content_type = "application/yaml"
-  tags         = local._object_tags
+  tags         = local.object_tags
 
   depends_on = [
     aws_s3_bucket_public_access_block.this,

@@ -1,6 +1,6 @@
-# Write-only arguments and ephemeral values need Terraform or OpenTofu 1.11, the
-# ephemeral random_password random 3.7. The oldest aws is the one that this
-# module is planned with.
+# Write-only arguments and ephemeral values require Terraform or OpenTofu 1.11. The
+# ephemeral random_password requires random 3.7. The lower bound of aws is the oldest
+# version that the tests plan with.
 terraform {
   required_version = ">= 1.11"
 

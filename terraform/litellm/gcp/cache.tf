@@ -1,5 +1,5 @@
-# Memorystore for Redis, with TLS of the instance's own certificate authority. No
-# AUTH string: the provider would keep it in the state.
+# Memorystore for Redis, with TLS. The instance has its own certificate authority.
+# There is no AUTH string, because the provider would store it in the state.
 
 resource "google_redis_instance" "this" {
   count = var.create_redis ? 1 : 0
@@ -18,13 +18,4 @@ resource "google_redis_instance" "this" {
   labels                  = local.labels
 
   depends_on = [google_service_networking_connection.psa]
-}
-
-locals {
-  # All of them: while an authority is rotated there are two.
-  redis_ca_pem = (
-    var.create_redis
-    ? join("\n", flatten(google_redis_instance.this[*].server_ca_certs[*].cert))
-    : null
-  )
 }

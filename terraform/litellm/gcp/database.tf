@@ -1,17 +1,16 @@
-# Cloud SQL for PostgreSQL: a writer with a standby, a reader, and authentication
-# by password over the private address.
+# Cloud SQL for PostgreSQL: a writer with a standby, a reader, and password
+# authentication over the private address.
 
 locals {
-  # An ENTERPRISE instance keeps transaction logs for 7 days at most, and no
-  # longer than its backups.
-  _log_retention_days = min(
+  # An ENTERPRISE instance keeps transaction logs for at most 7 days, and not longer
+  # than its backups.
+  transaction_log_days = min(
     var.db_backup_retention_days, var.db_edition == "ENTERPRISE_PLUS" ? 35 : 7
   )
 
-  # log_statement writes down changes of the schema alone: LiteLLM's other
-  # statements carry what users wrote. pgAudit is loaded, and does nothing until
-  # somebody creates the extension.
-  _db_audit_settings = {
+  # log_statement logs schema changes only: other statements of LiteLLM contain user
+  # content. pgAudit is loaded, but logs nothing before CREATE EXTENSION.
+  db_audit_settings = {
     "cloudsql.enable_pgaudit" = "on"
     log_checkpoints           = "on"
     log_connections           = "on"
@@ -21,23 +20,23 @@ locals {
     log_statement             = "ddl"
   }
 
-  # What makes an instance anew, and so must make its name anew.
-  _database_keepers = {
+  # The inputs that replace an instance, so that the new instance has a new name.
+  database_keepers = {
     project = var.project
     region  = var.region
     key     = var.kms_key_name
   }
 }
 
-# The name of a deleted instance stays taken for about a week, so each instance
-# has a random end of its own, drawn anew where it is made anew. Two resources, for
-# a destroy that stops at the writer must free the reader's end with the reader.
+# Google reserves the name of a deleted instance for about a week, so every new
+# instance has a new random suffix. There are two resources: a destroy that stops at
+# the writer must delete the suffix of the reader.
 resource "random_id" "writer" {
   count = var.create_database ? 1 : 0
 
   prefix      = "${local.names.database_writer}-"
   byte_length = 4
-  keepers     = local._database_keepers
+  keepers     = local.database_keepers
 }
 
 resource "random_id" "reader" {
@@ -45,7 +44,7 @@ resource "random_id" "reader" {
 
   prefix      = "${local.names.database_reader}-"
   byte_length = 4
-  keepers     = local._database_keepers
+  keepers     = local.database_keepers
 }
 
 resource "google_sql_database_instance" "writer" {
@@ -71,7 +70,7 @@ resource "google_sql_database_instance" "writer" {
       enabled                        = true
       start_time                     = "07:00"
       point_in_time_recovery_enabled = true
-      transaction_log_retention_days = local._log_retention_days
+      transaction_log_retention_days = local.transaction_log_days
 
       backup_retention_settings {
         retained_backups = var.db_backup_retention_days
@@ -86,7 +85,8 @@ resource "google_sql_database_instance" "writer" {
     }
 
     dynamic "database_flags" {
-      for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+      for_each = var.enable_db_audit_logs ? local.db_audit_settings : {}
+
       content {
         name  = database_flags.key
         value = database_flags.value
@@ -98,8 +98,8 @@ resource "google_sql_database_instance" "writer" {
     }
   }
 
-  # The disk grows by itself; set back to 20 it would be a new, empty instance
-  # (terraform-provider-google #4579, #18296).
+  # Cloud SQL increases the disk size. A smaller size would replace the instance and
+  # lose its data (terraform-provider-google #4579, #18296).
   lifecycle {
     ignore_changes = [settings[0].disk_size]
   }
@@ -107,7 +107,7 @@ resource "google_sql_database_instance" "writer" {
   depends_on = [google_service_networking_connection.psa]
 }
 
-# Encrypted with the writer's key, which a reader of its region takes by itself.
+# A reader in the region of the writer uses the encryption key of the writer.
 resource "google_sql_database_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
@@ -134,7 +134,8 @@ resource "google_sql_database_instance" "reader" {
     }
 
     dynamic "database_flags" {
-      for_each = var.enable_db_audit_logs ? local._db_audit_settings : {}
+      for_each = var.enable_db_audit_logs ? local.db_audit_settings : {}
+
       content {
         name  = database_flags.key
         value = database_flags.value
@@ -153,8 +154,8 @@ resource "google_sql_database_instance" "reader" {
   depends_on = [google_service_networking_connection.psa]
 }
 
-# Database and role are abandoned on destroy: the role owns every table the
-# migrations made, and Postgres refuses to drop it. Both go with the instance.
+# Destroy abandons database and role: the role owns the tables that the migrations
+# created, and PostgreSQL rejects DROP ROLE. The deletion of the instance deletes both.
 resource "google_sql_database" "this" {
   count = var.create_database ? 1 : 0
 
@@ -164,8 +165,8 @@ resource "google_sql_database" "this" {
   deletion_policy = "ABANDON"
 }
 
-# Read back from the secret, not from the generator: whichever apply gets as far
-# as the user sets the password that the secret holds.
+# The user gets the password that the secret contains, also if an earlier apply failed
+# between the two. The generator returns another password in every run.
 ephemeral "google_secret_manager_secret_version" "db_password" {
   count = var.create_database ? 1 : 0
 

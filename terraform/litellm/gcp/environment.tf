@@ -1,26 +1,29 @@
-# Environment and command of every container. A container's environment is one
-# map: defaults, then OpenTelemetry, then *_extra_env, then *_extra_secrets. A
-# later layer replaces a name, so that none is there twice, nor both plain and
-# secret, which Cloud Run refuses. It is split in two only at the end.
+# Environment and command of every container. A later layer replaces a variable of
+# an earlier one: defaults, OpenTelemetry, *_extra_env, *_extra_secrets. Each name is
+# either plain or secret: Cloud Run rejects duplicates.
 
 # ---- Defaults ----
 
 locals {
-  # The images put DATABASE_URL together from these and DATABASE_PASSWORD.
-  _database_env = var.create_database ? {
+  # The images build DATABASE_URL from these and DATABASE_PASSWORD.
+  database_env = var.create_database ? {
     DATABASE_HOST = one(google_sql_database_instance.writer[*].private_ip_address)
     DATABASE_PORT = "5432"
     DATABASE_USER = one(google_sql_user.app[*].name)
     DATABASE_NAME = one(google_sql_database.this[*].name)
   } : {}
 
-  _reader_env = local.has_reader ? {
+  reader_env = local.has_reader ? {
     DATABASE_HOST_READ_REPLICA = one(google_sql_database_instance.reader[*].private_ip_address)
     DATABASE_PORT_READ_REPLICA = "5432"
   } : {}
 
+  # During a rotation the instance has two certificate authorities.
+  redis_ca_certs = flatten(google_redis_instance.this[*].server_ca_certs[*].cert)
+  redis_ca_pem   = var.create_redis ? join("\n", local.redis_ca_certs) : null
+
   # The start command writes REDIS_CA_PEM_B64 to the file.
-  _redis_env = var.create_redis ? {
+  redis_env = var.create_redis ? {
     REDIS_HOST         = one(google_redis_instance.this[*].host)
     REDIS_PORT         = tostring(one(google_redis_instance.this[*].port))
     REDIS_SSL          = "true"
@@ -28,68 +31,70 @@ locals {
     REDIS_CA_PEM_B64   = base64encode(local.redis_ca_pem)
   } : {}
 
-  # The bucket is mounted. The hash rolls the services in the apply that changes
-  # the file: it is read at start only.
-  _config_env = local.has_config ? {
+  # The container mounts the bucket. The proxy reads the file only at start, so the
+  # hash restarts the services in the apply that changes the file.
+  config_env = local.has_config ? {
     CONFIG_FILE_PATH  = "/etc/litellm/${local.config_key}"
     PROXY_CONFIG_HASH = sha256(local.config_yaml)
   } : {}
 
-  _server_env = merge(
+  server_env = merge(
     {
-      # The migrations change the schema, and nothing else does.
+      # Only the migrations change the schema.
       DISABLE_SCHEMA_UPDATE = "true"
-      # uvicorn believes X-Forwarded-Proto of 127.0.0.1 only; behind the load
-      # balancer it would redirect https to http. Nothing else reaches the port.
+      # By default uvicorn trusts X-Forwarded-Proto from 127.0.0.1 only, and would
+      # redirect https to http. Only the load balancer can reach the port.
       FORWARDED_ALLOW_IPS = "*"
-      # Rolls the services when the secrets were written anew.
+      # A new version of the secrets restarts the services.
       SECRETS_VERSION = tostring(var.secrets_version)
       GCS_BUCKET_NAME = google_storage_bucket.this["data"].name
     },
-    local._database_env,
-    local._reader_env,
-    local._redis_env,
-    local._config_env,
+    local.database_env,
+    local.reader_env,
+    local.redis_env,
+    local.config_env,
   )
 
-  _default_env = {
-    gateway    = local._server_env
-    backend    = merge(local._server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
+  default_env = {
+    gateway    = local.server_env
+    backend    = merge(local.server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
     ui         = {}
-    migrations = local._database_env
+    migrations = local.database_env
   }
 
-  # The stack's own secrets are pinned by number: a new version is a new revision,
-  # and an old revision still finds the old one.
-  _own_secrets = {
+  # The secrets of the stack have fixed versions: a new version creates a new
+  # revision, and an old revision can still read the old version.
+  stack_secrets = {
     for key in keys(local.secrets) : key => {
       id      = google_secret_manager_secret.this[key].secret_id
       version = google_secret_manager_secret_version.this[key].version
     }
   }
 
-  # Name to the key above. Those that are not there drop out below.
-  _database_secrets = {
+  stack_secret_keys = keys(local.stack_secrets)
+
+  # Environment variable to key of stack_secrets. A key without a secret has no effect.
+  database_secrets = {
     DATABASE_PASSWORD = "db_password"
     DATABASE_URL      = "database_url"
   }
-  _server_secrets = merge(local._database_secrets, {
+  server_secrets = merge(local.database_secrets, {
     LITELLM_MASTER_KEY = "master_key"
     LITELLM_LICENSE    = "license"
     REDIS_URL          = "redis_url"
   })
-  _default_secrets = {
-    gateway    = local._server_secrets
-    backend    = merge(local._server_secrets, { UI_PASSWORD = "ui_password" })
+  default_secrets = {
+    gateway    = local.server_secrets
+    backend    = merge(local.server_secrets, { UI_PASSWORD = "ui_password" })
     ui         = {}
-    migrations = local._database_secrets
+    migrations = local.database_secrets
   }
 }
 
 # ---- OpenTelemetry and extras ----
 
 locals {
-  _otel_env = {
+  otel_env = {
     for component in ["gateway", "backend"] : component => var.otel_endpoint != "" ? {
       LITELLM_OTEL_V2                                    = "true"
       OTEL_EXPORTER                                      = var.otel_exporter
@@ -99,77 +104,84 @@ locals {
       OTEL_SERVICE_NAME                                  = "${local.name}-${component}"
     } : {}
   }
-  _otel_secrets = {
+  otel_secrets = {
     for component in ["gateway", "backend"] : component => (
       var.otel_endpoint != "" && var.otel_headers_secret != ""
       ? { OTEL_HEADERS = var.otel_headers_secret } : {}
     )
   }
 
-  # Names of variables and ids of secrets are no secrets, even in a map that is
-  # marked as one; for_each would refuse them.
-  _extra_env = {
+  # Variable names and ids of secrets are not secret, even in a sensitive map. for_each
+  # does not accept the mark.
+  extra_env = {
     for component, env in { gateway = var.gateway_extra_env, backend = var.backend_extra_env } :
     component => { for name in nonsensitive(keys(env)) : name => env[name] }
   }
-  _extra_secrets = {
+  extra_secrets = {
     for component, ids in {
       gateway = var.gateway_extra_secrets, backend = var.backend_extra_secrets
     } : component => { for name in nonsensitive(keys(ids)) : name => nonsensitive(ids[name]) }
   }
 }
 
-# ---- The one map, and its two halves ----
+# ---- Precedence ----
 
 locals {
-  # Of an entry either the value or the secret is null. A secret is an object of
-  # its own, for a value known only after apply can not be tested for null.
-  _environment = {
+  extra_env_names = {
+    for component in local.identities :
+    component => keys(lookup(local.extra_env, component, {}))
+  }
+
+  plain_env = {
+    for component in local.identities : component => merge(
+      local.default_env[component],
+      lookup(local.otel_env, component, {}),
+      lookup(local.extra_env, component, {}),
+    )
+  }
+
+  default_secret_env = {
     for component in local.identities : component => merge(
       {
-        for name, value in local._default_env[component] :
-        name => { value = value, secret = null }
+        for name, key in local.default_secrets[component] :
+        name => local.stack_secrets[key] if contains(local.stack_secret_keys, key)
       },
       {
-        for name, key in local._default_secrets[component] :
-        name => { value = null, secret = local._own_secrets[key] }
-        if contains(keys(local._own_secrets), key)
+        for name, id in lookup(local.otel_secrets, component, {}) :
+        name => { id = id, version = "latest" }
+      },
+    )
+  }
+
+  secret_env = {
+    for component in local.identities : component => merge(
+      {
+        for name, secret in local.default_secret_env[component] :
+        name => secret if !contains(local.extra_env_names[component], name)
       },
       {
-        for name, value in lookup(local._otel_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, id in lookup(local._otel_secrets, component, {}) :
-        name => { value = null, secret = { id = id, version = "latest" } }
-      },
-      {
-        for name, value in lookup(local._extra_env, component, {}) :
-        name => { value = value, secret = null }
-      },
-      {
-        for name, id in lookup(local._extra_secrets, component, {}) :
-        name => { value = null, secret = { id = id, version = "latest" } }
+        for name, id in lookup(local.extra_secrets, component, {}) :
+        name => { id = id, version = "latest" }
       },
     )
   }
 
   environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => entry.value if entry.secret == null
+    for component, variables in local.plain_env : component => {
+      for name, value in variables :
+      name => value if !contains(keys(local.secret_env[component]), name)
     }
   }
 
-  # ref is what Cloud Run takes: the bare id in the stack's project, the whole
-  # name in another one.
+  # Cloud Run accepts the short id for a secret in its own project.
   secret_environment = {
-    for component, entries in local._environment : component => {
-      for name, entry in entries : name => {
-        ref       = trimprefix(entry.secret.id, "projects/${var.project}/secrets/")
-        version   = entry.secret.version
-        project   = try(regex("^projects/([^/]+)/", entry.secret.id)[0], var.project)
-        secret_id = reverse(split("/", entry.secret.id))[0]
-      } if entry.secret != null
+    for component, secrets in local.secret_env : component => {
+      for name, secret in secrets : name => {
+        ref       = trimprefix(secret.id, "projects/${var.project}/secrets/")
+        version   = secret.version
+        project   = try(regex("^projects/([^/]+)/", secret.id)[0], var.project)
+        secret_id = basename(secret.id)
+      }
     }
   }
 }
@@ -177,24 +189,28 @@ locals {
 # ---- Commands ----
 
 locals {
-  # The authority's certificate is wanted as a file.
-  _before_start = (
-    var.create_redis
-    ? ["printf %s \"$REDIS_CA_PEM_B64\" | base64 -d > /tmp/redis-ca.pem"]
-    : []
-  )
+  # The proxy reads the certificate authority of Redis from a file. The shell receives
+  # one line.
+  start_scripts = {
+    for component in ["gateway", "backend"] :
+    component => templatefile("${path.module}/templates/start.sh.tftpl", {
+      component    = component
+      port         = local.components[component].port
+      workers      = var.gateway_num_workers
+      has_redis_ca = var.create_redis
+    })
+  }
+  start_commands = {
+    for component, script in local.start_scripts :
+    component => ["sh", "-c", replace(trimspace(script), "\n", " ")]
+  }
 
-  # null is the image's own. Cloud Run takes a command in place of the image's
-  # entrypoint. It sets PORT, which the commands do not read.
+  # If null, the container runs the command of the image. A command replaces the
+  # entrypoint. Cloud Run sets PORT, which the commands do not read.
   commands = {
-    gateway = ["sh", "-c", join(" && ", concat(local._before_start, [join(" ", [
-      "exec uvicorn gateway.main:app --host 0.0.0.0 --port ${local.components.gateway.port}",
-      "--workers ${var.gateway_num_workers}",
-    ])]))]
-    backend = ["sh", "-c", join(" && ", concat(local._before_start, [
-      "exec uvicorn backend.main:app --host 0.0.0.0 --port ${local.components.backend.port}",
-    ]))]
-    ui = null
+    gateway = local.start_commands.gateway
+    backend = local.start_commands.backend
+    ui      = null
     migrations = (
       var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
     )
@@ -204,8 +220,7 @@ locals {
 # ---- Containers ----
 
 locals {
-  # What runs, and nothing else: the services, the job and the output are made of
-  # the same locals.
+  # The services, the job and the output containers use the same values.
   containers = {
     for component in local.identities : component => {
       image       = local.images[component]

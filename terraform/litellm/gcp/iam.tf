@@ -1,11 +1,11 @@
-# A service account for each component and job. The UI's has no role at all.
+# A service account for each component and job. The account of the UI has no role.
 
 locals {
-  _bucket_users = ["gateway", "backend"]
+  bucket_users = ["gateway", "backend"]
 
-  # One member a component and environment name: keys are known at plan, even
-  # where a secret's id is not. Two components may use one name for two secrets.
-  _secret_access = merge([
+  # The keys are components and variable names, which are known at plan even if the id
+  # of a secret is not. Two components may use the same name for different secrets.
+  secret_accessors = merge([
     for component, secrets in local.secret_environment : {
       for name, secret in secrets : "${component}/${name}" => {
         component = component
@@ -25,7 +25,7 @@ resource "google_service_account" "this" {
 }
 
 resource "google_secret_manager_secret_iam_member" "this" {
-  for_each = local._secret_access
+  for_each = local.secret_accessors
 
   project   = each.value.project
   secret_id = each.value.secret_id
@@ -34,7 +34,7 @@ resource "google_secret_manager_secret_iam_member" "this" {
 }
 
 resource "google_storage_bucket_iam_member" "data" {
-  for_each = toset(local._bucket_users)
+  for_each = toset(local.bucket_users)
 
   bucket = google_storage_bucket.this["data"].name
   role   = "roles/storage.objectUser"
@@ -42,14 +42,14 @@ resource "google_storage_bucket_iam_member" "data" {
 }
 
 resource "google_storage_bucket_iam_member" "config" {
-  for_each = toset(local.has_config ? local._bucket_users : [])
+  for_each = toset(local.has_config ? local.bucket_users : [])
 
   bucket = google_storage_bucket.this["config"].name
   role   = "roles/storage.objectViewer"
   member = google_service_account.this[each.key].member
 }
 
-# The group that Cloud Storage writes access logs as (Cloud Storage, usage logs).
+# Cloud Storage writes access logs as this group (Cloud Storage, usage logs).
 resource "google_storage_bucket_iam_member" "logs" {
   count = local.has_logs ? 1 : 0
 
@@ -58,9 +58,8 @@ resource "google_storage_bucket_iam_member" "logs" {
   member = "group:cloud-storage-analytics@google.com"
 }
 
-# Anyone may call the services, but nobody reaches them except through the load
-# balancer and the project's networks (see ingress in services.tf). LiteLLM does
-# the authentication.
+# LiteLLM authenticates the requests, so allUsers may invoke the services. Only the
+# load balancer and the networks of the project can reach them (ingress in services.tf).
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
   for_each = local.components
 

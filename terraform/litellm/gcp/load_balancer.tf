@@ -1,26 +1,31 @@
-# The public load balancer: UI paths to the UI, the gateway's to the gateway, the
-# rest to the backend.
+# The public load balancer. It routes UI paths to the UI, gateway paths to the
+# gateway and all other paths to the backend.
+
+locals {
+  certificate_domains = join(",", var.lb_domains)
+  certificate_suffix  = substr(sha256(local.certificate_domains), 0, 8)
+}
 
 # ---- Rules ----
 
 locals {
-  # A URL map takes the longest path that fits, wherever it is in the list. It can
-  # not match a suffix, so each page's file is named.
-  _rules = concat(
+  # A URL map applies the longest path that matches, in any order. It can not match a
+  # suffix, so the rules list every page file.
+  routing_rules = concat(
     [
-      for paths in chunklist(local.ui_paths, local._paths_per_rule) :
+      for paths in chunklist(local.ui_paths, local.paths_per_rule) :
       { target = "ui", paths = paths }
     ],
     [
-      for paths in chunklist(local.gateway_paths, local._paths_per_rule) :
+      for paths in chunklist(local.gateway_paths, local.paths_per_rule) :
       { target = "gateway", paths = paths }
     ],
   )
 
-  # Ten paths are what a rule is known to take. A path matcher takes 1000 predicates,
-  # of which each path is one (Cloud Load Balancing, quotas of URL maps).
-  _paths_per_rule = 10
-  _rules_limit    = 100
+  # A rule accepts at least ten paths. A path matcher accepts 1000 predicates, and each
+  # path is one (Cloud Load Balancing, quotas of URL maps).
+  paths_per_rule = 10
+  max_rules      = 100
 }
 
 # ---- Load balancer ----
@@ -44,7 +49,7 @@ resource "google_compute_region_network_endpoint_group" "this" {
   }
 }
 
-# Without a timeout: for Cloud Run the request timeout of the service holds.
+# The request timeout of the Cloud Run service applies, so there is no timeout here.
 resource "google_compute_backend_service" "this" {
   for_each = local.components
 
@@ -79,7 +84,8 @@ resource "google_compute_url_map" "routes" {
     default_service = google_compute_backend_service.this["backend"].id
 
     dynamic "path_rule" {
-      for_each = local._rules
+      for_each = local.routing_rules
+
       content {
         paths   = path_rule.value.paths
         service = google_compute_backend_service.this[path_rule.value.target].id
@@ -89,8 +95,8 @@ resource "google_compute_url_map" "routes" {
 
   lifecycle {
     precondition {
-      condition     = length(local._rules) <= local._rules_limit
-      error_message = "extra_gateway_paths must leave the load balancer at most ${local._rules_limit} rules of ${local._paths_per_rule} paths; got ${length(local._rules)} with all paths. Cover several by one prefix."
+      condition     = length(local.routing_rules) <= local.max_rules
+      error_message = "extra_gateway_paths must leave the load balancer at most ${local.max_rules} rules of ${local.paths_per_rule} paths; got ${length(local.routing_rules)} with all paths. Replace several entries of extra_gateway_paths with one prefix."
     }
   }
 }
@@ -122,7 +128,7 @@ resource "google_compute_target_http_proxy" "this" {
   lifecycle {
     precondition {
       condition     = local.tls || var.allow_plaintext_lb
-      error_message = "The load balancer must serve TLS, or keys and prompts would cross the internet in plain text; got lb_domains = ${jsonencode(var.lb_domains)} and allow_plaintext_lb = false. Give the host names, or set allow_plaintext_lb = true to serve plain HTTP."
+      error_message = "The load balancer must serve TLS, because keys and prompts would cross the internet unencrypted; got lb_domains = ${jsonencode(var.lb_domains)} and allow_plaintext_lb = false. Set lb_domains to the host names, or set allow_plaintext_lb = true to serve plain HTTP."
     }
   }
 }
@@ -139,14 +145,13 @@ resource "google_compute_global_forwarding_rule" "http" {
 
 # ---- Port 443 ----
 
-# The domains of a managed certificate can not be changed, nor can one in use be
-# deleted: other domains make another certificate, which is in use before the old
-# one goes.
+# The domains of a managed certificate can not change, and a certificate in use can
+# not be deleted. So a change creates a certificate with another name first.
 resource "google_compute_managed_ssl_certificate" "this" {
   count = local.tls ? 1 : 0
 
   project = var.project
-  name    = "${local.names.certificate}-${substr(sha256(join(",", var.lb_domains)), 0, 8)}"
+  name    = "${local.names.certificate}-${local.certificate_suffix}"
 
   managed {
     domains = var.lb_domains

@@ -1,8 +1,8 @@
-# The schema is changed by one job, run once an image or a database before the
-# services start.
+# The job that changes the database: migrations changes the schema. apply runs it
+# before it creates or changes the services.
 
 locals {
-  # Printed and run alike.
+  # The output prints this command, and apply runs it.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
       "gcloud run jobs execute ${local.names["job_${job}"]}",
@@ -39,6 +39,7 @@ resource "google_cloud_run_v2_job" "migrations" {
 
         dynamic "env" {
           for_each = local.environment.migrations
+
           content {
             name  = env.key
             value = env.value
@@ -47,6 +48,7 @@ resource "google_cloud_run_v2_job" "migrations" {
 
         dynamic "env" {
           for_each = local.secret_environment.migrations
+
           content {
             name = env.key
             value_source {
@@ -79,9 +81,9 @@ resource "google_cloud_run_v2_job" "migrations" {
 resource "terraform_data" "migrations" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
-  # A tag that was pushed again is not seen: run the printed command, or replace
-  # this resource. A database of your own is known by its URL alone, which is
-  # never read back.
+  # Terraform does not detect an image that changes under the same tag: run the
+  # printed command, or replace this resource. The URL of an external database is
+  # write-only, so secrets_version represents it.
   triggers_replace = {
     job      = google_cloud_run_v2_job.migrations[0].id
     image    = local.images.migrations

@@ -1,25 +1,12 @@
-# The stack's own network, or the caller's; private services access for Cloud SQL
-# and Memorystore; the connector through which Cloud Run reaches them.
+# The network of the stack, or the existing network of the caller. Private services
+# access connects Cloud SQL and Memorystore to it, the connector Cloud Run.
 
 locals {
-  # Only Cloud SQL and Memorystore sit behind private services access.
+  # Only Cloud SQL and Memorystore use private services access.
   create_psa = (var.create_database || var.create_redis) && var.create_psa_connection
 
-  # A bare name is a network of the stack's project; of a self link the part
-  # from "projects/" on is the id.
-  _given_network_id = (
-    length(split("/", var.network)) > 1
-    ? replace(var.network, "/^.*?(projects/)/", "$1")
-    : "projects/${var.project}/global/networks/${var.network}"
-  )
-
-  network_id = (
-    local.create_network ? one(google_compute_network.this[*].id) : local._given_network_id
-  )
   network_name = (
-    local.create_network
-    ? one(google_compute_network.this[*].name)
-    : element(split("/", var.network), length(split("/", var.network)) - 1)
+    local.create_network ? one(google_compute_network.this[*].name) : basename(var.network)
   )
 }
 
@@ -44,6 +31,7 @@ resource "google_compute_subnetwork" "this" {
 
   dynamic "log_config" {
     for_each = var.enable_flow_logs ? ["on"] : []
+
     content {
       aggregation_interval = "INTERVAL_5_SEC"
       flow_sampling        = 0.5
@@ -52,8 +40,8 @@ resource "google_compute_subnetwork" "this" {
   }
 }
 
-# What a network denies without being told to, told: the last rule of all, so
-# that whoever adds one sees what it opens.
+# The implied deny rule of every network, as a visible resource with the lowest
+# priority.
 resource "google_compute_firewall" "deny" {
   count = local.create_network ? 1 : 0
 
@@ -90,14 +78,13 @@ resource "google_service_networking_connection" "psa" {
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.psa[0].name]
 
-  # Google keeps a deleted Cloud SQL instance for days and refuses to delete the
-  # connection meanwhile ("Producer services are still using this connection",
-  # terraform-provider-google #16275 and #19908). Abandoned, it does not stop a
-  # destroy.
+  # Google retains a deleted Cloud SQL instance for days, and then rejects the deletion
+  # of the connection. ABANDON lets a destroy finish ("Producer services are still
+  # using this connection", terraform-provider-google #16275 and #19908).
   deletion_policy = "ABANDON"
 
-  # Of an abandoned connection the peering stays: a new one takes it over. Not in
-  # a caller's network, where it could be somebody else's and lose its ranges.
+  # The peering of an abandoned connection remains, and a new connection updates it.
+  # In an existing network the peering may belong to others and could lose its ranges.
   update_on_creation_fail = local.create_network
 }
 
@@ -110,7 +97,7 @@ resource "google_vpc_access_connector" "this" {
   network       = local.network_name
   ip_cidr_range = var.vpc_connector_cidr
 
-  # The API wants both, and the least it takes is 2 and 3.
+  # The API requires both. These are the minimum values.
   min_instances = 2
   max_instances = 3
 }

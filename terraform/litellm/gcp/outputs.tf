@@ -3,12 +3,12 @@
 ################################################################################
 
 output "lb_ip" {
-  description = "Address of the load balancer; point the A records of lb_domains to it."
+  description = "IP address of the load balancer, the target of the A records of lb_domains."
   value       = google_compute_global_address.lb.address
 }
 
 output "lb_url" {
-  description = "URL of the stack: the first of lb_domains, or the address."
+  description = "URL of the stack, with the first host of lb_domains. If that is empty, with the IP address."
   value = (
     local.tls
     ? "https://${var.lb_domains[0]}"
@@ -17,10 +17,10 @@ output "lb_url" {
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
+  description = "Path patterns that the load balancer routes to the gateway and to the UI. All other paths go to the backend, and so does /robots.txt if it is not in the list."
   value = {
     for component in ["gateway", "ui"] :
-    component => flatten([for rule in local._rules : rule.paths if rule.target == component])
+    component => flatten([for rule in local.routing_rules : rule.paths if rule.target == component])
   }
 }
 
@@ -29,7 +29,7 @@ output "routes" {
 ################################################################################
 
 output "network" {
-  description = "Network of the stack, made or given."
+  description = "Id of the network of the stack, created or existing."
   value       = local.network_id
 }
 
@@ -53,21 +53,21 @@ output "ui_service_url" {
 }
 
 output "service_account_emails" {
-  description = "Service account of each container, to grant further roles to, such as a model provider of the cloud's."
+  description = "Email of the service account of each container, for additional roles such as access to Vertex AI."
   value       = { for component, account in google_service_account.this : component => account.email }
 }
 
 output "image_registry" {
-  description = "Where the default images come from: image_registry, or the remote repository."
+  description = "Registry of the default images: image_registry, or the remote repository."
   value = (
     var.create_image_proxy && startswith("${var.image_registry}/", "ghcr.io/")
-    ? trimsuffix("${local._image_proxy}/${trimprefix("${var.image_registry}/", "ghcr.io/")}", "/")
+    ? trimsuffix("${local.image_proxy}/${trimprefix("${var.image_registry}/", "ghcr.io/")}", "/")
     : var.image_registry
   )
 }
 
 output "containers" {
-  description = "Each container as it runs: image, port, command (null: the image's own), plain environment, and secrets by id."
+  description = "Configuration of each container: image, port, command (if null, that of the image), plain environment variables, and ids of secrets."
   value       = local.containers
   sensitive   = true
 }
@@ -77,22 +77,22 @@ output "containers" {
 ################################################################################
 
 output "cloudsql_writer_ip" {
-  description = "Private address of the Cloud SQL writer; null without one."
+  description = "Private IP address of the Cloud SQL writer. Null without Cloud SQL."
   value       = one(google_sql_database_instance.writer[*].private_ip_address)
 }
 
 output "cloudsql_reader_ip" {
-  description = "Private address of the Cloud SQL reader; null without a read replica."
+  description = "Private IP address of the Cloud SQL reader. Null without a read replica."
   value       = one(google_sql_database_instance.reader[*].private_ip_address)
 }
 
 output "db_password_secret_id" {
-  description = "Secret with the password of db_username; null without Cloud SQL."
+  description = "Id of the secret with the password of db_username. Null without Cloud SQL."
   value       = try(google_secret_manager_secret.this["db_password"].id, null)
 }
 
 output "migration_run_command" {
-  description = "Command that runs the migrations; null without a database."
+  description = "Command that runs the migrations. Null without a database."
   value       = lookup(local.run_commands, "migrations", null)
 }
 
@@ -101,14 +101,14 @@ output "migration_run_command" {
 ################################################################################
 
 output "redis_endpoint" {
-  description = "Redis as host:port (TLS); null without Memorystore."
+  description = "Redis endpoint as host:port, with TLS. Null without Memorystore."
   value = one([
     for redis in google_redis_instance.this : "${redis.host}:${redis.port}"
   ])
 }
 
 output "redis_server_ca_pem" {
-  description = "Certificate authority of the Redis in PEM; null without Memorystore."
+  description = "Certificate authority of Redis in PEM format. Null without Memorystore."
   value       = local.redis_ca_pem
 }
 
@@ -122,11 +122,11 @@ output "gcs_bucket" {
 ################################################################################
 
 output "master_key_secret_id" {
-  description = "Secret with the proxy's master key."
+  description = "Id of the secret with the master key of the proxy."
   value       = google_secret_manager_secret.this["master_key"].id
 }
 
 output "ui_password_secret_id" {
-  description = "Secret with the dashboard's password; null without one."
+  description = "Id of the secret with the password of the dashboard. Null without a password."
   value       = try(google_secret_manager_secret.this["ui_password"].id, null)
 }

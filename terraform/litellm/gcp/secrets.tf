@@ -1,30 +1,19 @@
-# The stack's own secrets. No value is ever in a plan or a state: what is given
-# comes in ephemeral, what is made is made anew in every run, and either goes only
-# into a write-only argument, which is sent when its version number changes.
+# The secrets of the stack. No plan and no state contains their values: inputs and
+# generated values are ephemeral, and the arguments are write-only. The provider
+# sends a write-only argument only if its version number changes.
 
 locals {
-  secrets = {
-    for key, there in {
-      master_key   = true
-      license      = local.given.license
-      ui_password  = local.given.ui_password
-      database_url = local.own_database
-      redis_url    = local.own_redis
-      db_password  = var.create_database
-    } : key => key if there
-  }
-
-  # A given value follows secrets_version. A master key that was made stays, for
-  # LiteLLM encrypts what it stores in the database with it; one given later, or
-  # no more, is another number in any case.
-  _secret_versions = merge(
+  # The version of an input is secrets_version. A generated master key does not
+  # change, because LiteLLM encrypts data in the database with it. It has version 1.
+  # A master key from the input starts at 2, so that Terraform detects the change.
+  secret_versions = merge(
     { for key in keys(local.secrets) : key => var.secrets_version },
-    { master_key = local.given.master_key ? var.secrets_version + 1 : 1 },
+    { master_key = local.has_credential.master_key ? var.secrets_version + 1 : 1 },
   )
 
-  _secret_values = {
+  secret_values = {
     master_key = (
-      local.given.master_key
+      local.has_credential.master_key
       ? var.litellm_master_key
       : "sk-${ephemeral.random_password.master_key.result}"
     )
@@ -41,7 +30,7 @@ ephemeral "random_password" "master_key" {
   special = false
 }
 
-# Letters and digits only, since the images put it into a URL.
+# The images put the password into a URL, so it has no special characters.
 ephemeral "random_password" "db_password" {
   length  = 32
   special = false
@@ -55,15 +44,17 @@ resource "google_secret_manager_secret" "this" {
   labels              = local.labels
   deletion_protection = false
 
-  # A key is one region's, and automatic replication wants a global one.
+  # A key is regional, and automatic replication requires a global key.
   replication {
     dynamic "auto" {
       for_each = var.kms_key_name == "" ? ["everywhere"] : []
+
       content {}
     }
 
     dynamic "user_managed" {
       for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
       content {
         replicas {
           location = var.region
@@ -82,11 +73,11 @@ resource "google_secret_manager_secret_version" "this" {
 
   project                = var.project
   secret                 = google_secret_manager_secret.this[each.key].id
-  secret_data_wo         = local._secret_values[each.key]
-  secret_data_wo_version = local._secret_versions[each.key]
+  secret_data_wo         = local.secret_values[each.key]
+  secret_data_wo_version = local.secret_versions[each.key]
 
-  # The services pin the version's number: the new one must be there before they
-  # leave the old one.
+  # The services reference the number of a version, so the new version must exist
+  # before Terraform deletes the old one.
   lifecycle {
     create_before_destroy = true
   }

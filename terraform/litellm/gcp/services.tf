@@ -1,4 +1,15 @@
-# The three Cloud Run services. They are reached through the load balancer only.
+# The three Cloud Run services. Only the load balancer and the networks of the project
+# can reach them.
+
+locals {
+  cpu_millicores = {
+    for component, settings in local.components : component => (
+      endswith(settings.cpu, "m")
+      ? tonumber(trimsuffix(settings.cpu, "m"))
+      : tonumber(settings.cpu) * 1000
+    )
+  }
+}
 
 resource "google_cloud_run_v2_service" "this" {
   for_each = local.components
@@ -10,8 +21,7 @@ resource "google_cloud_run_v2_service" "this" {
   deletion_protection = false
   labels              = local.labels
 
-  # The mode is always written: left out, a service that was once MANUAL would
-  # stay so.
+  # Without scaling_mode a MANUAL service would remain MANUAL.
   scaling {
     scaling_mode          = each.value.autoscaling_enabled ? "AUTOMATIC" : "MANUAL"
     manual_instance_count = each.value.autoscaling_enabled ? null : each.value.desired_count
@@ -23,13 +33,14 @@ resource "google_cloud_run_v2_service" "this" {
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
 
-    # A bucket can be mounted in the second generation only.
+    # Only the second generation can mount a bucket.
     execution_environment = (
       each.value.private && local.has_config ? "EXECUTION_ENVIRONMENT_GEN2" : null
     )
 
     dynamic "scaling" {
       for_each = each.value.autoscaling_enabled ? ["on"] : []
+
       content {
         min_instance_count = each.value.min_instances
         max_instance_count = each.value.max_instances
@@ -50,14 +61,15 @@ resource "google_cloud_run_v2_service" "this" {
           memory = each.value.memory
         }
 
-        # The proxy works between requests as well (spend, logs, budgets); less
-        # than one CPU can not be kept allocated.
-        cpu_idle          = !each.value.private || local._cpu[each.key] < 1000
+        # The proxy also works between requests (spend, logs, budgets). Cloud Run can
+        # not keep less than one CPU allocated.
+        cpu_idle          = !each.value.private || local.cpu_millicores[each.key] < 1000
         startup_cpu_boost = true
       }
 
       dynamic "env" {
         for_each = local.environment[each.key]
+
         content {
           name  = env.key
           value = env.value
@@ -66,6 +78,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "env" {
         for_each = local.secret_environment[each.key]
+
         content {
           name = env.key
           value_source {
@@ -79,6 +92,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "volume_mounts" {
         for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+
         content {
           name       = volume_mounts.value
           mount_path = "/etc/litellm"
@@ -99,6 +113,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "liveness_probe" {
         for_each = each.value.liveness == null ? [] : [each.value.liveness]
+
         content {
           period_seconds  = liveness_probe.value.period
           timeout_seconds = liveness_probe.value.timeout
@@ -113,6 +128,7 @@ resource "google_cloud_run_v2_service" "this" {
 
     dynamic "volumes" {
       for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+
       content {
         name = volumes.value
         gcs {
@@ -124,6 +140,7 @@ resource "google_cloud_run_v2_service" "this" {
 
     dynamic "vpc_access" {
       for_each = each.value.private ? [google_vpc_access_connector.this.id] : []
+
       content {
         connector = vpc_access.value
         egress    = "PRIVATE_RANGES_ONLY"
@@ -133,13 +150,13 @@ resource "google_cloud_run_v2_service" "this" {
 
   lifecycle {
     precondition {
-      condition     = !(each.value.private && local.has_config && local._cpu[each.key] < 1000)
-      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, for Cloud Run mounts a bucket in its second generation only, which begins there; got \"${each.value.cpu}\". Raise it, or leave proxy_config empty."
+      condition     = !(each.value.private && local.has_config && local.cpu_millicores[each.key] < 1000)
+      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, because only the second generation of Cloud Run mounts a bucket; got \"${each.value.cpu}\". Increase ${each.key}_cpu, or leave proxy_config empty."
     }
   }
 
-  # A reference to a secret or a bucket says nothing of the version, the object or
-  # the permission that the first revision needs to start.
+  # The first revision needs these resources, but references none of them: secret
+  # versions, objects and permissions.
   depends_on = [
     google_artifact_registry_repository.image_proxy,
     google_cloud_run_v2_job.migrations,

@@ -1,34 +1,29 @@
-# The data bucket, one of its own for the proxy's configuration, one for logs.
+# The data bucket, the configuration bucket and the log bucket.
 
 locals {
-  config_key = "config.yaml"
+  # The default of log_retention_days on AWS.
+  access_log_days = 365
 
-  # Days; the default of log_retention_days on AWS.
-  _log_retention = 365
-
-  # proxy_config is any: both sides of a conditional would have to be of one
-  # type, so it is put into text where it is used and nowhere compared.
-  config_yaml = yamlencode(var.proxy_config)
-
-  # The data bucket holds what the user made and is guarded. The one with the
-  # configuration holds nothing but the module's own file, whose old versions
-  # must not keep the bucket; nor must logs, of which there always are some.
-  _buckets = merge(
+  # The data bucket contains user data, so gcs_force_destroy decides. Old versions of
+  # the configuration file must not block a destroy.
+  buckets = merge(
     { data = { force_destroy = var.gcs_force_destroy } },
-    { for key in ["config"] : key => { force_destroy = true } if local.has_config },
+    local.has_config ? { config = { force_destroy = true } } : {},
   )
+
+  bucket_keys = concat(keys(local.buckets), local.has_logs ? ["logs"] : [])
 }
 
-# Bucket names are the world's, and not free at once after destroy.
+# Bucket names are global, and are not available immediately after a destroy.
 resource "random_id" "bucket" {
-  for_each = toset(concat(keys(local._buckets), local.has_logs ? ["logs"] : []))
+  for_each = toset(local.bucket_keys)
 
   prefix      = "${local.names["bucket_${each.key}"]}-"
   byte_length = 4
 }
 
 resource "google_storage_bucket" "this" {
-  for_each = local._buckets
+  for_each = local.buckets
 
   project                     = var.project
   location                    = var.region
@@ -42,7 +37,7 @@ resource "google_storage_bucket" "this" {
     enabled = true
   }
 
-  # What an upload that was given up leaves behind is kept, and paid for, unseen.
+  # Cloud Storage keeps and bills the parts of incomplete uploads.
   lifecycle_rule {
     action {
       type = "AbortIncompleteMultipartUpload"
@@ -55,6 +50,7 @@ resource "google_storage_bucket" "this" {
 
   dynamic "encryption" {
     for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
     content {
       default_kms_key_name = encryption.value
     }
@@ -62,6 +58,7 @@ resource "google_storage_bucket" "this" {
 
   dynamic "logging" {
     for_each = google_storage_bucket.logs[*].name
+
     content {
       log_bucket        = logging.value
       log_object_prefix = each.key
@@ -69,7 +66,7 @@ resource "google_storage_bucket" "this" {
   }
 }
 
-# Apart from the others, which name it.
+# A resource of its own, because the other buckets reference it.
 resource "google_storage_bucket" "logs" {
   count = local.has_logs ? 1 : 0
 
@@ -91,12 +88,13 @@ resource "google_storage_bucket" "logs" {
     }
 
     condition {
-      age = local._log_retention
+      age = local.access_log_days
     }
   }
 
   dynamic "encryption" {
     for_each = var.kms_key_name == "" ? [] : [var.kms_key_name]
+
     content {
       default_kms_key_name = encryption.value
     }

@@ -386,7 +386,7 @@ def _images(image: str, beside: tuple[str, ...] = ()) -> tuple[frozenset[str], A
 
     def pulled(known: Known) -> bool:
         module = inputs.read(STACKS["gcp"].folder)
-        source = evaluate(module.locals["_admitted_image_pattern"], module.scope({}))  # type: ignore[arg-type]
+        source = evaluate(module.locals["supported_image_pattern"], module.scope({}))  # type: ignore[arg-type]
         held = next((known[n] for n in (image, *beside) if known[n]), known["image_registry"])
         proxied = bool(known["create_image_proxy"]) and held.startswith("ghcr.io/")
         # A registry and a tag of the default images are no image yet; a name makes them one.

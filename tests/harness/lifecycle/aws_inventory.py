@@ -217,7 +217,7 @@ def _of(thing: Thing, stack: str) -> bool:
     """Whether a thing is the stack's: by its tag, and without one by its name.
 
     ``acme-litellm-prod`` is not that of ``acme-litellm-pro``. A name too long for its place is cut
-    and ends in a digest of the whole (main.tf of the module, names).
+    and ends in a digest of the whole (naming.tf of the module).
     """
     if TAG in thing.tags:
         return thing.tags[TAG] == stack

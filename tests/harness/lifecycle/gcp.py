@@ -88,7 +88,7 @@ class _Item:
 
 def _is_of(stack: str, project: str) -> Callable[[_Item], bool]:
     """Whether a resource is a stack's: by its label, by its name, or by the end of a cut name."""
-    # A name too long for its place is cut and ends in a digest of it (main.tf, names).
+    # A name too long for its place is cut and ends in a digest of it (naming.tf).
     bases = (stack, f"{project}-{stack}")
     marks = [stack, *(f"-0{hashlib.sha256(base.encode()).hexdigest()[:8]}" for base in bases)]
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs one job, an ECS task, to its end and fails unless its container exits with 0.
+# Runs one job as an ECS task and waits for it. Fails unless its container exits with 0.
 #
-#   RUN_COMMAND  the aws ecs run-task command line, as the outputs print it
+#   RUN_COMMAND  the aws ecs run-task command of the output
 #   CLUSTER, REGION, CONTAINER, LOG_GROUP
-#   TIMEOUT      seconds to wait, 1800 by default: the CLI's own waiter gives up
-#                after ten minutes
+#   TIMEOUT      maximum wait in seconds, 1800 by default. The waiter of the AWS CLI
+#                has a limit of ten minutes.
 set -euo pipefail
 
 timeout="${TIMEOUT:-1800}"
@@ -54,9 +54,9 @@ if ! command -v aws >/dev/null; then
   exit 1
 fi
 
-# A role or a route just made may not be in force yet: then the task is refused,
-# or stops before its container has run. Both are tried again; an exit code of
-# the container's own is final.
+# A new role or route may not be effective yet. ECS then rejects the task, or the task
+# stops before its container runs. The script retries both, but not an exit code of the
+# container.
 reason="could not be started"
 for ((attempt = 1; attempt <= attempts; attempt++)); do
   [ "${attempt}" -eq 1 ] || sleep "$((interval * 2 ** attempt))"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs one job, of Cloud Run, to its end and fails unless it ends well.
+# Runs one Cloud Run job and waits for it. Fails unless the job succeeds.
 #
-#   RUN_COMMAND  the gcloud run jobs execute command line, as the output prints it
+#   RUN_COMMAND  the gcloud run jobs execute command of the output
 #   JOB, PROJECT, REGION
 set -euo pipefail
 
@@ -14,7 +14,7 @@ if ! command -v gcloud >/dev/null; then
 fi
 
 if ! eval "${RUN_COMMAND}" --quiet; then
-  say "error: it failed. Mend the cause and apply again. Its log:" >&2
+  say "error: the job failed. Fix the cause and apply again. Its log:" >&2
   echo "gcloud beta run jobs logs read ${JOB} --project ${PROJECT} --region ${REGION}" >&2
   exit 1
 fi

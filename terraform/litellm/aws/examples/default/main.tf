@@ -1,4 +1,5 @@
-# One stack with the provider wired. What is not set here keeps the module's default.
+# A root module with the provider and one stack. Other inputs of the module have their
+# defaults.
 
 provider "aws" {
   region = var.region

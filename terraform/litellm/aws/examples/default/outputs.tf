@@ -3,17 +3,17 @@
 ################################################################################
 
 output "alb_dns_name" {
-  description = "DNS name of the load balancer; point the certificate's host name to it."
+  description = "DNS name of the load balancer, the target of the DNS record of the host name."
   value       = module.litellm.alb_dns_name
 }
 
 output "alb_url" {
-  description = "URL of the stack: alb_domain_name if given, else the load balancer's own name, which no certificate is for."
+  description = "URL of the stack, with the host alb_domain_name. If that is empty, the host is the DNS name of the load balancer, which no certificate covers."
   value       = module.litellm.alb_url
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
+  description = "Path patterns that the load balancer routes to the gateway and to the UI. All other paths go to the backend, and so does /robots.txt if it is not in the list."
   value       = module.litellm.routes
 }
 
@@ -22,12 +22,12 @@ output "routes" {
 ################################################################################
 
 output "vpc_id" {
-  description = "VPC of the stack, made or given."
+  description = "Id of the VPC of the stack, created or existing."
   value       = module.litellm.vpc_id
 }
 
 output "task_security_group_ids" {
-  description = "Security group of the tasks by role (gateway, backend, ui, jobs). Your own database admits gateway, backend and jobs; your own Redis gateway and backend."
+  description = "Security group of the tasks by role (gateway, backend, ui, jobs). An external database must admit gateway, backend and jobs; an external Redis gateway and backend."
   value       = module.litellm.task_security_group_ids
 }
 
@@ -46,12 +46,12 @@ output "log_group_names" {
 }
 
 output "task_role_arns" {
-  description = "Task role of each container, to grant further permissions to, such as a model provider of the cloud's."
+  description = "ARN of the task role of each container, for additional permissions such as access to Amazon Bedrock."
   value       = module.litellm.task_role_arns
 }
 
 output "containers" {
-  description = "Each container as it runs: image, port, command (null: the image's own), plain environment, and secrets by ARN."
+  description = "Configuration of each container: image, port, command (if null, that of the image), plain environment variables, and ARNs of secrets."
   value       = module.litellm.containers
   sensitive   = true
 }
@@ -61,32 +61,32 @@ output "containers" {
 ################################################################################
 
 output "aurora_writer_endpoint" {
-  description = "Host of the Aurora writer; null without one."
+  description = "Host name of the Aurora writer endpoint. Null without Aurora."
   value       = module.litellm.aurora_writer_endpoint
 }
 
 output "aurora_reader_endpoint" {
-  description = "Host of the Aurora readers; null without a read replica."
+  description = "Host name of the Aurora reader endpoint. Null without a read replica."
   value       = module.litellm.aurora_reader_endpoint
 }
 
 output "db_master_password_secret_arn" {
-  description = "Secret in which RDS keeps the master password; null without Aurora."
+  description = "ARN of the secret in which RDS stores the master password. Null without Aurora."
   value       = module.litellm.db_master_password_secret_arn
 }
 
 output "db_bootstrap_sql" {
-  description = "SQL of the database bootstrap, as the task runs it; null without Aurora."
+  description = "SQL script of the database bootstrap. Null without Aurora."
   value       = module.litellm.db_bootstrap_sql
 }
 
 output "database_bootstrap_command" {
-  description = "Command that runs the database bootstrap; before the migrations, once. Null without Aurora."
+  description = "Command that runs the database bootstrap, once, before the migrations. Null without Aurora."
   value       = module.litellm.database_bootstrap_command
 }
 
 output "migration_run_command" {
-  description = "Command that runs the migrations; null without a database."
+  description = "Command that runs the migrations. Null without a database."
   value       = module.litellm.migration_run_command
 }
 
@@ -95,7 +95,7 @@ output "migration_run_command" {
 ################################################################################
 
 output "redis_endpoint" {
-  description = "Redis as host:port (TLS); null without ElastiCache."
+  description = "Redis endpoint as host:port, with TLS. Null without ElastiCache."
   value       = module.litellm.redis_endpoint
 }
 
@@ -109,11 +109,11 @@ output "s3_bucket" {
 ################################################################################
 
 output "master_key_secret_arn" {
-  description = "Secret with the proxy's master key."
+  description = "ARN of the secret with the master key of the proxy."
   value       = module.litellm.master_key_secret_arn
 }
 
 output "ui_password_secret_arn" {
-  description = "Secret with the dashboard's password; null without one."
+  description = "ARN of the secret with the password of the dashboard. Null without a password."
   value       = module.litellm.ui_password_secret_arn
 }

@@ -3,13 +3,13 @@
 ################################################################################
 
 variable "region" {
-  description = "Region of the stack. The caller's aws provider must be set to the same one."
+  description = "Region of the stack, which must be the region of the aws provider."
   type        = string
   nullable    = false
 }
 
 variable "tenant" {
-  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
+  description = "Name of the tenant of the stack. The name of every resource starts with <tenant>-litellm-<env>."
   type        = string
   nullable    = false
 }
@@ -21,7 +21,7 @@ variable "env" {
 }
 
 variable "tags" {
-  description = "Tags for every resource that takes them, on top of litellm:stack and managed-by. At most 45."
+  description = "Tags of all resources that support tags, in addition to litellm:stack and managed-by. At most 45."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -32,7 +32,7 @@ variable "tags" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
+  description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -41,7 +41,7 @@ variable "litellm_master_key" {
 }
 
 variable "litellm_license" {
-  description = "LiteLLM enterprise license. Empty: none."
+  description = "LiteLLM enterprise license. If empty, no license."
   type        = string
   default     = ""
   sensitive   = true
@@ -50,7 +50,7 @@ variable "litellm_license" {
 }
 
 variable "ui_password" {
-  description = "Password of the dashboard's admin user. Empty: the master key serves."
+  description = "Password of the admin user of the dashboard. If empty, the master key is the password."
   type        = string
   default     = ""
   sensitive   = true
@@ -59,14 +59,14 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change."
   type        = number
   default     = 1
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets and logs are encrypted with. Empty: AWS's own keys. Give it before the first apply: database and Redis would be replaced."
+  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: a change replaces database and Redis."
   type        = string
   default     = ""
   nullable    = false
@@ -77,42 +77,42 @@ variable "kms_key_arn" {
 ################################################################################
 
 variable "image_registry" {
-  description = "Registry and namespace of the component images, without the last slash."
+  description = "Registry and namespace of the component images, without a trailing slash."
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
 }
 
 variable "image_tag" {
-  description = "Tag of the component images. Pin a release in production: a moved tag does not roll the services."
+  description = "Tag of the component images. Use a fixed release in production: Terraform does not detect a tag that moves."
   type        = string
   default     = "main-stable"
   nullable    = false
 }
 
 variable "gateway_image" {
-  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  description = "Image of the gateway. If empty, <image_registry>/litellm-gateway:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "backend_image" {
-  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  description = "Image of the backend. If empty, <image_registry>/litellm-backend:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "ui_image" {
-  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  description = "Image of the UI. If empty, <image_registry>/litellm-ui:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "migrations_image" {
-  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
@@ -123,13 +123,13 @@ variable "migrations_image" {
 ################################################################################
 
 variable "create_network" {
-  description = "Whether the module makes the network. Null: it does when vpc_id is empty. Set it to false when vpc_id is known only after apply."
+  description = "Whether to create the network. If null, true if vpc_id is empty. Set it to false if vpc_id is known only after apply."
   type        = bool
   default     = null
 }
 
 variable "vpc_id" {
-  description = "Existing VPC to use. Empty: the module makes one."
+  description = "Id of an existing VPC. If empty, the module creates a VPC."
   type        = string
   default     = ""
   nullable    = false
@@ -143,35 +143,35 @@ variable "public_subnet_ids" {
 }
 
 variable "private_subnet_ids" {
-  description = "Private subnets of the existing VPC, with a way out to the internet, for tasks and stores: at least two, or one when both stores are your own."
+  description = "Private subnets of the existing VPC for tasks and data stores, with a route to the internet. At least two, or one if database and Redis are external."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "additional_task_security_group_ids" {
-  description = "Further security groups of the gateway, backend and job tasks, such as the one your own database admits. At most 4; the UI gets none."
+  description = "Additional security groups of the gateway, backend and job tasks, such as a group that an external database admits. At most 4. The UI does not get them."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "vpc_cidr" {
-  description = "Range of the VPC the module makes: /16 to /20. Every zone takes two subnets 8 bits longer."
+  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
 }
 
 variable "azs" {
-  description = "Availability zones of the VPC the module makes: 2 to 10. Needed unless vpc_id is given."
+  description = "Availability zones of the VPC that the module creates: 2 to 10. Required if vpc_id is empty."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "enable_flow_logs" {
-  description = "Whether the traffic of the module's own network is logged to the bucket of the logs."
+  description = "Whether to log the traffic of the network that the module creates, in the log bucket."
   type        = bool
   default     = true
   nullable    = false
@@ -182,48 +182,48 @@ variable "enable_flow_logs" {
 ################################################################################
 
 variable "acm_certificate_arn" {
-  description = "Certificate of the load balancer, in the stack's region. Turns TLS on; port 80 then redirects."
+  description = "ARN of the certificate of the load balancer, in the region of the stack. If set, the load balancer serves TLS and redirects port 80. If empty, it serves plain HTTP."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "enable_tls" {
-  description = "Whether port 443 is served. Null: it is when acm_certificate_arn is not empty. Set it to true when the certificate is known only after apply."
+  description = "Whether to serve TLS on port 443. If null, true if acm_certificate_arn is not empty. Set it to true if the ARN is known only after apply."
   type        = bool
   default     = null
 }
 
 variable "alb_domain_name" {
-  description = "Host name the certificate is for; used in the alb_url output only. Point it to alb_dns_name yourself."
+  description = "Host name of the certificate, for the output alb_url only. Create its DNS record with the target alb_dns_name. If empty, alb_url contains the DNS name of the load balancer."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "allow_plaintext_alb" {
-  description = "Whether the stack may serve plain HTTP when there is no certificate. Keys and prompts then cross the internet unencrypted."
+  description = "Whether to allow plain HTTP without a certificate. Keys and prompts then cross the internet unencrypted."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "waf_web_acl_arn" {
-  description = "Web ACL of AWS WAF to put before the load balancer, in the stack's region. Mind the length of prompts: rules that limit a body's size refuse long ones."
+  description = "ARN of an AWS WAF web ACL for the load balancer, in the region of the stack. If empty, no web ACL. Rules that limit the size of a request body reject long prompts."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "extra_gateway_paths" {
-  description = "Further paths of the gateway, such as your pass-through endpoints: exact (/a/b) or everything below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "request_timeout_seconds" {
-  description = "Seconds that a request may stay silent before the load balancer cuts it. Long streams need it long."
+  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout."
   type        = number
   default     = 3600
   nullable    = false
@@ -234,7 +234,7 @@ variable "request_timeout_seconds" {
 ################################################################################
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of each gateway container."
+  description = "Number of Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
@@ -245,14 +245,14 @@ variable "gateway_num_workers" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
+  description = "Whether to create the database. If false, database_url selects an external database. Without database_url the proxy has no database."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "database_url" {
-  description = "Connection URL of your own PostgreSQL (postgresql://...); only with create_database = false."
+  description = "Connection URL of an external PostgreSQL database (postgresql://...). Requires create_database = false. If empty, the proxy has only the database that the module creates."
   type        = string
   default     = ""
   sensitive   = true
@@ -261,49 +261,49 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
+  description = "Whether to create a read replica of the database that the module creates. The proxy then reads from the replica."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "db_name" {
-  description = "Name of the proxy's database in what the module makes."
+  description = "Name of the database of the proxy in the database server that the module creates."
   type        = string
   default     = "litellm"
   nullable    = false
 }
 
 variable "db_username" {
-  description = "User the proxy and the migrations sign in as, by IAM."
+  description = "Database user of the proxy and of the migrations, with IAM authentication."
   type        = string
   default     = "litellm_app"
   nullable    = false
 }
 
 variable "db_backup_retention_days" {
-  description = "Days that automatic backups of the database are kept: 1 to 35."
+  description = "Retention period of automatic database backups in days: 1 to 35."
   type        = number
   default     = 7
   nullable    = false
 }
 
 variable "enable_db_audit_logs" {
-  description = "Whether the module's database logs connections, changes of the schema, waits for locks and what takes longer than a second; not the values that LiteLLM passes."
+  description = "Whether to log connections, schema changes, lock waits and statements of more than a second of the database. The logs do not contain query parameters."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "db_deletion_protection" {
-  description = "Whether AWS refuses to delete the database; apply false before a destroy. True is the safe side."
+  description = "Whether to protect the database from deletion. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "skip_final_snapshot" {
-  description = "Whether destroy drops the database without a last snapshot. False is the safe side."
+  description = "Whether to skip the final snapshot of the database on destroy. False prevents data loss."
   type        = bool
   default     = false
   nullable    = false
@@ -314,14 +314,14 @@ variable "skip_final_snapshot" {
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether to create Redis. If false, redis_url selects an external Redis. Without Redis each process counts rate limits on its own."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "redis_url" {
-  description = "Connection URL of your own Redis (redis:// or rediss://); only with create_redis = false."
+  description = "Connection URL of an external Redis (redis:// or rediss://). Requires create_redis = false. If empty, the proxy has only the Redis that the module creates."
   type        = string
   default     = ""
   sensitive   = true
@@ -334,7 +334,7 @@ variable "redis_url" {
 ################################################################################
 
 variable "s3_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  description = "Whether to delete all objects in the data bucket on destroy. If false, a destroy fails unless the bucket is empty."
   type        = bool
   default     = false
   nullable    = false
@@ -345,35 +345,35 @@ variable "s3_force_destroy" {
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM's configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). Empty: no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
   type        = any
   default     = {}
   nullable    = false
 }
 
 variable "gateway_extra_env" {
-  description = "Further environment of the gateway; replaces a default of the same name."
+  description = "Additional environment variables of the gateway. They override defaults of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "backend_extra_env" {
-  description = "Further environment of the backend; replaces a default of the same name."
+  description = "Additional environment variables of the backend. They override defaults of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "gateway_extra_secrets" {
-  description = "Further environment of the gateway from Secrets Manager (optionally :json-key:stage:version) or Parameter Store, by ARN; replaces anything of the same name."
+  description = "Additional environment variables of the gateway, as ARNs of secrets (with an optional :json-key:stage:version) or of parameters. They override all other variables of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "backend_extra_secrets" {
-  description = "Further environment of the backend from Secrets Manager (optionally :json-key:stage:version) or Parameter Store, by ARN; replaces anything of the same name."
+  description = "Additional environment variables of the backend, as ARNs of secrets (with an optional :json-key:stage:version) or of parameters. They override all other variables of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -384,7 +384,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the database bootstrap and the migrations; needs bash and the AWS CLI where Terraform runs. When not, run by hand what the outputs database_bootstrap_command and migration_run_command print."
+  description = "Whether to run the database bootstrap and the migrations during apply. Requires bash and the AWS CLI on the machine that runs Terraform. If false, run the commands of the outputs database_bootstrap_command and migration_run_command."
   type        = bool
   default     = true
   nullable    = false
@@ -395,7 +395,7 @@ variable "run_migrations" {
 ################################################################################
 
 variable "otel_endpoint" {
-  description = "OpenTelemetry endpoint of gateway and backend. Empty: no OpenTelemetry."
+  description = "OpenTelemetry endpoint of gateway and backend. If empty, no OpenTelemetry."
   type        = string
   default     = ""
   nullable    = false
@@ -409,35 +409,35 @@ variable "otel_exporter" {
 }
 
 variable "otel_environment_name" {
-  description = "Environment name in the telemetry. Empty: env."
+  description = "Environment name in the telemetry. If empty, env."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "otel_capture_message_content" {
-  description = "Whether prompts and answers go into the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
   type        = string
   default     = "no_content"
   nullable    = false
 }
 
 variable "otel_headers_secret_arn" {
-  description = "Secret or parameter with the exporter's headers, by ARN (a secret optionally with :json-key:stage:version). Only with otel_endpoint."
+  description = "ARN of the secret (with an optional :json-key:stage:version) or parameter with the headers of the exporter. If empty, no headers. Requires otel_endpoint."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "enable_access_logs" {
-  description = "Whether requests to the load balancer and to the buckets are logged, to a bucket of their own."
+  description = "Whether to log requests to the load balancer and to the buckets, in the log bucket."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days that container logs are kept; 0 keeps them for ever."
+  description = "Retention period of container logs in days. If 0, logs do not expire."
   type        = number
   default     = 30
   nullable    = false

@@ -1,4 +1,4 @@
-# The root that HCP Terraform launches: a few inputs, one stack.
+# The root module of a no-code launch in HCP Terraform: one stack with few inputs.
 
 provider "aws" {
   region = var.region
@@ -37,7 +37,7 @@ module "litellm" {
 
   proxy_config = yamldecode(var.proxy_config_yaml == "" ? "{}" : var.proxy_config_yaml)
 
-  # The hosted runners have no AWS CLI: what the outputs database_bootstrap_command
-  # and migration_run_command print is run by hand after the first apply.
+  # The hosted runners have no AWS CLI. After the first apply, run the commands of the
+  # outputs database_bootstrap_command and migration_run_command.
   run_migrations = false
 }

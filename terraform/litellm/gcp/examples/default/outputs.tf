@@ -3,17 +3,17 @@
 ################################################################################
 
 output "lb_ip" {
-  description = "Address of the load balancer; point the A records of lb_domains to it."
+  description = "IP address of the load balancer, the target of the A records of lb_domains."
   value       = module.litellm.lb_ip
 }
 
 output "lb_url" {
-  description = "URL of the stack: the first of lb_domains, or the address."
+  description = "URL of the stack, with the first host of lb_domains. If that is empty, with the IP address."
   value       = module.litellm.lb_url
 }
 
 output "routes" {
-  description = "Path patterns that the load balancer sends to the gateway and to the UI; every other path goes to the backend, as does /robots.txt unless it is among them."
+  description = "Path patterns that the load balancer routes to the gateway and to the UI. All other paths go to the backend, and so does /robots.txt if it is not in the list."
   value       = module.litellm.routes
 }
 
@@ -22,7 +22,7 @@ output "routes" {
 ################################################################################
 
 output "network" {
-  description = "Network of the stack, made or given."
+  description = "Id of the network of the stack, created or existing."
   value       = module.litellm.network
 }
 
@@ -46,17 +46,17 @@ output "ui_service_url" {
 }
 
 output "service_account_emails" {
-  description = "Service account of each container, to grant further roles to, such as a model provider of the cloud's."
+  description = "Email of the service account of each container, for additional roles such as access to Vertex AI."
   value       = module.litellm.service_account_emails
 }
 
 output "image_registry" {
-  description = "Where the default images come from: image_registry, or the remote repository."
+  description = "Registry of the default images: image_registry, or the remote repository."
   value       = module.litellm.image_registry
 }
 
 output "containers" {
-  description = "Each container as it runs: image, port, command (null: the image's own), plain environment, and secrets by id."
+  description = "Configuration of each container: image, port, command (if null, that of the image), plain environment variables, and ids of secrets."
   value       = module.litellm.containers
   sensitive   = true
 }
@@ -66,22 +66,22 @@ output "containers" {
 ################################################################################
 
 output "cloudsql_writer_ip" {
-  description = "Private address of the Cloud SQL writer; null without one."
+  description = "Private IP address of the Cloud SQL writer. Null without Cloud SQL."
   value       = module.litellm.cloudsql_writer_ip
 }
 
 output "cloudsql_reader_ip" {
-  description = "Private address of the Cloud SQL reader; null without a read replica."
+  description = "Private IP address of the Cloud SQL reader. Null without a read replica."
   value       = module.litellm.cloudsql_reader_ip
 }
 
 output "db_password_secret_id" {
-  description = "Secret with the password of db_username; null without Cloud SQL."
+  description = "Id of the secret with the password of db_username. Null without Cloud SQL."
   value       = module.litellm.db_password_secret_id
 }
 
 output "migration_run_command" {
-  description = "Command that runs the migrations; null without a database."
+  description = "Command that runs the migrations. Null without a database."
   value       = module.litellm.migration_run_command
 }
 
@@ -90,12 +90,12 @@ output "migration_run_command" {
 ################################################################################
 
 output "redis_endpoint" {
-  description = "Redis as host:port (TLS); null without Memorystore."
+  description = "Redis endpoint as host:port, with TLS. Null without Memorystore."
   value       = module.litellm.redis_endpoint
 }
 
 output "redis_server_ca_pem" {
-  description = "Certificate authority of the Redis in PEM; null without Memorystore."
+  description = "Certificate authority of Redis in PEM format. Null without Memorystore."
   value       = module.litellm.redis_server_ca_pem
 }
 
@@ -109,11 +109,11 @@ output "gcs_bucket" {
 ################################################################################
 
 output "master_key_secret_id" {
-  description = "Secret with the proxy's master key."
+  description = "Id of the secret with the master key of the proxy."
   value       = module.litellm.master_key_secret_id
 }
 
 output "ui_password_secret_id" {
-  description = "Secret with the dashboard's password; null without one."
+  description = "Id of the secret with the password of the dashboard. Null without a password."
   value       = module.litellm.ui_password_secret_id
 }

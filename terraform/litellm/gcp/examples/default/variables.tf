@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "project" {
-  description = "Id of the Google Cloud project that takes every resource. The id, not the number."
+  description = "Id, not number, of the Google Cloud project of all resources."
   type        = string
   nullable    = false
 }
@@ -16,7 +16,7 @@ variable "region" {
 }
 
 variable "tenant" {
-  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
+  description = "Name of the tenant of the stack. The name of every resource starts with <tenant>-litellm-<env>."
   type        = string
   nullable    = false
 }
@@ -28,7 +28,7 @@ variable "env" {
 }
 
 variable "labels" {
-  description = "Labels for every resource that takes them, on top of litellm-stack and managed-by. At most 60."
+  description = "Labels of all resources that support labels, in addition to litellm-stack and managed-by. At most 60."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -39,7 +39,7 @@ variable "labels" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
+  description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
   default     = ""
   sensitive   = true
@@ -48,7 +48,7 @@ variable "litellm_master_key" {
 }
 
 variable "litellm_license" {
-  description = "LiteLLM enterprise license. Empty: none."
+  description = "LiteLLM enterprise license. If empty, no license."
   type        = string
   default     = ""
   sensitive   = true
@@ -57,7 +57,7 @@ variable "litellm_license" {
 }
 
 variable "ui_password" {
-  description = "Password of the dashboard's admin user. Empty: the master key serves."
+  description = "Password of the admin user of the dashboard. If empty, the master key is the password."
   type        = string
   default     = ""
   sensitive   = true
@@ -66,14 +66,14 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change, but apply generates a new database password."
   type        = number
   default     = 1
   nullable    = false
 }
 
 variable "kms_key_name" {
-  description = "Key of yours, in the stack's region, that database, Redis, buckets, secrets, containers and image proxy are encrypted with. Empty: Google's own keys. Give it before the first apply: database, Redis and image proxy would be replaced, and a secret can not be, under its name."
+  description = "Name of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets, containers and image proxy. If empty, keys that Google manages. Set it before the first apply: a change replaces database, Redis and image proxy, and fails for secrets."
   type        = string
   default     = ""
   nullable    = false
@@ -84,49 +84,49 @@ variable "kms_key_name" {
 ################################################################################
 
 variable "image_registry" {
-  description = "Registry and namespace of the component images, without the last slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
+  description = "Registry and namespace of the component images, without a trailing slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
 }
 
 variable "image_tag" {
-  description = "Tag of the component images. Pin a release in production: a moved tag does not roll the services."
+  description = "Tag of the component images. Use a fixed release in production: Terraform does not detect a tag that moves."
   type        = string
   default     = "main-stable"
   nullable    = false
 }
 
 variable "gateway_image" {
-  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  description = "Image of the gateway. If empty, <image_registry>/litellm-gateway:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "backend_image" {
-  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  description = "Image of the backend. If empty, <image_registry>/litellm-backend:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "ui_image" {
-  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  description = "Image of the UI. If empty, <image_registry>/litellm-ui:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "migrations_image" {
-  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "create_image_proxy" {
-  description = "Whether the module makes an Artifact Registry remote repository of ghcr.io and pulls the images of ghcr.io through it."
+  description = "Whether to create an Artifact Registry remote repository of ghcr.io and to pull the images of ghcr.io through it."
   type        = bool
   default     = false
   nullable    = false
@@ -137,41 +137,41 @@ variable "create_image_proxy" {
 ################################################################################
 
 variable "create_network" {
-  description = "Whether the module makes the network. Null: it does when network is empty. Set it to false when network is known only after apply."
+  description = "Whether to create the network. If null, true if network is empty. Set it to false if network is known only after apply."
   type        = bool
   default     = null
 }
 
 variable "network" {
-  description = "Existing network of the stack's project to use, by self link, id or name. Empty: the module makes one."
+  description = "Self link, id or name of an existing network in the project of the stack. If empty, the module creates a network."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "create_psa_connection" {
-  description = "Whether the module gives the network private services access. False when the given network has it already."
+  description = "Whether to create private services access in the network. Set it to false if the existing network has private services access."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "subnet_cidr" {
-  description = "Range of the subnet in the network the module makes."
+  description = "IPv4 range of the subnet in the network that the module creates."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
 }
 
 variable "vpc_connector_cidr" {
-  description = "Unused range of the connector between Cloud Run and the network. It must be a /28."
+  description = "Unused IPv4 range of the connector between Cloud Run and the network: a /28."
   type        = string
   default     = "10.41.0.0/28"
   nullable    = false
 }
 
 variable "enable_flow_logs" {
-  description = "Whether the traffic of the module's own network is logged, half of it sampled."
+  description = "Whether to log the traffic of the network that the module creates, with a sampling rate of one half."
   type        = bool
   default     = true
   nullable    = false
@@ -182,35 +182,35 @@ variable "enable_flow_logs" {
 ################################################################################
 
 variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip."
+  description = "Host names of the managed certificate. Their A records must point to the output lb_ip. If empty, the load balancer serves plain HTTP."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "allow_plaintext_lb" {
-  description = "Whether the stack may serve plain HTTP when there are no lb_domains. Keys and prompts then cross the internet unencrypted."
+  description = "Whether to allow plain HTTP if lb_domains is empty. Keys and prompts then cross the internet unencrypted."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "security_policy" {
-  description = "Security policy of Cloud Armor to put before the services, by its id or name. Mind what prompts hold: rules against injections refuse some."
+  description = "Id or name of a Cloud Armor security policy for the services. If empty, no policy. Rules against injection can reject prompts."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "extra_gateway_paths" {
-  description = "Further paths of the gateway, such as your pass-through endpoints: exact (/a/b) or everything below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "request_timeout_seconds" {
-  description = "Seconds that a request to gateway or backend may last before Cloud Run cuts it. Long streams need it long."
+  description = "Timeout of a request to gateway or backend in seconds. Long streams need a long timeout."
   type        = number
   default     = 3600
   nullable    = false
@@ -221,7 +221,7 @@ variable "request_timeout_seconds" {
 ################################################################################
 
 variable "gateway_num_workers" {
-  description = "Uvicorn workers of each gateway container."
+  description = "Number of Uvicorn workers of each gateway container."
   type        = number
   default     = 1
   nullable    = false
@@ -232,14 +232,14 @@ variable "gateway_num_workers" {
 ################################################################################
 
 variable "create_database" {
-  description = "Whether the module makes the database. When not, database_url brings your own, and without that the proxy has none."
+  description = "Whether to create the database. If false, database_url selects an external database. Without database_url the proxy has no database."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "database_url" {
-  description = "Connection URL of your own PostgreSQL (postgresql://...); only with create_database = false."
+  description = "Connection URL of an external PostgreSQL database (postgresql://...). Requires create_database = false. If empty, the proxy has only the database that the module creates."
   type        = string
   default     = ""
   sensitive   = true
@@ -248,42 +248,42 @@ variable "database_url" {
 }
 
 variable "create_read_replica" {
-  description = "Whether the database that the module makes has a reader, which the proxy then reads from."
+  description = "Whether to create a read replica of the database that the module creates. The proxy then reads from the replica."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "db_name" {
-  description = "Name of the proxy's database in what the module makes."
+  description = "Name of the database of the proxy in the database server that the module creates."
   type        = string
   default     = "litellm"
   nullable    = false
 }
 
 variable "db_username" {
-  description = "User the proxy and the migrations sign in as, by password."
+  description = "Database user of the proxy and of the migrations, with password authentication."
   type        = string
   default     = "litellm_app"
   nullable    = false
 }
 
 variable "db_backup_retention_days" {
-  description = "Days that automatic backups of the database are kept: 1 to 35."
+  description = "Retention period of automatic database backups in days: 1 to 35."
   type        = number
   default     = 7
   nullable    = false
 }
 
 variable "enable_db_audit_logs" {
-  description = "Whether the module's database logs connections, changes of the schema and waits for locks; not the values that LiteLLM passes."
+  description = "Whether to log connections, schema changes and lock waits of the database. The logs do not contain query parameters."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "cloudsql_deletion_protection" {
-  description = "Whether Terraform refuses to delete the Cloud SQL instances; apply false before a destroy. True is the safe side."
+  description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
   nullable    = false
@@ -294,14 +294,14 @@ variable "cloudsql_deletion_protection" {
 ################################################################################
 
 variable "create_redis" {
-  description = "Whether the module makes the Redis. When not, redis_url brings your own, and without that limits hold for each process alone."
+  description = "Whether to create Redis. If false, redis_url selects an external Redis. Without Redis each process counts rate limits on its own."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "redis_url" {
-  description = "Connection URL of your own Redis (redis:// or rediss://); only with create_redis = false."
+  description = "Connection URL of an external Redis (redis:// or rediss://). Requires create_redis = false. If empty, the proxy has only the Redis that the module creates."
   type        = string
   default     = ""
   sensitive   = true
@@ -314,7 +314,7 @@ variable "redis_url" {
 ################################################################################
 
 variable "gcs_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  description = "Whether to delete all objects in the data bucket on destroy. If false, a destroy fails unless the bucket is empty."
   type        = bool
   default     = false
   nullable    = false
@@ -325,35 +325,35 @@ variable "gcs_force_destroy" {
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM's configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). Empty: no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
   type        = any
   default     = {}
   nullable    = false
 }
 
 variable "gateway_extra_env" {
-  description = "Further environment of the gateway; replaces a default of the same name."
+  description = "Additional environment variables of the gateway. They override defaults of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "backend_extra_env" {
-  description = "Further environment of the backend; replaces a default of the same name."
+  description = "Additional environment variables of the backend. They override defaults of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "gateway_extra_secrets" {
-  description = "Further environment of the gateway from Secret Manager, by projects/PROJECT/secrets/NAME or the id of a secret in the stack's project, at its latest version; replaces anything of the same name."
+  description = "Additional environment variables of the gateway, as secrets: projects/PROJECT/secrets/NAME, or the id of a secret in the project of the stack. The latest version applies. They override all other variables of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "backend_extra_secrets" {
-  description = "Further environment of the backend from Secret Manager, by projects/PROJECT/secrets/NAME or the id of a secret in the stack's project, at its latest version; replaces anything of the same name."
+  description = "Additional environment variables of the backend, as secrets: projects/PROJECT/secrets/NAME, or the id of a secret in the project of the stack. The latest version applies. They override all other variables of the same name."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -364,7 +364,7 @@ variable "backend_extra_secrets" {
 ################################################################################
 
 variable "run_migrations" {
-  description = "Whether apply runs the migrations; needs bash and the gcloud CLI where Terraform runs. When not, run by hand what the output migration_run_command prints."
+  description = "Whether to run the migrations during apply. Requires bash and the gcloud CLI on the machine that runs Terraform. If false, run the command of the output migration_run_command."
   type        = bool
   default     = true
   nullable    = false
@@ -375,7 +375,7 @@ variable "run_migrations" {
 ################################################################################
 
 variable "otel_endpoint" {
-  description = "OpenTelemetry endpoint of gateway and backend. Empty: no OpenTelemetry."
+  description = "OpenTelemetry endpoint of gateway and backend. If empty, no OpenTelemetry."
   type        = string
   default     = ""
   nullable    = false
@@ -389,28 +389,28 @@ variable "otel_exporter" {
 }
 
 variable "otel_environment_name" {
-  description = "Environment name in the telemetry. Empty: env."
+  description = "Environment name in the telemetry. If empty, env."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "otel_capture_message_content" {
-  description = "Whether prompts and answers go into the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
   type        = string
   default     = "no_content"
   nullable    = false
 }
 
 variable "otel_headers_secret" {
-  description = "Secret with the exporter's headers, by projects/PROJECT/secrets/NAME or the id of a secret in the stack's project. Only with otel_endpoint."
+  description = "Secret with the headers of the exporter: projects/PROJECT/secrets/NAME, or the id of a secret in the project of the stack. If empty, no headers. Requires otel_endpoint."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "enable_access_logs" {
-  description = "Whether requests to the load balancer are logged, to Cloud Logging, and those to the buckets, to a bucket of their own where they stay a year."
+  description = "Whether to log requests to the load balancer, in Cloud Logging, and to the buckets, in the log bucket for a year."
   type        = bool
   default     = true
   nullable    = false

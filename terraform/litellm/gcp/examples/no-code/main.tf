@@ -1,4 +1,4 @@
-# The root that HCP Terraform launches: a few inputs, one stack.
+# The root module of a no-code launch in HCP Terraform: one stack with few inputs.
 
 provider "google" {
   project = var.project
@@ -36,7 +36,7 @@ module "litellm" {
 
   proxy_config = yamldecode(var.proxy_config_yaml == "" ? "{}" : var.proxy_config_yaml)
 
-  # The hosted runners have no gcloud CLI: what the output migration_run_command
-  # prints is run by hand after the first apply.
+  # The hosted runners have no gcloud CLI. After the first apply, run the command of
+  # the output migration_run_command.
   run_migrations = false
 }

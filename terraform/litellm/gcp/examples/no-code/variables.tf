@@ -3,109 +3,35 @@
 ################################################################################
 
 variable "project" {
-  description = "Id of the Google Cloud project that takes every resource. The id, not the number."
+  description = "Id, not number, of the Google Cloud project of all resources."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
-    error_message = "project must be a project id: 6 to 30 lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen; got \"${var.project}\". Give the id that `gcloud projects list` shows."
-  }
 }
 
 variable "region" {
-  description = "Google Cloud region to deploy to, such as us-central1."
+  description = "Google Cloud region of the stack, such as us-central1."
   type        = string
   default     = "us-central1"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region must be the name of a Google Cloud region, such as us-central1; got \"${var.region}\". Write the region, not a zone."
-  }
 }
 
 variable "tenant" {
-  description = "Who the stack is for. Every resource is named <tenant>-litellm-<env>."
+  description = "Name of the tenant of the stack. The name of every resource starts with <tenant>-litellm-<env>."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,20}$", var.tenant))
-    error_message = "tenant must be 1 to 21 characters of a-z, 0-9 and \"-\", beginning with a letter; got \"${var.tenant}\". Shorten it or replace the other characters."
-  }
-
-  validation {
-    condition     = !strcontains(var.tenant, "--") && !endswith(var.tenant, "-")
-    error_message = "tenant must neither contain \"--\" nor end in \"-\", which databases and load balancers refuse in a name; got \"${var.tenant}\". Remove the extra hyphen."
-  }
-
-  validation {
-    condition     = !strcontains(var.tenant, "goog") && !strcontains(var.tenant, "g00g")
-    error_message = "tenant must not contain \"goog\" or \"g00g\", which Cloud Storage refuses in a bucket's name; got \"${var.tenant}\". Choose another name."
-  }
-
-  validation {
-    condition = !anytrue([
-      for prefix in ["internal-", "sg-", "sthree-", "amzn-s3-demo-"] :
-      startswith("${var.tenant}-", prefix)
-    ])
-    error_message = "tenant must not be or begin with internal-, sg-, sthree- or amzn-s3-demo-, which AWS reserves in names; got \"${var.tenant}\". Choose another name."
-  }
 }
 
 variable "env" {
   description = "Environment of the stack, such as dev, stage or prod."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,8}$", var.env))
-    error_message = "env must be 1 to 9 characters of a-z, 0-9 and \"-\", beginning with a letter; got \"${var.env}\". Shorten it or replace the other characters."
-  }
-
-  validation {
-    condition     = !strcontains(var.env, "--") && !endswith(var.env, "-")
-    error_message = "env must neither contain \"--\" nor end in \"-\", which databases and load balancers refuse in a name; got \"${var.env}\". Remove the extra hyphen."
-  }
-
-  validation {
-    condition     = !strcontains(var.env, "goog") && !strcontains(var.env, "g00g")
-    error_message = "env must not contain \"goog\" or \"g00g\", which Cloud Storage refuses in a bucket's name; got \"${var.env}\". Choose another name."
-  }
-
-  validation {
-    condition     = !startswith(var.env, "litellm-")
-    error_message = "env must not begin with \"litellm-\", or two stacks could share every name (a, litellm-b and a-litellm, b); got \"${var.env}\". Choose another name."
-  }
 }
 
 variable "labels" {
-  description = "Labels for every resource that takes them, on top of litellm-stack and managed-by. At most 60."
+  description = "Labels of all resources that support labels, in addition to litellm-stack and managed-by. At most 60."
   type        = map(string)
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = length(var.labels) <= 60
-    error_message = "labels must have at most 60 entries, for Google Cloud takes 64 on a resource and the stack and the provider add their own; got ${length(var.labels)}. Remove some."
-  }
-
-  validation {
-    condition = alltrue([
-      for key in keys(var.labels) :
-      can(regex("^[a-z][a-z0-9_-]{0,62}$", key))
-    ])
-    error_message = "labels must have keys of 1 to 63 characters of a-z, 0-9, _ and -, beginning with a letter; got ${jsonencode(keys(var.labels))}. Rename the odd one."
-  }
-
-  validation {
-    condition = alltrue([
-      for value in values(var.labels) :
-      can(regex("^[a-z0-9_-]{0,63}$", value))
-    ])
-    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Shorten the odd one or replace the other characters."
-  }
 }
 
 ################################################################################
@@ -113,21 +39,16 @@ variable "labels" {
 ################################################################################
 
 variable "litellm_master_key" {
-  description = "Master key of the proxy; begins with sk-. Empty: one is made, and kept nowhere but in its secret."
+  description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
   default     = ""
   sensitive   = true
   ephemeral   = true
   nullable    = false
-
-  validation {
-    condition     = var.litellm_master_key == "" || startswith(var.litellm_master_key, "sk-")
-    error_message = "litellm_master_key must be empty or begin with sk-; the value given does not (it is not shown). Put sk- in front of it, or leave it empty to have one made."
-  }
 }
 
 variable "litellm_license" {
-  description = "LiteLLM enterprise license. Empty: none."
+  description = "LiteLLM enterprise license. If empty, no license."
   type        = string
   default     = ""
   sensitive   = true
@@ -136,7 +57,7 @@ variable "litellm_license" {
 }
 
 variable "ui_password" {
-  description = "Password of the dashboard's admin user. Empty: the master key serves."
+  description = "Password of the admin user of the dashboard. If empty, the master key is the password."
   type        = string
   default     = ""
   sensitive   = true
@@ -145,15 +66,10 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Raise it by one whenever a credential or connection URL given here changes: the new values are written and the services restarted. A master key that was made stays; the database's password is made anew."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change, but apply generates a new database password."
   type        = number
   default     = 1
   nullable    = false
-
-  validation {
-    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
-    error_message = "secrets_version must be a whole number from 1; got ${var.secrets_version}. Raise the last number by one."
-  }
 }
 
 ################################################################################
@@ -161,79 +77,49 @@ variable "secrets_version" {
 ################################################################################
 
 variable "image_registry" {
-  description = "Registry and namespace of the component images, without the last slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
+  description = "Registry and namespace of the component images, without a trailing slash. Cloud Run does not pull from ghcr.io: see create_image_proxy."
   type        = string
   default     = "ghcr.io/berriai"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", var.image_registry))
-    error_message = "image_registry must be a registry with an optional namespace, in lower case, with neither scheme nor a last slash; got \"${var.image_registry}\". Write it as ghcr.io/berriai."
-  }
 }
 
 variable "image_tag" {
-  description = "Tag of the component images. Pin a release in production: a moved tag does not roll the services."
+  description = "Tag of the component images. Use a fixed release in production: Terraform does not detect a tag that moves."
   type        = string
   default     = "main-stable"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
-    error_message = "image_tag must be an image tag of at most 128 letters, digits or _.-; got \"${var.image_tag}\". For a digest set the component's own image input."
-  }
 }
 
 variable "gateway_image" {
-  description = "Image of the gateway. Empty: <image_registry>/litellm-gateway:<image_tag>."
+  description = "Image of the gateway. If empty, <image_registry>/litellm-gateway:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.gateway_image))
-    error_message = "gateway_image must be empty or an image reference such as ghcr.io/berriai/litellm-gateway:main-stable; got \"${var.gateway_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "backend_image" {
-  description = "Image of the backend. Empty: <image_registry>/litellm-backend:<image_tag>."
+  description = "Image of the backend. If empty, <image_registry>/litellm-backend:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.backend_image))
-    error_message = "backend_image must be empty or an image reference such as ghcr.io/berriai/litellm-backend:main-stable; got \"${var.backend_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "ui_image" {
-  description = "Image of the UI. Empty: <image_registry>/litellm-ui:<image_tag>."
+  description = "Image of the UI. If empty, <image_registry>/litellm-ui:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.ui_image))
-    error_message = "ui_image must be empty or an image reference such as ghcr.io/berriai/litellm-ui:main-stable; got \"${var.ui_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "migrations_image" {
-  description = "Image that runs the migrations, with its own entrypoint. Empty: the backend's image with the Prisma migration script."
+  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.migrations_image))
-    error_message = "migrations_image must be empty or an image reference such as ghcr.io/berriai/litellm-migrations:main-stable; got \"${var.migrations_image}\". Remove the scheme or the spaces."
-  }
 }
 
 variable "create_image_proxy" {
-  description = "Whether the module makes an Artifact Registry remote repository of ghcr.io and pulls the images of ghcr.io through it."
+  description = "Whether to create an Artifact Registry remote repository of ghcr.io and to pull the images of ghcr.io through it."
   type        = bool
   default     = true
   nullable    = false
@@ -244,32 +130,14 @@ variable "create_image_proxy" {
 ################################################################################
 
 variable "lb_domains" {
-  description = "Host names to serve over TLS with a managed certificate; their A records must point to the output lb_ip. Without any, allow_plaintext_lb must be true."
+  description = "Host names of the managed certificate. Their A records must point to the output lb_ip. If empty, allow_plaintext_lb must be true."
   type        = list(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition = (
-      length(var.lb_domains) <= 100 &&
-      length(distinct(var.lb_domains)) == length(var.lb_domains)
-    )
-    error_message = "lb_domains must have at most 100 entries, each once, for a managed certificate takes no more; got ${length(var.lb_domains)}: ${jsonencode(var.lb_domains)}. Drop some."
-  }
-
-  validation {
-    condition = alltrue([
-      for domain in var.lb_domains :
-      length(domain) <= 253 && can(regex(
-        "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])$", domain
-      ))
-    ])
-    error_message = "lb_domains must hold full host names in lower case and no wildcards, which a managed certificate does not take; got ${jsonencode(var.lb_domains)}. Name each host, without scheme or path."
-  }
 }
 
 variable "allow_plaintext_lb" {
-  description = "Whether the stack may serve plain HTTP without lb_domains. For a trial only: keys and prompts cross the internet unencrypted."
+  description = "Whether to allow plain HTTP if lb_domains is empty. For trials only: keys and prompts cross the internet unencrypted."
   type        = bool
   default     = false
   nullable    = false
@@ -280,7 +148,7 @@ variable "allow_plaintext_lb" {
 ################################################################################
 
 variable "cloudsql_deletion_protection" {
-  description = "Whether Terraform refuses to delete the Cloud SQL instances; apply false before a destroy. True is the safe side."
+  description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
   nullable    = false
@@ -291,7 +159,7 @@ variable "cloudsql_deletion_protection" {
 ################################################################################
 
 variable "gcs_force_destroy" {
-  description = "Whether destroy deletes the data bucket with everything in it. False is the safe side."
+  description = "Whether to delete all objects in the data bucket on destroy. If false, a destroy fails unless the bucket is empty."
   type        = bool
   default     = false
   nullable    = false
@@ -302,13 +170,8 @@ variable "gcs_force_destroy" {
 ################################################################################
 
 variable "proxy_config_yaml" {
-  description = "LiteLLM's config.yaml as text. Empty: no file; models are then added in the dashboard."
+  description = "Content of the LiteLLM configuration file config.yaml. If empty, no file: add models in the dashboard."
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = var.proxy_config_yaml == "" || can(keys(yamldecode(var.proxy_config_yaml)))
-    error_message = "proxy_config_yaml must be empty or a YAML mapping; what was given is not one. Paste the whole config.yaml."
-  }
 }

@@ -1,0 +1,206 @@
+# Values that more than one file reads. variables.tf and outputs.tf declare no
+# locals: this file also has the locals that only they read.
+
+# ---- Constants of the validations ----
+
+locals {
+  # MiB of memory that Fargate offers for each number of CPU units (Amazon ECS
+  # Developer Guide, task definition parameters for Fargate).
+  fargate_memory = {
+    256   = [512, 1024, 2048]
+    512   = range(1024, 4097, 1024)
+    1024  = range(2048, 8193, 1024)
+    2048  = range(4096, 16385, 1024)
+    4096  = range(8192, 30721, 1024)
+    8192  = range(16384, 61441, 4096)
+    16384 = range(32768, 122881, 8192)
+  }
+
+  # ARN of a secret in the form that ECS accepts, with an optional
+  # :json-key:stage:version, or ARN of a parameter.
+  secret_pattern = join("", [
+    "^arn:[^:]+:(",
+    "secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+(:[^:]*:[^:]*:[^:]*)?",
+    "|",
+    "ssm:[a-z0-9-]+:[0-9]{12}:parameter/[^:]+",
+    ")$",
+  ])
+
+  # ARN of an ACM certificate or of an IAM server certificate, or nothing.
+  certificate_pattern = join("", [
+    "^(arn:[^:]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+|",
+    "arn:[^:]+:iam::[0-9]{12}:server-certificate/.+)?$",
+  ])
+}
+
+# ---- Switches ----
+
+# Each switch decides a count or a for_each. Terraform must know it at plan.
+locals {
+  # These inputs exist for a VPC or a certificate that is known only after apply.
+  create_network = coalesce(var.create_network, var.vpc_id == "")
+  tls            = coalesce(var.enable_tls, var.acm_certificate_arn != "")
+
+  has_database = var.create_database || local.own_database
+  has_reader   = var.create_database && var.create_read_replica
+  has_flow_log = local.create_network && var.enable_flow_logs
+
+  # If null, each service uses the key that AWS manages. The stack creates no key:
+  # destroy would delete it, and the final snapshot of the database would be
+  # unreadable.
+  kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
+
+  # The keys of proxy_config are not secret, even if the caller marks it as sensitive.
+  config_sections = try(keys(var.proxy_config), [])
+  has_config      = nonsensitive(length(local.config_sections) > 0)
+
+  own_database = !var.create_database && local.has_credential.database_url
+
+  # can() returns a bool without the marks sensitive and ephemeral, which count
+  # and for_each do not accept.
+  has_credential = {
+    master_key   = can(regex(".", var.litellm_master_key))
+    license      = can(regex(".", var.litellm_license))
+    ui_password  = can(regex(".", var.ui_password))
+    database_url = can(regex(".", var.database_url))
+    redis_url    = can(regex(".", var.redis_url))
+  }
+}
+
+# ---- Components ----
+
+locals {
+  # The differences between the three services. environment.tf has their
+  # environment and commands. The UI has no permissions: it has no entry in any
+  # list of grants, secrets or environment variables.
+  components = {
+    gateway = {
+      port                = 4000
+      cpu                 = var.gateway_cpu
+      memory              = var.gateway_memory
+      desired_count       = var.gateway_desired_count
+      autoscaling_enabled = var.gateway_autoscaling_enabled
+      min_capacity        = var.gateway_min_capacity
+      max_capacity        = var.gateway_max_capacity
+      cpu_target          = var.gateway_cpu_target
+      memory_target       = var.gateway_memory_target
+      grace_period        = 300
+      health              = { path = "/health/readiness", timeout = 10 }
+    }
+    backend = {
+      port                = 4001
+      cpu                 = var.backend_cpu
+      memory              = var.backend_memory
+      desired_count       = var.backend_desired_count
+      autoscaling_enabled = var.backend_autoscaling_enabled
+      min_capacity        = var.backend_min_capacity
+      max_capacity        = var.backend_max_capacity
+      cpu_target          = var.backend_cpu_target
+      memory_target       = var.backend_memory_target
+      grace_period        = 300
+      health              = { path = "/health/readiness", timeout = 10 }
+    }
+    ui = {
+      port                = 3000
+      cpu                 = var.ui_cpu
+      memory              = var.ui_memory
+      desired_count       = var.ui_desired_count
+      autoscaling_enabled = var.ui_autoscaling_enabled
+      min_capacity        = var.ui_min_capacity
+      max_capacity        = var.ui_max_capacity
+      cpu_target          = var.ui_cpu_target
+      memory_target       = var.ui_memory_target
+      grace_period        = 60
+      health              = { path = "/healthz", timeout = 5 }
+    }
+  }
+
+  # The engine of Prisma runs out of memory with 1 GiB.
+  jobs = merge(
+    local.has_database ? { migrations = { cpu = 512, memory = 4096 } } : {},
+    var.create_database ? { bootstrap = { cpu = 256, memory = 512 } } : {},
+  )
+
+  # Each component and each job has an identity of its own.
+  identities = concat(keys(local.components), keys(local.jobs))
+}
+
+# ---- Network ----
+
+locals {
+  vpc_id = local.create_network ? one(aws_vpc.this[*].id) : var.vpc_id
+  private_subnet_ids = (
+    local.create_network
+    ? [for az in var.azs : aws_subnet.private[az].id]
+    : var.private_subnet_ids
+  )
+
+  security_groups = {
+    for role, enabled in {
+      alb      = true
+      gateway  = true
+      backend  = true
+      ui       = true
+      jobs     = local.has_database
+      database = var.create_database
+      redis    = var.create_redis
+    } : role => role if enabled
+  }
+
+  task_security_group_ids = {
+    for role in ["gateway", "backend", "ui", "jobs"] :
+    role => aws_security_group.this[role].id if contains(keys(local.security_groups), role)
+  }
+
+  # The additional groups may admit their members to a data store, which the UI
+  # must not reach.
+  task_security_groups = {
+    for role, id in local.task_security_group_ids :
+    role => concat([id], role == "ui" ? [] : var.additional_task_security_group_ids)
+  }
+}
+
+# ---- Secrets ----
+
+locals {
+  secrets = {
+    for key, enabled in {
+      master_key   = true
+      license      = local.has_credential.license
+      ui_password  = local.has_credential.ui_password
+      database_url = local.own_database
+      redis_url    = !var.create_redis && local.has_credential.redis_url
+    } : key => key if enabled
+  }
+}
+
+# ---- Storage ----
+
+locals {
+  config_key = "config/litellm-config.yaml"
+
+  # proxy_config has the type any. The two sides of a conditional must have the
+  # same type, so the module encodes the value and never compares it.
+  config_yaml = yamlencode(var.proxy_config)
+
+  # The prefix of each log writer in the log bucket.
+  log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }
+
+  # A policy document that references a bucket directly is deferred to the apply
+  # by any change of the bucket, even of its tags. Through a local it is not.
+  bucket_arns = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
+
+  # The ARN of the cluster contains the account, which saves a data source.
+  account_id = split(":", aws_ecs_cluster.this.arn)[4]
+}
+
+# ---- Tags ----
+
+locals {
+  # The tags of the caller override these. Both override the default_tags of the
+  # provider.
+  tags = merge({
+    "litellm:stack" = local.name
+    "managed-by"    = "terraform"
+  }, var.tags)
+}
