@@ -379,17 +379,21 @@ _GCP: Mapping[str, ByHand] = {
 }
 
 
+@functools.cache
+def _pulled_pattern() -> Any:
+    module = inputs.read(STACKS["gcp"].folder)
+    return pattern(evaluate(module.locals["_admitted_image_pattern"], module.scope({})))  # type: ignore[arg-type]
+
+
 def _images(image: str, beside: tuple[str, ...] = ()) -> tuple[frozenset[str], Any]:
     """The precondition of terraform_data.images, for one component's image."""
     reads = frozenset({image, "image_registry", "create_image_proxy", *beside})
 
     def pulled(known: Known) -> bool:
-        module = inputs.read(STACKS["gcp"].folder)
-        source = evaluate(module.locals["_admitted_image_pattern"], module.scope({}))  # type: ignore[arg-type]
         held = next((known[n] for n in (image, *beside) if known[n]), known["image_registry"])
         proxied = bool(known["create_image_proxy"]) and held.startswith("ghcr.io/")
         # A registry and a tag of the default images are no image yet; a name makes them one.
-        return proxied or pattern(source).search(held) is not None
+        return proxied or _pulled_pattern().search(held) is not None
 
     return reads, pulled
 
