@@ -222,7 +222,7 @@ def legal(draw: DrawFn, space: Space, fixed: Known) -> dict[str, Any]:
 
 
 # Of so many values of a number, chance hardly takes 0.
-_OFTEN = 2**32
+_OFTEN = 2**16
 
 _QUIET = settings(
     database=None,
