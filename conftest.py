@@ -13,10 +13,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.harness.cli import terminal as report
-from tests.harness.terraform import binary as core
-from tests.harness.terraform import providers
-from tests.harness.terraform import session as planner
+from tests.harness.cli import terminal
+from tests.harness.terraform import binary, planning, providers
 
 # The profile tells how many inputs are drawn: `--hypothesis-profile=nightly` draws ten times more,
 # `replay` none beside those that are kept.
@@ -64,8 +62,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which core and which providers plan."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            found = core.find(Path(folder), config.getoption("core"))
-        except core.CoreError as error:
+            found = binary.find(Path(folder), config.getoption("core"))
+        except binary.CoreError as error:
             raise pytest.UsageError(str(error)) from error
     profile = hypothesis.settings.get_current_profile_name()
     return [
@@ -84,7 +82,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if getattr(one, "when", "") == "call"
         for name, value in one.user_properties
     ]
-    lines = report.render(recorded)
+    lines = terminal.render(recorded)
     if lines:
         terminalreporter.section("contracts")
         for line in lines:
@@ -92,10 +90,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
+def session(request: pytest.FixtureRequest) -> Iterator[planning.Session]:
     """Plan with the providers of ``--providers``: offline, the lowest releases admitted."""
     config = request.config
-    with planner.session(
+    with planning.session(
         _choice(config),
         wanted_core=config.getoption("core"),
         use_cache=not config.getoption("no_plan_cache"),
@@ -105,13 +103,13 @@ def session(request: pytest.FixtureRequest) -> Iterator[planner.Session]:
 
 @pytest.fixture(scope="session")
 def offline_session(
-    request: pytest.FixtureRequest, session: planner.Session
-) -> Iterator[planner.Session]:
+    request: pytest.FixtureRequest, session: planning.Session
+) -> Iterator[planning.Session]:
     """Plan and apply with the offline providers, whatever ``--providers`` says."""
     if session.choice.mode == "offline":
         yield session
         return
-    with planner.session(
+    with planning.session(
         providers.choose("offline"), wanted_core=request.config.getoption("core")
     ) as held:
         yield held
@@ -123,7 +121,7 @@ def contract_seed(request: pytest.FixtureRequest) -> int:
     return _seed(request.config)
 
 
-Sessions = Callable[[str, bool], planner.Session]
+Sessions = Callable[[str, bool], planning.Session]
 
 
 @pytest.fixture(scope="session")
@@ -136,10 +134,10 @@ def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
     with contextlib.ExitStack() as stack:
 
         @functools.cache
-        def start(release: str, foreseen: bool) -> planner.Session:
+        def start(release: str, foreseen: bool) -> planning.Session:
             choice = {"oldest": providers.choose("offline"), "newest": providers.newest()}[release]
             return stack.enter_context(
-                planner.session(
+                planning.session(
                     providers.as_applied(choice) if foreseen else choice,
                     wanted_core=config.getoption("core"),
                     use_cache=not config.getoption("no_plan_cache"),
@@ -150,12 +148,12 @@ def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
 
 
 @pytest.fixture(scope="session")
-def newest_session(sessions: Sessions) -> planner.Session:
+def newest_session(sessions: Sessions) -> planning.Session:
     """Plan offline with the newest releases there is a schema of."""
     return sessions("newest", False)
 
 
 @pytest.fixture(scope="session")
-def foreseen_session(sessions: Sessions) -> planner.Session:
+def foreseen_session(sessions: Sessions) -> planning.Session:
     """Plan offline with the oldest releases, with what an apply would make known."""
     return sessions("oldest", True)

@@ -18,8 +18,7 @@ import yaml
 
 from tests.harness import paths
 from tests.harness.plan.diff import Difference, compare
-from tests.harness.terraform import cases, providers
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning, providers
 from tests.harness.terraform.cases import Expected
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
@@ -40,14 +39,14 @@ def by_id(expected: Expected) -> str:
 
 
 @pytest.fixture(scope="session")
-def ours() -> Iterator[planner.Session]:
-    with planner.session(providers.choose("offline", {"aws": HELD["aws"]})) as held:
+def ours() -> Iterator[planning.Session]:
+    with planning.session(providers.choose("offline", {"aws": HELD["aws"]})) as held:
         yield held
 
 
 @pytest.fixture(scope="session")
-def theirs() -> Iterator[planner.Session]:
-    with planner.session(providers.choose(f"mirror:{MIRROR}")) as held:
+def theirs() -> Iterator[planning.Session]:
+    with planning.session(providers.choose(f"mirror:{MIRROR}")) as held:
         yield held
 
 
@@ -72,9 +71,9 @@ def entry(difference: Difference) -> dict[str, str] | None:
 
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
 def test_both_providers_plan_the_same(
-    ours: planner.Session, theirs: planner.Session, tally: Counter[str], expected: Expected
+    ours: planning.Session, theirs: planning.Session, tally: Counter[str], expected: Expected
 ) -> None:
-    mine, other = planner.plan(ours, expected.case), planner.plan(theirs, expected.case)
+    mine, other = planning.plan(ours, expected.case), planning.plan(theirs, expected.case)
     assert other.diagnostics == (), f"the real provider: {other}"
     assert mine.diagnostics == (), f"the offline provider: {mine}"
     assert mine.plan is not None
@@ -93,10 +92,10 @@ def test_both_providers_plan_the_same(
 
 @pytest.mark.parametrize("expected", REFUSED, ids=by_id)
 def test_both_providers_refuse_the_same(
-    ours: planner.Session, theirs: planner.Session, expected: Expected
+    ours: planning.Session, theirs: planning.Session, expected: Expected
 ) -> None:
-    def said(held: planner.Session) -> list[Any]:
-        return sorted((d.summary, d.detail) for d in planner.plan(held, expected.case).errors)
+    def said(held: planning.Session) -> list[Any]:
+        return sorted((d.summary, d.detail) for d in planning.plan(held, expected.case).errors)
 
     assert said(ours) == said(theirs) != []
 

@@ -23,9 +23,7 @@ from tests.harness.litellm import release
 from tests.harness.plan.view import Plan
 from tests.harness.process import supervisor
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import binary as core
-from tests.harness.terraform import providers
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import binary, planning, providers
 
 # Its claims are those of two modules, so that pytest would not look into it by itself.
 pytest.register_assert_rewrite("tests.integration.stages")
@@ -140,10 +138,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"not run: {name} failed ({test})")
 
 
-def planned(held: planner.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
+def planned(held: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
     """The smallest stack with inputs laid over it."""
     merged = {**STACKS[stack].smallest, **(inputs or {})}
-    result = planner.plan(held, planner.Case("integration", stack, merged))
+    result = planning.plan(held, planning.Case("integration", stack, merged))
     assert result.plan is not None, str(result)
     assert not result.errors, str(result)
     return result.plan
@@ -198,7 +196,7 @@ def lifecycles(
         ) -> run.Lifecycle:
             folder = tmp_path_factory.mktemp("lifecycle")
             environment = stack.enter_context(providers.environment(target.choice, folder))
-            found = core.find(folder, config.getoption("core"))
+            found = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder
             return run.prepare(target, root, found.binary, environment, inputs, source)

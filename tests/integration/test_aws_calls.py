@@ -8,13 +8,13 @@ from typing import Any
 import botocore.session
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live.aws import codec as calls
+from tests.harness.offline.live.aws import codec
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import UNKNOWN
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
-TABLE = calls.table()
+TABLE = codec.table()
 RELEASE = catalogue.releases("aws")[0]
 INPUTS = {
     "proxy_config": {"model_list": []},
@@ -47,7 +47,7 @@ def given(block: Block, values: Mapping[str, Any], prefix: str = "") -> Iterator
 
 
 def test_every_set_argument_is_sent_or_listed(
-    sessions: Callable[[str, bool], planner.Session],
+    sessions: Callable[[str, bool], planning.Session],
 ) -> None:
     held = botocore.session.get_session()
     lost = set()
@@ -62,10 +62,10 @@ def test_every_set_argument_is_sent_or_listed(
         for path in given(block, resource.values):
             name = path.split(".")[0]
             sent = {*entry.fields, *entry.sends, *entry.local, *entry.kept, *entry.attributes}
-            members = {calls.plain(member) for one in shapes if one for member in one.members}
+            members = {codec.plain(member) for one in shapes if one for member in one.members}
             seen = (
                 name in sent
-                or calls.plain(name) in members
+                or codec.plain(name) in members
                 or f"{{{name}}}" in str([one.by for one in ops])
             )
             if not seen and name not in ("id", "tags", "tags_all", "region"):

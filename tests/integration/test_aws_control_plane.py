@@ -20,21 +20,18 @@ from botocore.exceptions import ClientError
 
 from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.data_plane import reconciler
-from tests.harness.emulators.aws.data_plane import runners as containers
+from tests.harness.emulators.aws.data_plane import reconciler, runners
 from tests.harness.emulators.aws.data_plane.reconciler import Finished, Hooks, Reconciler
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.parts import postgres
-from tests.harness.lifecycle import aws_inventory as leftovers
+from tests.harness.lifecycle import aws_inventory
 from tests.harness.litellm import migrations
 from tests.harness.plan.view import Plan
 from tests.harness.process.child import alive, soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor, supervising
 from tests.harness.sdk import aws as clients
-from tests.harness.terraform import binary as core
-from tests.harness.terraform import providers
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import binary, planning, providers
 from tests.harness.terraform.command import Terraform
 from tests.harness.terraform.providers import Choice
 from tests.integration.aws_made import balancer, forward, group, listener, network, target_group
@@ -138,7 +135,7 @@ def root(aws: Cloud, choice: Choice, folder: Path) -> Iterator[Terraform]:
     (folder / "main.tf").write_text(ROOT + cloud.provider_block(aws.url, aws.region))
     with providers.environment(choice, folder) as environment:
         held = Terraform(
-            folder, core.find(folder).binary, {**environment, **cloud.environment(aws)}
+            folder, binary.find(folder).binary, {**environment, **cloud.environment(aws)}
         )
         held.execute_command("init", "-input=false", "-no-color")
         yield held
@@ -880,13 +877,13 @@ def job(aws: Cloud, plan: Plan, name: str, **replaced: str) -> tuple[int, str]:
 
 
 def test_planned_jobs_prepare_the_planned_database(
-    foreseen_session: planner.Session,
+    foreseen_session: planning.Session,
 ) -> None:
     plan = planned(foreseen_session, "aws")
     (wanted,) = (resource.values for resource in plan.of_type("aws_rds_cluster").values())
     with supervising() as held:
         aws = cloud.start(held)
-        with reconciler.following(aws, held, containers.hooks(held, Path(), never)) as following:
+        with reconciler.following(aws, held, runners.hooks(held, Path(), never)) as following:
             made = aws.client("rds").create_db_cluster(
                 DBClusterIdentifier=wanted["cluster_identifier"],
                 Engine=wanted["engine"],
@@ -930,12 +927,12 @@ def test_caches_have_distinct_host_names(aws: Cloud) -> None:
 # ---- What is left behind ----
 
 STACK = "acme-litellm-test"
-TAGS: Mapping[str, str] = {leftovers.TAG: STACK}
+TAGS: Mapping[str, str] = {aws_inventory.TAG: STACK}
 
 
 def test_leftovers_query_every_service(aws: Cloud) -> None:
     """What a lifecycle of a stack makes and the shorter test below does not."""
-    name, tags = "acme-litellm-more", [{"Key": leftovers.TAG, "Value": "acme-litellm-more"}]
+    name, tags = "acme-litellm-more", [{"Key": aws_inventory.TAG, "Value": "acme-litellm-more"}]
     ec2, rds, cache = (aws.client(service) for service in ("ec2", "rds", "elasticache"))
     vpc, subnets = network(aws)
 
@@ -997,7 +994,7 @@ def test_leftovers_query_every_service(aws: Cloud) -> None:
         NumCacheClusters=1,
         CacheNodeType="cache.t4g.small",
     )
-    kinds = sorted({line.partition(": ")[0] for line in leftovers.leftovers(aws.client, name)})
+    kinds = sorted({line.partition(": ")[0] for line in aws_inventory.leftovers(aws.client, name)})
     assert kinds == [
         "autoscaling ScalableTargets",
         "autoscaling ScalingPolicies",
@@ -1028,7 +1025,7 @@ def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     lower = [{"key": key, "value": value} for key, value in TAGS.items()]
     ec2, iam, logs = aws.client("ec2"), aws.client("iam"), aws.client("logs")
     ecs, s3, secrets = aws.client("ecs"), aws.client("s3"), aws.client("secretsmanager")
-    assert leftovers.leftovers(aws.client, STACK) == []
+    assert aws_inventory.leftovers(aws.client, STACK) == []
     vpc, _ = network(aws, 0)
     ec2.create_tags(Resources=[vpc], Tags=upper)
     guard = group(aws, vpc, f"{STACK}-alb")
@@ -1048,7 +1045,7 @@ def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     # Of another stack.
     iam.create_role(RoleName=f"{STACK}ing-ui", AssumeRolePolicyDocument="{}")
 
-    kinds = [line.partition(": ")[0] for line in leftovers.leftovers(aws.client, STACK)]
+    kinds = [line.partition(": ")[0] for line in aws_inventory.leftovers(aws.client, STACK)]
     assert kinds == [
         "ec2 SecurityGroups",
         "ec2 Vpcs",
@@ -1076,9 +1073,9 @@ def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     aws.client("rds").delete_db_cluster(**named)
     # What takes a name, or costs money, is still there.
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
-    kinds = [line.partition(": ")[0] for line in leftovers.leftovers(aws.client, STACK)]
+    kinds = [line.partition(": ")[0] for line in aws_inventory.leftovers(aws.client, STACK)]
     assert kinds == ["rds DBClusterSnapshots", "secretsmanager Secrets"]
     aws.client("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=f"{STACK}-final")
     secrets.restore_secret(SecretId=secret)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    assert leftovers.leftovers(aws.client, STACK) == []
+    assert aws_inventory.leftovers(aws.client, STACK) == []

@@ -12,7 +12,7 @@ from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.lifecycle.run import Lifecycle, apply, changes, destroy, leftovers, outputs, plan
-from tests.harness.process import daemon as owned
+from tests.harness.process import daemon
 from tests.integration.conftest import Lifecycles
 from tests.integration.test_failure_scenarios import CLOUDS
 
@@ -20,7 +20,7 @@ from tests.integration.test_failure_scenarios import CLOUDS
 @pytest.fixture
 def there(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
     with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
-        told = owned.observed(running.url, "cloud")
+        told = daemon.observed(running.url, "cloud")
         lifecycle = lifecycles(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
         yield lifecycle, Cloud(told["url"], told["region"])
 

@@ -11,15 +11,13 @@ import requests
 
 from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.data_plane import reconciler
-from tests.harness.emulators.aws.data_plane import runners as containers
+from tests.harness.emulators.aws.data_plane import reconciler, runners
 from tests.harness.emulators.parts import redis
-from tests.harness.litellm import release
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import release, server
 from tests.harness.plan.view import Plan
 from tests.harness.process.child import soon
 from tests.harness.process.supervisor import supervising
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.aws_made import balancer, listener, network, target_group
 from tests.integration.conftest import planned
 from tests.integration.test_gateway import CHAT, INPUTS, KEY, SAID, with_key
@@ -42,7 +40,7 @@ def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="config", CreateBucketConfiguration={"LocationConstraint": aws.region})
     key = variables["LITELLM_PROXY_CONFIG_S3_KEY"]["value"]
-    s3.put_object(Bucket="config", Key=key, Body=litellm.configuration(plan).encode())
+    s3.put_object(Bucket="config", Key=key, Body=server.configuration(plan).encode())
     variables["LITELLM_PROXY_CONFIG_S3_BUCKET"]["value"] = "config"
     made = aws.client("elasticache").create_replication_group(
         ReplicationGroupId="redis",
@@ -56,14 +54,14 @@ def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def answers(foreseen_session: planner.Session) -> Iterator[Mapping[str, requests.Response]]:
+def answers(foreseen_session: planning.Session) -> Iterator[Mapping[str, requests.Response]]:
     """What was answered with the right key, and without one."""
     plan = planned(foreseen_session, "aws", {**INPUTS, "create_redis": True})
     with supervising() as held, requests.Session() as session:
         session.trust_env = False
         aws = cloud.start(held)
         # The local Redis is without TLS here.
-        hooks = containers.hooks(
+        hooks = runners.hooks(
             held, release.installed(), lambda _: redis.start(held), {"REDIS_SSL": "false"}
         )
         with reconciler.following(aws, held, hooks) as following:

@@ -21,7 +21,7 @@ from tests.harness.process.child import soon
 from tests.harness.process.ports import answers, fetched
 from tests.harness.process.supervisor import Supervisor, supervising
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
@@ -80,7 +80,7 @@ def started(
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def stack(
-    request: pytest.FixtureRequest, foreseen_session: planner.Session, supervisor: Supervisor
+    request: pytest.FixtureRequest, foreseen_session: planning.Session, supervisor: Supervisor
 ) -> Mapping[str, str]:
     """Where the containers of a default stack answer, with its database left out; and its Redis."""
     inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}

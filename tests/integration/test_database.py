@@ -16,13 +16,13 @@ from tests.harness.emulators.parts.postgres import Server
 from tests.harness.litellm import migrations
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
 WORD = "a-word-of-the-test"
 
 
-def broken(held: planner.Session, defect: Defect, folder: Path) -> planner.Session:
+def broken(held: planning.Session, defect: Defect, folder: Path) -> planning.Session:
     """The session, with a defect in a stack's module."""
     source = {defect.stack.name: defects.seeded(defect, folder)}
     return dataclasses.replace(held, source=source)
@@ -48,7 +48,7 @@ def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
 # ---- Google Cloud ----
 
 
-def test_cloud_sql_user_runs_every_migration(server: Server, session: planner.Session) -> None:
+def test_cloud_sql_user_runs_every_migration(server: Server, session: planning.Session) -> None:
     database, user = migrated_by_the_app(server, planned(session, "gcp"))
     with server.connect(database, user, WORD) as connection:
         assert migrations.tables(connection) >= migrations.models()
@@ -65,7 +65,7 @@ NOT_ABANDONED = Defect(
 
 
 def test_postgres_refuses_no_statement_of_a_destroy(
-    server: Server, session: planner.Session
+    server: Server, session: planning.Session
 ) -> None:
     plan = planned(session, "gcp")
     migrated_by_the_app(server, plan)
@@ -73,7 +73,7 @@ def test_postgres_refuses_no_statement_of_a_destroy(
 
 
 def test_postgres_refuses_to_drop_an_owning_user(
-    server: Server, session: planner.Session, tmp_path: Path
+    server: Server, session: planning.Session, tmp_path: Path
 ) -> None:
     """The failure that this project began with: the role owns every table the migrations made."""
     plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
@@ -84,7 +84,7 @@ def test_postgres_refuses_to_drop_an_owning_user(
 
 
 def test_postgres_drops_a_user_without_objects(
-    server: Server, session: planner.Session, tmp_path: Path
+    server: Server, session: planning.Session, tmp_path: Path
 ) -> None:
     # So it is the migrations that a destroy would fail by, not the dropping.
     plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
@@ -112,7 +112,7 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "again"])
 def test_bootstrap_user_runs_every_migration(
-    server: Server, session: planner.Session, times: int
+    server: Server, session: planning.Session, times: int
 ) -> None:
     database, user = bootstrapped(server, planned(session, "aws"), times)
     with server.connect(database, user, WORD) as connection:
@@ -121,7 +121,7 @@ def test_bootstrap_user_runs_every_migration(
 
 
 def test_migrations_fail_without_the_schema_grant(
-    server: Server, session: planner.Session, tmp_path: Path
+    server: Server, session: planning.Session, tmp_path: Path
 ) -> None:
     defect = Defect(
         contract="order",

@@ -10,12 +10,11 @@ import pytest
 import requests
 
 from tests.harness.emulators.parts import load_balancers
-from tests.harness.litellm import release
-from tests.harness.litellm import server as litellm
+from tests.harness.litellm import release, server
 from tests.harness.plan.containers import containers
 from tests.harness.process.supervisor import supervising
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
@@ -41,16 +40,16 @@ CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
-def url(request: pytest.FixtureRequest, foreseen_session: planner.Session) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, foreseen_session: planning.Session) -> Iterator[str]:
     """Where the load balancer of a stack with a running gateway answers."""
     plan = planned(foreseen_session, request.param, INPUTS)
     with supervising() as held:
-        port = litellm.start(
+        port = server.start(
             held,
             release.installed(),
             containers(plan)["gateway"],
             {"LITELLM_MASTER_KEY": KEY},
-            litellm.configuration(plan),
+            server.configuration(plan),
         )
         # A path that the load balancer sent elsewhere would find nobody there.
         upstreams = {"gateway": port, "backend": 1, "ui": 1}
@@ -112,7 +111,7 @@ def test_foreign_path_does_not_reach_the_gateway(url: str, client: requests.Sess
     assert answer.status_code == 503
 
 
-def test_secret_without_a_value_is_named(foreseen_session: planner.Session) -> None:
+def test_secret_without_a_value_is_named(foreseen_session: planning.Session) -> None:
     container = containers(planned(foreseen_session, "gcp", INPUTS))["gateway"]
-    with supervising() as held, pytest.raises(litellm.LiteLLMError, match="LITELLM_MASTER_KEY"):
-        litellm.start(held, release.installed(), container, {}, "{}")
+    with supervising() as held, pytest.raises(server.LiteLLMError, match="LITELLM_MASTER_KEY"):
+        server.start(held, release.installed(), container, {}, "{}")

@@ -14,7 +14,7 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 
 from tests.harness.emulators import launch
-from tests.harness.emulators.gcp import cli as gcloud
+from tests.harness.emulators.gcp import cli
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
@@ -247,7 +247,7 @@ def test_gcloud_command_exits_as_the_job(cloud: launch.Running, tmp_path: Path) 
     command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
     done = subprocess.run(
         [*command, "--region", "us-central1", "--wait", "--quiet"],
-        env=gcloud.install(tmp_path, cloud.url),
+        env=cli.install(tmp_path, cloud.url),
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.emulators import launch
-from tests.harness.emulators.gcp import target as google
+from tests.harness.emulators.gcp import target
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
@@ -63,7 +63,7 @@ def test_next_run_cleans_up_after_a_kill(
 ) -> None:
     core = request.config.getoption("core")
     wanted = random.randrange(MOST_RESOURCES)  # noqa: S311
-    control = google.target(cloud.url, tmp_path).control
+    control = target.target(cloud.url, tmp_path).control
     worker = subprocess.Popen(
         command(cloud.url, tmp_path, core, "init,apply"),
         cwd=ROOT,

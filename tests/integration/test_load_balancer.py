@@ -22,7 +22,7 @@ from tests.harness.plan import routing
 from tests.harness.plan.view import Plan
 from tests.harness.process.supervisor import supervising
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
 HOST = "llm.example.com"
@@ -102,7 +102,7 @@ SAFE = [pytest.param((name, True), id=f"{name}-tls") for name in sorted(STACKS)]
 @pytest.fixture(scope="module", params=[*PLAIN, *SAFE])
 def stack(
     request: pytest.FixtureRequest,
-    foreseen_session: planner.Session,
+    foreseen_session: planning.Session,
     upstreams: Mapping[str, int],
 ) -> Iterator[Stack]:
     name, tls = request.param
@@ -190,7 +190,7 @@ def test_older_tls_client_is_refused(stack: Stack) -> None:
 
 
 def test_tls_listener_without_certificate_is_refused(
-    foreseen_session: planner.Session,
+    foreseen_session: planning.Session,
 ) -> None:
     plan = planned(foreseen_session, "aws", TLS["aws"])
     with supervising() as held, pytest.raises(LoadBalancerError, match="port 443 needs"):

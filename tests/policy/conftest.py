@@ -17,16 +17,15 @@ from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.outcomes import Outcome, packed, unpacked
 from tests.harness.policy.scan import load_checks, scanned
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cache, cases
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case
+from tests.harness.terraform import cache, cases, planning
+from tests.harness.terraform.planning import Case
 
 RELEASES = ("oldest", "newest")
 # Without `listed`, which is for cases.yaml of the unit suite: a replay gives the inputs.
 CASES = tuple(replace(e.case, listed=False) for e in cases.load(POLICY_CASES))
-PLANS = {case.id: planner.replay_command(case) for case in CASES}
+PLANS = {case.id: planning.replay_command(case) for case in CASES}
 
-Sessions = Callable[[str, bool], planner.Session]
+Sessions = Callable[[str, bool], planning.Session]
 Scan = Callable[[Case, str], tuple[list[Outcome], float]]
 
 
@@ -53,8 +52,8 @@ def scan(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory, worker_id
     def scan(case: Case, release: str) -> tuple[list[Outcome], float]:
         def make() -> list[Any]:
             begun = time.perf_counter()
-            planned = planner.plan(sessions(release, False), case)
-            foreseen = planner.plan(sessions(release, True), case)
+            planned = planning.plan(sessions(release, False), case)
+            foreseen = planning.plan(sessions(release, True), case)
             # A plan with an error in it is there in part, and would pass for what is missing.
             if planned.errors or foreseen.errors or not (planned.plan and foreseen.plan):
                 raise AssertionError(f"{case.id} is refused:\n{planned}\n{foreseen}")
@@ -81,7 +80,7 @@ def outcomes(scan: Scan) -> list[Outcome]:
     return skips.skipped(found, skips.load())
 
 
-def planned(held: planner.Session, text: str) -> Plan:
+def planned(held: planning.Session, text: str) -> Plan:
     """The plan of a root made of a text, with the providers that it uses configured."""
     provider = {
         stack.provider: stack.provider_block(stack.scope[1])
@@ -89,7 +88,7 @@ def planned(held: planner.Session, text: str) -> Plan:
         if f'"{stack.provider}_' in text
     }
     files = {"main.tf": text, "provider.tf.json": json.dumps({"provider": provider})}
-    with planner.root_of(held, files) as root:
+    with planning.root_of(held, files) as root:
         result = root.planned()
     assert result.plan is not None, f"{text}\n{result}"
     assert not result.errors, f"{text}\n{result}"

@@ -19,7 +19,7 @@ from tests.harness.policy.examples import Example
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.policy.scan import judged, load_checks, scan
 from tests.harness.stacks import Stack
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.policy.conftest import Sessions, planned
 
 EXAMPLES = examples.load()
@@ -82,10 +82,10 @@ def failing(sessions: Sessions) -> Failing:
     """Which of our checks fail where on a stack made of inputs, and from another tree."""
 
     def find(stack: Stack, inputs: Mapping[str, Any], source: Path | None) -> set[tuple[str, str]]:
-        case = planner.Case("defect", stack.name, inputs)
+        case = planning.Case("defect", stack.name, inputs)
         trees = {stack.name: source} if source else {}
         results = [
-            planner.plan(dataclasses.replace(sessions("oldest", foreseen), source=trees), case)
+            planning.plan(dataclasses.replace(sessions("oldest", foreseen), source=trees), case)
             for foreseen in (False, True)
         ]
         plans = [result.plan for result in results if result.plan and not result.errors]

@@ -17,7 +17,7 @@ from tests.harness.policy.outcomes import LATE
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
 from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.policy.conftest import CASES, Scan, Sessions, planned
 
 Make = Callable[..., Document]
@@ -288,8 +288,8 @@ resource "aws_ecs_service" "subject" {
 
 
 def test_resource_of_a_child_module_is_refused(sessions: Sessions) -> None:
-    case = planner.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
-    plans = [planner.plan(sessions("oldest", foreseen), case).plan for foreseen in (False, True)]
+    case = planning.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
+    plans = [planning.plan(sessions("oldest", foreseen), case).plan for foreseen in (False, True)]
     assert plans[0] is not None
     assert plans[1] is not None
     with pytest.raises(DocumentError, match="root: module"):

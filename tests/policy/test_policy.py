@@ -12,7 +12,7 @@ from tests.harness.policy import rules, skips
 from tests.harness.policy.outcomes import LATE, Outcome, packed
 from tests.harness.policy.places import place
 from tests.harness.policy.reports import advice
-from tests.harness.terraform.session import Case
+from tests.harness.terraform.planning import Case
 from tests.policy.conftest import CASES, PLANS, RELEASES, Scan
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from tests.harness.paths import ROOT
 from tests.harness.policy import reports, rules, skips
-from tests.harness.policy.examples import ExampleError
-from tests.harness.policy.examples import load as load_examples
+from tests.harness.policy.examples import ExampleError, load
 from tests.harness.policy.outcomes import Outcome, Verdict, counted, packed, unpacked
 from tests.harness.policy.places import place
 from tests.harness.policy.rules import Rule
@@ -195,4 +194,4 @@ def test_foreign_file_among_examples_is_refused(tmp_path: Path) -> None:
     (tmp_path / "CKV2_LITELLM_1").mkdir()
     (tmp_path / "CKV2_LITELLM_1" / "aws-good.tf").write_text("")
     with pytest.raises(ExampleError, match="CLOUD-VERDICT"):
-        load_examples(tmp_path)
+        load(tmp_path)

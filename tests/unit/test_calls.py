@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live import codec as values
+from tests.harness.offline.live import codec
 from tests.harness.offline.live.aws import codec as calls
-from tests.harness.offline.live.aws import tags as calls_tags
+from tests.harness.offline.live.aws import tags
 from tests.harness.offline.live.aws.special import SPECIAL
 from tests.harness.plan.view import Resource
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case
+from tests.harness.terraform import planning
+from tests.harness.terraform.planning import Case
 from tests.unit.test_rest import dotted
 
 TABLE = calls.table()
@@ -66,7 +66,7 @@ def test_type_has_create_find_and_delete(type_name: str) -> None:
         assert getattr(entry, name) or (special and getattr(special, name)), name
     tagged = "tags" in catalogue.schema("aws", RELEASES[0]).resources[type_name].block.attributes
     assert bool(entry.tags) == tagged
-    assert not entry.tags or calls_tags.kind(entry.tags)
+    assert not entry.tags or tags.kind(entry.tags)
 
 
 def test_entry_names_a_service_with_an_endpoint() -> None:
@@ -90,7 +90,7 @@ STATES = [
 def test_tags_changed_outside_terraform_are_read(
     prior: Mapping[str, Any], told: dict[str, str], defaults: dict[str, str], own: Any
 ) -> None:
-    assert calls_tags.split(told, prior["tags"], defaults) == (own, told)
+    assert tags.split(told, prior["tags"], defaults) == (own, told)
 
 
 def test_policy_rewording_is_no_drift_but_a_change_is() -> None:
@@ -112,14 +112,14 @@ def test_value_missing_from_an_answer_becomes_null() -> None:
 
 
 def test_completed_version_equals_the_requested_version() -> None:
-    assert values.value("string", "16.8", "16", calls.WORDS) == "16"
-    assert values.value("string", "16.9", "16.8", calls.WORDS) == "16.9"
+    assert codec.value("string", "16.8", "16", calls.WORDS) == "16"
+    assert codec.value("string", "16.9", "16.8", calls.WORDS) == "16.9"
 
 
 # ---- The stack ----
 
 
-def planned(held: planner.Session) -> Mapping[str, Resource]:
+def planned(held: planning.Session) -> Mapping[str, Resource]:
     inputs = {
         **STACKS["aws"].smallest,
         "allow_plaintext_alb": False,
@@ -128,11 +128,11 @@ def planned(held: planner.Session) -> Mapping[str, Resource]:
         "proxy_config": {"model_list": []},
         "create_read_replica": True,
     }
-    result = planner.plan(held, Case("calls", "aws", inputs))
+    result = planning.plan(held, Case("calls", "aws", inputs))
     assert result.plan is not None, str(result)
     return result.plan.resources
 
 
-def test_stack_has_no_type_without_an_entry(foreseen_session: planner.Session) -> None:
+def test_stack_has_no_type_without_an_entry(foreseen_session: planning.Session) -> None:
     types = {one.type for one in planned(foreseen_session).values() if one.type.startswith("aws_")}
     assert types == set(TABLE)

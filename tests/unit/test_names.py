@@ -18,13 +18,12 @@ from tests.harness.contracts.base import subject
 from tests.harness.contracts.properties import names as contract
 from tests.harness.hcl.expressions import Node, evaluate
 from tests.harness.hcl.functions import pattern
-from tests.harness.inputs import handwritten as legal
+from tests.harness.inputs import handwritten
 from tests.harness.inputs.legal import Known
 from tests.harness.inputs.rules import broken, holds
 from tests.harness.offline.catalogue import load, releases
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cases
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 
@@ -43,7 +42,7 @@ Roles = Callable[[str], Mapping[str, frozenset[str]]]
 
 
 def names(stack: str, values: Mapping[str, Any]) -> dict[str, str]:
-    module = legal.space(stack).module
+    module = handwritten.space(stack).module
     table = module.locals["names"]
     assert isinstance(table, Node), table
     found: dict[str, str] = evaluate(table, module.scope({**STACKS[stack].smallest, **values}))
@@ -51,7 +50,7 @@ def names(stack: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def roles(session: planner.Session) -> Roles:
+def roles(session: planning.Session) -> Roles:
     """The types that each row of the table names, as a planned stack with long names shows."""
 
     @functools.cache
@@ -64,7 +63,7 @@ def roles(session: planner.Session) -> Roles:
         found: dict[str, set[str]] = {}
         for fixed in (False, True):
             given = {**inputs, "gateway_autoscaling_enabled": fixed, "ui_autoscaling_enabled": True}
-            result = planner.plan(session, planner.Case("long", stack, given))
+            result = planning.plan(session, planning.Case("long", stack, given))
             assert result.plan is not None, str(result)
             by_name: dict[object, set[str]] = {}
             for _, type_name, name in contract.names(
@@ -80,7 +79,7 @@ def roles(session: planner.Session) -> Roles:
 
 def legal_names(stack: str, values: Mapping[str, Any]) -> bool:
     """Whether the rules on what names a stack hold."""
-    module = legal.space(stack).module
+    module = handwritten.space(stack).module
     scope = module.scope(values)
     owners = ("tenant", "env", "project", "region")
     return all(holds(rule, scope) for rule in module.rules if rule.owner in owners)
@@ -89,7 +88,7 @@ def legal_names(stack: str, values: Mapping[str, Any]) -> bool:
 @st.composite
 def identities(draw: st.DrawFn, stack: str) -> dict[str, Any]:
     """Legal tenant, environment, and project or region."""
-    space = legal.space(stack)
+    space = handwritten.space(stack)
     known: Known = STACKS[stack].smallest
     wanted = ("tenant", "env", {"aws": "region", "gcp": "project"}[stack])
     drawn = {n: draw(space.by_hand[n](space.module.scope(known).variables)) for n in wanted}
@@ -156,8 +155,8 @@ def test_stacks_of_one_account_share_no_name(name: str, roles: Roles) -> None:
 
 @BOTH
 def test_tenant_and_env_that_share_names_are_refused(name: str) -> None:
-    module = legal.space(name).module
-    (first, second), (third, fourth) = legal.ALIKE[:2]
+    module = handwritten.space(name).module
+    (first, second), (third, fourth) = handwritten.ALIKE[:2]
     assert f"{first}-litellm-{second}" == f"{third}-litellm-{fourth}"
     one = {**STACKS[name].smallest, "tenant": first, "env": second}
     assert [rule.owner for rule in broken(module, one)] == ["env"]

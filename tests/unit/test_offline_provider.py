@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.plan.view import UNKNOWN, PlanResult, Resource
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.harness.terraform.command import Terraform
 
 HEAD = """
@@ -41,9 +41,9 @@ Planned = Callable[[str], PlanResult]
 
 
 @pytest.fixture
-def planned(offline_session: planner.Session) -> Planned:
+def planned(offline_session: planning.Session) -> Planned:
     def run(text: str) -> PlanResult:
-        with planner.root_of(offline_session, {"main.tf": HEAD + text}) as root:
+        with planning.root_of(offline_session, {"main.tf": HEAD + text}) as root:
             return root.planned()
 
     return run
@@ -327,8 +327,8 @@ resource "google_secret_manager_secret" "a" {
 
 
 @pytest.fixture
-def applied(offline_session: planner.Session) -> Any:
-    with planner.root_of(offline_session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
+def applied(offline_session: planning.Session) -> Any:
+    with planning.root_of(offline_session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
         root.apply()
         yield root
 
@@ -360,9 +360,9 @@ def test_destroy_plan_deletes_everything(applied: Terraform) -> None:
     assert {r.actions for r in result.plan.resources.values()} == {("delete",)}
 
 
-def test_changed_keepers_replace_a_random_id(offline_session: planner.Session) -> None:
+def test_changed_keepers_replace_a_random_id(offline_session: planning.Session) -> None:
     text = 'resource "random_id" "a" {{\n  byte_length = 4\n  keepers     = {{ a = "{}" }}\n}}\n'
-    with planner.root_of(offline_session, {"main.tf": text.format("1")}) as root:
+    with planning.root_of(offline_session, {"main.tf": text.format("1")}) as root:
         root.apply()
         (Path(root.tfdir) / "main.tf").write_text(text.format("2"))
         replaced = resource(root.planned(), "random_id.a")

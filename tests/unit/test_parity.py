@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.contracts import parity as contract
-from tests.harness.contracts import parity_effects as effects
-from tests.harness.contracts import parity_rows
+from tests.harness.contracts import parity, parity_effects, parity_rows
 from tests.harness.contracts.base import Outcome
 from tests.harness.paths import PARITY
-from tests.harness.plan import semantic_diff as meaning
+from tests.harness.plan import semantic_diff
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 STACK = pytest.mark.parametrize("stack", sorted(STACKS))
 # A cell without inputs (the project's own setting) has no effect.
@@ -27,7 +25,7 @@ ROWS = [
         stack, row.capability, id=f"{stack}-{re.sub('[^a-z]+', '-', row.capability.lower())}"
     )
     for stack in STACKS
-    for row in effects.load().rows
+    for row in parity_effects.load().rows
     if row.inputs[stack]
 ]
 ROW = pytest.mark.parametrize(("stack", "capability"), ROWS)
@@ -36,25 +34,25 @@ Looked = Callable[[str], list[Outcome]]
 
 
 @pytest.fixture(scope="module")
-def declared(foreseen_session: planner.Session) -> Looked:
+def declared(foreseen_session: planning.Session) -> Looked:
     """What the table says of the inputs of a stack."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
-        found = contract.outcomes(foreseen_session, STACKS[stack], clauses=contract.STATIC)
+        found = parity.outcomes(foreseen_session, STACKS[stack], clauses=parity.STATIC)
         return list(found)
 
     return look
 
 
 @pytest.fixture(scope="module")
-def behaved(foreseen_session: planner.Session) -> Looked:
+def behaved(foreseen_session: planning.Session) -> Looked:
     """What the plans of a stack's rows and differences show, planned once."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
-        clauses = set(contract.CLAUSES) - contract.STATIC
-        return list(contract.outcomes(foreseen_session, STACKS[stack], clauses=clauses))
+        clauses = set(parity.CLAUSES) - parity.STATIC
+        return list(parity.outcomes(foreseen_session, STACKS[stack], clauses=clauses))
 
     return look
 
@@ -141,7 +139,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
 
 
 def test_row_gives_inputs_with_values_and_notes() -> None:
-    rows = {row.capability: row.inputs["aws"] for row in effects.load().rows}
+    rows = {row.capability: row.inputs["aws"] for row in parity_effects.load().rows}
     (tags,) = rows["Per-deployment tags / labels"]
     assert (tags.pattern, tags.type) == ("tags", "map(string)")
     switch, url = rows["Own database, or none"]
@@ -162,7 +160,7 @@ def test_malformed_row_is_refused_with_its_place(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     with pytest.raises(parity_rows.ParityError, match=rf"parity\.yaml.*{re.escape(said)}"):
-        effects.load(edited(tmp_path, old, new))
+        parity_effects.load(edited(tmp_path, old, new))
 
 
 def test_readme_states_the_safe_value_of_each_switch() -> None:
@@ -172,9 +170,9 @@ def test_readme_states_the_safe_value_of_each_switch() -> None:
 
 
 def test_effect_with_an_unknown_part_is_refused() -> None:
-    wanted = effects.Expected("memory of the world")
-    with pytest.raises(effects.EffectError, match="'memory of the world' fits 0 names"):
-        effects.load().matcher(STACKS["aws"], wanted)
+    wanted = parity_effects.Expected("memory of the world")
+    with pytest.raises(parity_effects.EffectError, match="'memory of the world' fits 0 names"):
+        parity_effects.load().matcher(STACKS["aws"], wanted)
 
 
 def plan_of(**resources: dict[str, object]) -> Plan:
@@ -196,30 +194,30 @@ def plan_of(**resources: dict[str, object]) -> Plan:
 
 
 def test_resolved_id_is_compared_as_its_address() -> None:
-    def planned(mark: str) -> meaning.Meaning:
+    def planned(mark: str) -> semantic_diff.Meaning:
         network = {"id": f"id-{mark}", "arn": f"arn:aws:vpc:us-east-1:123456789012:arn/{mark}"}
         policy = json.dumps({"Statement": [{"Sid": "A", "Resource": network["arn"]}]})
         user = {"vpc_id": network["id"], "subnets": ["x", network["id"]], "policy": policy}
-        return meaning.meaning(plan_of(network=network, user=user))
+        return semantic_diff.meaning(plan_of(network=network, user=user))
 
-    assert meaning.changes(planned("01234567"), planned("fedcba98")) == ()
+    assert semantic_diff.changes(planned("01234567"), planned("fedcba98")) == ()
 
 
 def test_json_text_is_compared_by_container_and_variable() -> None:
-    def planned(*names: str) -> meaning.Meaning:
+    def planned(*names: str) -> semantic_diff.Meaning:
         entries = [{"name": name, "value": "1"} for name in names]
         document = json.dumps([{"name": "gateway", "environment": entries}])
-        return meaning.meaning(plan_of(task={"container_definitions": document}))
+        return semantic_diff.meaning(plan_of(task={"container_definitions": document}))
 
-    (change,) = meaning.changes(planned("B", "C"), planned("A", "C", "B"))
+    (change,) = semantic_diff.changes(planned("B", "C"), planned("A", "C", "B"))
     assert change.path == "container_definitions.gateway.environment.A.value"
     assert (change.kind, change.before, change.after) == ("changed", None, "1")
 
 
 def test_added_or_removed_resource_is_one_change() -> None:
     small, large = plan_of(a={"x": 1}), plan_of(a={"x": 1}, b={"y": 2, "z": 3})
-    forth = meaning.changes(meaning.meaning(small), meaning.meaning(large))
-    back = meaning.changes(meaning.meaning(large), meaning.meaning(small))
+    forth = semantic_diff.changes(semantic_diff.meaning(small), semantic_diff.meaning(large))
+    back = semantic_diff.changes(semantic_diff.meaning(large), semantic_diff.meaning(small))
     assert [(c.kind, c.address) for c in (*forth, *back)] == [
         ("added", "b.this"),
         ("removed", "b.this"),
@@ -232,12 +230,14 @@ def test_difference_without_a_check_is_refused(tmp_path: Path) -> None:
         "Only Google reaches its databases over a peering, one a network\n    only: gcp",
         "Only Google reaches its databases over a peering, one a network",
     )
-    with pytest.raises(effects.EffectError, match="'`create_psa_connection`': no check"):
-        effects.load(path)
+    with pytest.raises(parity_effects.EffectError, match="'`create_psa_connection`': no check"):
+        parity_effects.load(path)
 
 
 def test_set_input_without_a_change_is_refused(tmp_path: Path) -> None:
     old = "set: {gateway_num_workers: 3}"
     path = edited(tmp_path, old, "set: {gateway_num_workers: 3, db_name: a}")
-    with pytest.raises(effects.EffectError, match="db_name is in only one of `set` and `changes`"):
-        effects.load(path)
+    with pytest.raises(
+        parity_effects.EffectError, match="db_name is in only one of `set` and `changes`"
+    ):
+        parity_effects.load(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.plan.view import UNKNOWN, Plan, with_unknown
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 TEXT = """
 variable "secret" {
@@ -37,8 +37,8 @@ output "hidden" {
 
 
 @pytest.fixture(scope="module")
-def plan(session: planner.Session) -> Plan:
-    with planner.root_of(session, {"main.tf": TEXT}) as root:
+def plan(session: planning.Session) -> Plan:
+    with planning.root_of(session, {"main.tf": TEXT}) as root:
         result = root.planned()
     assert result.plan is not None, str(result)
     return result.plan

@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cache, cases, providers
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case, Session
+from tests.harness.terraform import cache, cases, planning, providers
+from tests.harness.terraform.planning import Case, Session
 
 AWS = STACKS["aws"]
 # A child module and a root: the closure is more than the root's own files.
@@ -43,13 +42,13 @@ def module(folder: Path, files: Mapping[str, str]) -> Path:
 def counting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
     """Plans go to a cache of the test's own; gives how many were made so far."""
     made = []
-    real = planner._plan
+    real = planning._plan
 
     def counted(*arguments: Any, **named: Any) -> dict[str, Any]:
         made.append(arguments)
         return real(*arguments, **named)
 
-    monkeypatch.setattr(planner, "_plan", counted)
+    monkeypatch.setattr(planning, "_plan", counted)
     folder = tmp_path / "cache"
     monkeypatch.setattr(
         cache, "cached", lambda name, make, real=cache.cached: real(name, make, folder)
@@ -64,7 +63,7 @@ def tiny(session: Session, tmp_path: Path) -> Session:
 
 
 def seen(held: Session, **inputs: Any) -> Any:
-    result = planner.plan(held, Case("tiny", "aws", inputs))
+    result = planning.plan(held, Case("tiny", "aws", inputs))
     return result.plan.outputs["seen"] if result.plan else str(result)
 
 
@@ -124,7 +123,7 @@ def test_six_concurrent_plans_are_independent(session: Session) -> None:
     held = dataclasses.replace(session, cached=False)
     inputs = [{**AWS.smallest, "tenant": f"t{i}"} for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(lambda i: planner.plan(held, Case("x", "aws", i)), inputs))
+        results = list(pool.map(lambda i: planning.plan(held, Case("x", "aws", i)), inputs))
     assert [result.diagnostics for result in results] == [()] * 6
     names = {
         r.values["name"]
@@ -140,7 +139,7 @@ def test_plan_leaves_no_file_behind(session: Session) -> None:
         return {p for p in folder.rglob("*") if "__pycache__" not in p.parts}
 
     before = files(AWS.folder), files(session.folder)
-    planner.plan(dataclasses.replace(session, cached=False), Case("x", "aws", AWS.smallest))
+    planning.plan(dataclasses.replace(session, cached=False), Case("x", "aws", AWS.smallest))
     after = files(AWS.folder), files(session.folder)
     assert after[0] == before[0]
     assert {p.name for p in after[1] - before[1]} <= {"init.lock"}
@@ -153,9 +152,9 @@ def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
         "one": dict(stack.smallest),
         "two": {**stack.smallest, "tenant": "other", "create_redis": False},
     }
-    together = planner.plan_batch(session, stack, inputs)
+    together = planning.plan_batch(session, stack, inputs)
     for case, values in inputs.items():
-        alone = planner.plan(session, Case(case, name, values))
+        alone = planning.plan(session, Case(case, name, values))
         assert alone.plan is not None, str(alone)
         assert together[case].plan is not None, str(together[case])
         assert together[case].diagnostics == alone.diagnostics == ()
@@ -166,7 +165,7 @@ def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
 
 
 def test_refused_case_does_not_stop_its_batch(session: Session) -> None:
-    together = planner.plan_batch(
+    together = planning.plan_batch(
         session,
         AWS,
         {"good": AWS.smallest, "bad": {**AWS.smallest, "allow_plaintext_alb": False}},
@@ -178,7 +177,7 @@ def test_refused_case_does_not_stop_its_batch(session: Session) -> None:
 
 
 def test_refused_variable_does_not_hide_other_cases(session: Session) -> None:
-    together = planner.plan_batch(
+    together = planning.plan_batch(
         session, AWS, {"good": AWS.smallest, "bad": {**AWS.smallest, "tenant": "9x"}}
     )
     assert "9x" in str(together["bad"].errors)
@@ -188,7 +187,7 @@ def test_refused_variable_does_not_hide_other_cases(session: Session) -> None:
 
 def test_result_names_its_replay_command(session: Session) -> None:
     case = cases.find("aws", "no-tls")
-    result = planner.plan(session, case)
+    result = planning.plan(session, case)
     assert str(result).endswith("replay alone: tox -e plan -- aws --case no-tls")
 
 
@@ -197,7 +196,7 @@ def test_module_copy_has_no_state_and_no_links(session: Session, tmp_path: Path)
     (source / "terraform.tfstate").write_text("{}")
     (source / ".terraform").mkdir()
     held = dataclasses.replace(session, source={"aws": source})
-    with planner.work_folder(held, AWS) as copy:
+    with planning.work_folder(held, AWS) as copy:
         names = {p.name for p in copy.iterdir()}
         assert "locals.tf" in names
         assert not names & {"terraform.tfstate", ".terraform"}
@@ -206,10 +205,10 @@ def test_module_copy_has_no_state_and_no_links(session: Session, tmp_path: Path)
 
 def test_unlisted_case_is_replayed_by_its_inputs(session: Session) -> None:
     inputs = {**STACKS["aws"].smallest, "tenant": "a'b"}
-    result = planner.plan(session, Case("odd", "aws", inputs))
+    result = planning.plan(session, Case("odd", "aws", inputs))
     command = shlex.split(result.replay)
     assert command[:5] == ["tox", "-e", "plan", "--", "aws"]
     assert command[5] == "--inputs"
     assert json.loads(command[6]) == inputs
-    batched = planner.plan_batch(session, STACKS["aws"], {"one": STACKS["aws"].smallest})
+    batched = planning.plan_batch(session, STACKS["aws"], {"one": STACKS["aws"].smallest})
     assert json.loads(shlex.split(batched["one"].replay)[6]) == STACKS["aws"].smallest

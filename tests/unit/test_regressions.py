@@ -20,15 +20,14 @@ import pytest
 
 from tests.harness.contracts import failures
 from tests.harness.contracts.properties import CONTRACTS, secrets
-from tests.harness.hcl import declarations as hcl
+from tests.harness.hcl import declarations
 from tests.harness.plan.containers import Entry, addresses, containers
 from tests.harness.plan.routing import path_rules
 from tests.harness.plan.view import UNKNOWN, Plan, PlanResult
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cases
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning
 from tests.harness.terraform.command import Terraform
-from tests.harness.terraform.session import Case
+from tests.harness.terraform.planning import Case
 
 KNOWN = failures.load()
 CASES = {(e.case.stack, e.case.name): e.case for e in cases.load()}
@@ -36,16 +35,16 @@ BOTH = pytest.mark.parametrize("stack", ["aws", "gcp"])
 SERVERS = ("gateway", "backend")
 
 
-def result_of(session: planner.Session, stack: str, name: str, **inputs: Any) -> PlanResult:
+def result_of(session: planning.Session, stack: str, name: str, **inputs: Any) -> PlanResult:
     """What a case of cases.yaml gives, or one like it with other inputs."""
     case = CASES[stack, name]
     if inputs:
         # The name is no part of what the cache goes by.
         case = dataclasses.replace(case, inputs={**case.inputs, **inputs}, listed=False)
-    return planner.plan(session, case)
+    return planning.plan(session, case)
 
 
-def planned(session: planner.Session, stack: str, name: str, **inputs: Any) -> Plan:
+def planned(session: planning.Session, stack: str, name: str, **inputs: Any) -> Plan:
     result = result_of(session, stack, name, **inputs)
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
@@ -71,13 +70,13 @@ Batched = Callable[[str, str], Plan]
 
 
 @pytest.fixture(scope="module")
-def batched(session: planner.Session) -> Batched:
+def batched(session: planning.Session) -> Batched:
     """The plan of a stack for one of the batch's inputs."""
 
     @functools.cache
     def results(stack: str) -> Mapping[str, PlanResult]:
         batch = {name: {**STACKS[stack].smallest, **inputs} for name, inputs in _BATCH.items()}
-        return planner.plan_batch(session, STACKS[stack], batch)
+        return planning.plan_batch(session, STACKS[stack], batch)
 
     def plan_of(stack: str, name: str) -> Plan:
         result = results(stack)[name]
@@ -88,16 +87,16 @@ def batched(session: planner.Session) -> Batched:
     return plan_of
 
 
-def called(session: planner.Session, stack: str, extra: Mapping[str, Any], **meta: Any) -> Plan:
+def called(session: planning.Session, stack: str, extra: Mapping[str, Any], **meta: Any) -> Plan:
     """The plan of the module when a root calls it."""
     inputs = {**STACKS[stack].smallest, **meta}
-    result = planner.plan(session, Case("called", stack, inputs, root="call", extra=extra))
+    result = planning.plan(session, Case("called", stack, inputs, root="call", extra=extra))
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
     return result.plan.within("module.litellm")
 
 
-def refusal(session: planner.Session, stack: str, name: str, **inputs: Any) -> str:
+def refusal(session: planning.Session, stack: str, name: str, **inputs: Any) -> str:
     result = result_of(session, stack, name, **inputs)
     assert result.errors, f"{inputs} planned"
     return " ".join(str(error) for error in result.errors)
@@ -129,21 +128,21 @@ class Applied:
         return Path(self.terraform.tfdir) / "terraform.tfstate"
 
 
-def apply(session: planner.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
+def apply(session: planning.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
     values = {**CASES[stack, "everything"].inputs, "run_migrations": False, **inputs}
-    with planner.applied(session, STACKS[stack], values) as terraform:
+    with planning.applied(session, STACKS[stack], values) as terraform:
         applied = Applied(stack, terraform, values)
         assert secrets.leaked(values, applied.state.read_text()) == []
         yield applied
 
 
 @pytest.fixture(scope="module")
-def aws(offline_session: planner.Session) -> Iterator[Applied]:
+def aws(offline_session: planning.Session) -> Iterator[Applied]:
     yield from apply(offline_session, "aws", skip_final_snapshot=False, s3_force_destroy=False)
 
 
 @pytest.fixture(scope="module")
-def gcp(offline_session: planner.Session) -> Iterator[Applied]:
+def gcp(offline_session: planning.Session) -> Iterator[Applied]:
     yield from apply(offline_session, "gcp", gcs_force_destroy=False)
 
 
@@ -239,7 +238,7 @@ def test_changed_domains_replace_the_certificate_first(gcp: Applied) -> None:
     assert proxy.actions == ("update",)
 
 
-def test_database_protection_is_the_default(session: planner.Session) -> None:
+def test_database_protection_is_the_default(session: planning.Session) -> None:
     def protection(case: str) -> tuple[set[Any], set[Any], set[Any]]:
         aws = planned(session, "aws", case).of_type("aws_rds_cluster").values()
         gcp = planned(session, "gcp", case).of_type("google_sql_database_instance").values()
@@ -260,7 +259,7 @@ def config_file(applied: Applied) -> Mapping[str, Any]:
 
 
 def test_private_services_access_survives_a_destroy(
-    session: planner.Session,
+    session: planning.Session,
 ) -> None:
     plan = planned(session, "gcp", "smallest")
     (connection,) = plan.of_type("google_service_networking_connection").values()
@@ -280,7 +279,7 @@ def test_replaced_target_group_gets_another_name_first(aws_changed: Plan) -> Non
 # ---- Images and sizes ----
 
 
-def test_cloud_run_image_comes_from_an_admitted_registry(session: planner.Session) -> None:
+def test_cloud_run_image_comes_from_an_admitted_registry(session: planning.Session) -> None:
     pulled = re.compile(r"([a-z0-9-]+-)?docker\.pkg\.dev/|([a-z0-9-]+\.)?gcr\.io/|docker\.io/")
     for case in ("smallest", "mirrored-images"):
         containers = planned(session, "gcp", case).outputs["containers"]
@@ -298,7 +297,7 @@ def test_cloud_run_image_comes_from_an_admitted_registry(session: planner.Sessio
     assert "PROJECT_ID" in refusal(session, "gcp", "placeholder-in-image")
 
 
-def test_migrations_job_has_4_gib(session: planner.Session) -> None:
+def test_migrations_job_has_4_gib(session: planning.Session) -> None:
     aws = planned(session, "aws", "smallest")
     job = aws.resources['aws_ecs_task_definition.job["migrations"]']
     assert int(job.values["memory"]) >= 4096
@@ -308,7 +307,7 @@ def test_migrations_job_has_4_gib(session: planner.Session) -> None:
     assert container["resources"][0]["limits"]["memory"] == "4Gi"
 
 
-def test_connector_instances_and_edition_are_set(session: planner.Session) -> None:
+def test_connector_instances_and_edition_are_set(session: planning.Session) -> None:
     plan = planned(session, "gcp", "smallest")
     (connector,) = plan.of_type("google_vpc_access_connector").values()
     assert (connector.values["min_instances"], connector.values["max_instances"]) == (2, 3)
@@ -327,7 +326,7 @@ def test_connector_instances_and_edition_are_set(session: planner.Session) -> No
     ],
 )
 def test_invalid_size_is_refused_at_plan(
-    session: planner.Session, stack: str, inputs: dict[str, Any], named: str
+    session: planning.Session, stack: str, inputs: dict[str, Any], named: str
 ) -> None:
     assert f"{named} must" in refusal(session, stack, "smallest", **inputs)
 
@@ -369,7 +368,7 @@ def statements(plan: Plan, policy: str) -> list[str]:
 
 
 @BOTH
-def test_secret_input_hides_no_other_value(session: planner.Session, stack: str) -> None:
+def test_secret_input_hides_no_other_value(session: planning.Session, stack: str) -> None:
     plan = planned(session, stack, "credentials")
 
     def hidden(mark: Any) -> bool:
@@ -386,7 +385,7 @@ def test_secret_input_hides_no_other_value(session: planner.Session, stack: str)
 # ---- Routes ----
 
 
-def test_path_rule_has_the_form_of_a_url_map(session: planner.Session) -> None:
+def test_path_rule_has_the_form_of_a_url_map(session: planning.Session) -> None:
     plan = planned(session, "gcp", "everything")
     paths = [path for rule in path_rules(plan) for path in rule.paths]
     assert [path for path in paths if not re.fullmatch(r"/[^*]*|(/[^*]*)?/\*", path)] == []
@@ -397,7 +396,7 @@ def test_path_rule_has_the_form_of_a_url_map(session: planner.Session) -> None:
 
 
 @BOTH
-def test_tenant_invalid_in_names_is_refused(session: planner.Session, stack: str) -> None:
+def test_tenant_invalid_in_names_is_refused(session: planning.Session, stack: str) -> None:
     for case in ("bad-tenant", "doubled-hyphen-in-tenant", "reserved-tenant"):
         assert "tenant must" in refusal(session, stack, case)
 
@@ -440,12 +439,12 @@ _LATE_INPUTS: Mapping[str, Mapping[str, Any]] = {
 
 
 @BOTH
-def test_values_known_after_apply_plan(session: planner.Session, stack: str) -> None:
+def test_values_known_after_apply_plan(session: planning.Session, stack: str) -> None:
     assert called(session, stack, _LATE, **_LATE_INPUTS[stack]).resources
 
 
 @BOTH
-def test_refusal_needs_no_optional_resource(session: planner.Session, stack: str) -> None:
+def test_refusal_needs_no_optional_resource(session: planning.Session, stack: str) -> None:
     tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[stack]
     nothing = {"create_database": False, "create_redis": False, "run_migrations": False}
     assert tripwire in refusal(session, stack, "no-tls", **nothing)
@@ -454,7 +453,7 @@ def test_refusal_needs_no_optional_resource(session: planner.Session, stack: str
 
 
 @BOTH
-def test_outputs_of_omitted_resources_are_null(session: planner.Session, stack: str) -> None:
+def test_outputs_of_omitted_resources_are_null(session: planning.Session, stack: str) -> None:
     outputs = planned(session, stack, "no-stores").outputs
     absent = {
         "aws": {
@@ -494,14 +493,14 @@ _OWN_PARITY = {
 
 
 @BOTH
-def test_default_example_passes_the_parity_inputs(session: planner.Session, stack: str) -> None:
+def test_default_example_passes_the_parity_inputs(session: planning.Session, stack: str) -> None:
     plan = planned(session, stack, "example-default")
     calls = plan.document["configuration"]["root_module"]["module_calls"]
     passed = {
         name: argument.get("references")
         for name, argument in calls["litellm"]["expressions"].items()
     }
-    declared = set(hcl.variables(STACKS[stack].folder / "examples" / "default"))
+    declared = set(declarations.variables(STACKS[stack].folder / "examples" / "default"))
     assert {*_PARITY.split(), *_OWN_PARITY[stack].split()} - declared == set()
     # None is declared and forgotten in the call, or crossed with another.
     assert {name for name in declared if passed.get(name) != [f"var.{name}"]} == set()
@@ -511,7 +510,7 @@ def test_default_example_passes_the_parity_inputs(session: planner.Session, stac
 
 
 def test_desired_count_applies_without_autoscaling(
-    session: planner.Session, aws_changed: Plan
+    session: planning.Session, aws_changed: Plan
 ) -> None:
     ui, gateway = (aws_changed.resources[services(aws_changed)[name]] for name in ("ui", "gateway"))
     assert (ui.before["desired_count"], ui.values["desired_count"]) == (1, 2)
@@ -523,7 +522,7 @@ def test_desired_count_applies_without_autoscaling(
 
 
 def test_provider_region_does_not_split_the_stack(
-    session: planner.Session,
+    session: planning.Session,
 ) -> None:
     assert "us-east-1" in refusal(session, "aws", "provider-in-another-region")
     elsewhere = {"alias": "elsewhere", "project": "acme-other-1", "region": "europe-west1"}
@@ -543,7 +542,7 @@ def test_provider_region_does_not_split_the_stack(
         assert {address for address, place in held.items() if place != value} == set()
 
 
-def test_every_arn_has_the_partition_of_the_caller(session: planner.Session) -> None:
+def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) -> None:
     zones = ["us-gov-west-1a", "us-gov-west-1b"]
     plan = planned(session, "aws", "smallest", region="us-gov-west-1", azs=zones)
     arns = re.findall(
@@ -555,7 +554,7 @@ def test_every_arn_has_the_partition_of_the_caller(session: planner.Session) -> 
     assert written == []
 
 
-def test_names_in_sql_are_quoted(session: planner.Session) -> None:
+def test_names_in_sql_are_quoted(session: planning.Session) -> None:
     plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
     sql = plan.outputs["db_bootstrap_sql"]
     for name in ("select", "table"):
@@ -564,13 +563,13 @@ def test_names_in_sql_are_quoted(session: planner.Session) -> None:
 
 @BOTH
 @pytest.mark.parametrize("value", ['a";drop', "A-b"])
-def test_name_unsafe_in_sql_is_refused(session: planner.Session, stack: str, value: str) -> None:
+def test_name_unsafe_in_sql_is_refused(session: planning.Session, stack: str, value: str) -> None:
     said = refusal(session, stack, "smallest", db_name=value, db_username=value)
     assert "db_name must" in said
     assert "db_username must" in said
 
 
-def test_stream_may_last_an_hour(session: planner.Session) -> None:
+def test_stream_may_last_an_hour(session: planning.Session) -> None:
     (balancer,) = planned(session, "aws", "smallest").of_type("aws_lb").values()
     assert balancer.values["idle_timeout"] == 3600
     plan = planned(session, "gcp", "smallest")
@@ -579,6 +578,6 @@ def test_stream_may_last_an_hour(session: planner.Session) -> None:
         assert template["timeout"] == "3600s"
 
 
-def test_url_has_the_host_of_the_certificate(session: planner.Session) -> None:
+def test_url_has_the_host_of_the_certificate(session: planning.Session) -> None:
     assert planned(session, "aws", "tls").outputs["alb_url"] == "https://llm.example.com"
     assert planned(session, "gcp", "tls").outputs["lb_url"] == "https://llm.example.com"

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from tests.harness.offline import catalogue
-from tests.harness.offline.live.google import codec as rest
-from tests.harness.offline.live.google import crud as rest_google
+from tests.harness.offline.live.google import codec, crud
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case
+from tests.harness.terraform import planning
+from tests.harness.terraform.planning import Case
 
-TABLE = rest.table(rest_google.TABLE)
+TABLE = codec.table(crud.TABLE)
 RELEASES = catalogue.releases("google")
 
 
@@ -34,7 +33,7 @@ def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None
     entry = TABLE[type_name]
     known = set(dotted(catalogue.schema("google", release).resources[type_name].block))
     named = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
-    document = rest.yaml.safe_load(rest_google.TABLE.read_text())
+    document = codec.yaml.safe_load(crud.TABLE.read_text())
     own = {*document["types"][type_name].get("local", ())}
     assert named | own - known <= known
 
@@ -46,7 +45,7 @@ def test_entry_names_a_service_with_an_endpoint(release: str) -> None:
     assert services <= set(attributes)
 
 
-def planned(held: planner.Session) -> Mapping[str, Any]:
+def planned(held: planning.Session) -> Mapping[str, Any]:
     inputs = {
         **STACKS["gcp"].smallest,
         "lb_domains": ["litellm.example.com"],
@@ -54,7 +53,7 @@ def planned(held: planner.Session) -> Mapping[str, Any]:
         "create_read_replica": True,
         "kms_key_name": "projects/acme-prod-1/locations/us-central1/keyRings/llm/cryptoKeys/llm",
     }
-    result = planner.plan(held, Case("rest", "gcp", inputs))
+    result = planning.plan(held, Case("rest", "gcp", inputs))
     assert result.plan is not None, str(result)
     return result.plan.resources
 
@@ -75,7 +74,7 @@ def given(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def test_every_type_survives_encode_and_decode(
-    foreseen_session: planner.Session,
+    foreseen_session: planning.Session,
 ) -> None:
     schema = catalogue.schema("google", RELEASES[0])
     seen = 0
@@ -87,8 +86,8 @@ def test_every_type_survives_encode_and_decode(
                 for name, value in given(block, resource.values).items()
                 if name not in entry.query.values()
             }
-            sent = rest.encode(entry, block, {**resource.values, **values})
-            back = rest.decode(entry, block, sent, dict(resource.values))
+            sent = codec.encode(entry, block, {**resource.values, **values})
+            back = codec.decode(entry, block, sent, dict(resource.values))
             found = given(block, back)
             assert {name: found[name] for name in values} == values, address
             seen += 1

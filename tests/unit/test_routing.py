@@ -22,7 +22,7 @@ from tests.harness.paths import MODULES
 from tests.harness.plan.routing import Balancer, balancer, glob
 from tests.harness.plan.view import UNKNOWN
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 Record = Callable[[str, object], None]
 # A method that reads and one that does not: no rule tells others apart.
@@ -35,11 +35,11 @@ NEAR_MISSES = 3000
 
 
 @pytest.fixture(scope="module")
-def balancers(foreseen_session: planner.Session) -> Mapping[str, Balancer]:
+def balancers(foreseen_session: planning.Session) -> Mapping[str, Balancer]:
     found = {}
     for name, stack in STACKS.items():
         inputs = {**stack.smallest, "extra_gateway_paths": list(EXTRA)}
-        result = planner.plan(foreseen_session, planner.Case("routing", name, inputs))
+        result = planning.plan(foreseen_session, planning.Case("routing", name, inputs))
         assert result.plan is not None, str(result)
         assert result.diagnostics == (), str(result)
         found[name] = balancer(result.plan)
@@ -246,7 +246,7 @@ def test_near_misses_differ_only_as_listed(
 
 
 def test_limits_hold_with_the_costliest_extra_paths(
-    foreseen_session: planner.Session, split: Split
+    foreseen_session: planning.Session, split: Split
 ) -> None:
     # On AWS a page's files come before a gateway's path of the same first word, in rules of their
     # own; so the most rules are for the words with most files, as far as an extra path can be so.
@@ -255,7 +255,7 @@ def test_limits_hold_with_the_costliest_extra_paths(
     assert len(extra) == MOST_EXTRA
     for name, stack in STACKS.items():
         inputs = {**stack.smallest, "extra_gateway_paths": extra}
-        result = planner.plan(foreseen_session, planner.Case("most-rules", name, inputs))
+        result = planning.plan(foreseen_session, planning.Case("most-rules", name, inputs))
         assert result.plan is not None, str(result)
         outcomes = CONTRACT.outcomes(subject(foreseen_session, stack, inputs, result.plan))
         assert [str(o) for o in outcomes if o.verdict != "held"] == []
@@ -286,9 +286,9 @@ def test_closed_port_gives_no_answer(
         assert model.answer("GET", "/", port=443) is None
 
 
-def test_unknown_rule_gives_an_unknown_answer(session: planner.Session) -> None:
+def test_unknown_rule_gives_an_unknown_answer(session: planning.Session) -> None:
     for name, stack in STACKS.items():
-        result = planner.plan(session, planner.Case("unknown", name, stack.smallest))
+        result = planning.plan(session, planning.Case("unknown", name, stack.smallest))
         assert result.plan is not None, str(result)
         model = balancer(result.plan)
         for path in ("/", "/v1/models", "/nowhere"):

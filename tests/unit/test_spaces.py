@@ -8,22 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.harness.__main__ import main
+from tests.harness.cli.plan import main
 from tests.harness.contracts import refusals
 from tests.harness.contracts.whole_module import illegal as illegal_inputs
 from tests.harness.contracts.whole_module import refused
-from tests.harness.inputs import batches as generated
-from tests.harness.inputs import handwritten as legal
-from tests.harness.inputs import illegal
-from tests.harness.inputs import legal as spaces
+from tests.harness.inputs import batches, handwritten, illegal, legal
 from tests.harness.inputs import rules as inputs
 from tests.harness.inputs.domains import NoStrategy
 from tests.harness.inputs.legal import Space
 from tests.harness.inputs.rules import Module, broken
 from tests.harness.paths import CORPUS
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cache
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cache, planning
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 
@@ -89,8 +85,8 @@ def module_of(folder: Path, text: str) -> Module:
 
 def test_new_variable_is_drawn_without_a_strategy(tmp_path: Path) -> None:
     space = Space(module_of(tmp_path, VARIABLES))
-    assert spaces.underived(space, {}) == {}
-    found = spaces.drawn(spaces.legal(space, {}), 200, 1)
+    assert legal.underived(space, {}) == {}
+    found = legal.drawn(legal.legal(space, {}), 200, 1)
     assert [broken(space.module, values) for values in found] == [[]] * len(found)
     assert {name for values in found for name in values} == set(space.module.inputs)
     assert {values.get("mode") for values in found} == {None, "slow", "fast", "off"}
@@ -112,10 +108,10 @@ def test_each_rule_of_a_new_variable_is_violated_alone(tmp_path: Path) -> None:
 
 def test_pairs_of_new_closed_inputs_are_covered(tmp_path: Path) -> None:
     space = Space(module_of(tmp_path, VARIABLES))
-    sets = spaces.closed_sets(space)
+    sets = legal.closed_sets(space)
     assert sets == {"mode": ["slow", "fast", "off"], "enabled": [None, False, True]}
-    rows = spaces.pairwise(space, sets)
-    missed = [p for p in spaces.pairs(sets) if not any(p.items() <= r.items() for r in rows)]
+    rows = legal.pairwise(space, sets)
+    missed = [p for p in legal.pairs(sets) if not any(p.items() <= r.items() for r in rows)]
     assert missed == []
 
 
@@ -140,47 +136,47 @@ def test_rule_without_a_strategy_is_named(tmp_path: Path, condition: str, kind: 
     }}
     """
     space = Space(module_of(tmp_path, text))
-    (said,) = spaces.underived(space, {}).values()
+    (said,) = legal.underived(space, {}).values()
     assert said.startswith(("x (variables.tf:5): ", "a class of Unicode characters"))
     with pytest.raises(NoStrategy):
-        spaces.drawn(spaces.legal(space, {}), 50, 1)
+        legal.drawn(legal.legal(space, {}), 50, 1)
 
 
 def test_handwritten_inputs_obey_the_rules(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
-    space = Space(module, {"mode": lambda _known: spaces.st.sampled_from(["fast", "odd"])})
-    found = spaces.drawn(spaces.legal(space, {}), 60, 1)
+    space = Space(module, {"mode": lambda _known: legal.st.sampled_from(["fast", "odd"])})
+    found = legal.drawn(legal.legal(space, {}), 60, 1)
     assert {values.get("mode") for values in found} == {None, "fast"}
 
 
 @BOTH
 def test_seed_determines_the_drawn_inputs(name: str) -> None:
-    space = legal.space(name)
-    one, again, other = (spaces.one(spaces.legal(space, {}), seed) for seed in (1, 1, 2))
+    space = handwritten.space(name)
+    one, again, other = (legal.one(legal.legal(space, {}), seed) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
 
 def test_failure_is_shrunk() -> None:
     stack = STACKS["gcp"]
-    space = legal.space("gcp")
-    given = spaces.one(spaces.legal(space, {"create_database": False}), 3)
+    space = handwritten.space("gcp")
+    given = legal.one(legal.legal(space, {"create_database": False}), 3)
     assert len(given) > 12
 
     def fails(candidate: dict[str, Any]) -> bool:
         return candidate.get("create_database") is False and candidate["tenant"] != ""
 
-    least = generated.shrunk(space, given, fails, stack.smallest)
+    least = batches.shrunk(space, given, fails, stack.smallest)
     assert least == {**stack.smallest, "create_database": False}
 
 
 def test_failure_is_written_with_its_replay_commands(tmp_path: Path) -> None:
     given = {**STACKS["aws"].smallest, "tags": {"é": "ü"}}
-    path = generated.keep(STACKS["aws"], "tags", given, tmp_path)
-    assert generated.kept(tmp_path) == [path]
+    path = batches.keep(STACKS["aws"], "tags", given, tmp_path)
+    assert batches.kept(tmp_path) == [path]
     assert json.loads(path.read_text()) == given
     there = CORPUS / path.name
-    checks, plans = generated.replay_commands(there)
+    checks, plans = batches.replay_commands(there)
     assert path.name.removesuffix(".tfvars.json") in checks
     assert plans == f"tox -e plan -- aws tests/data/corpus/{path.name}"
 
@@ -189,7 +185,9 @@ def test_failure_is_written_with_its_replay_commands(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_invalid_input_is_refused_with_rule_and_remedy(session: planner.Session, name: str) -> None:
+def test_invalid_input_is_refused_with_rule_and_remedy(
+    session: planning.Session, name: str
+) -> None:
     found = list(refused(session, STACKS[name]))
     assert len(found) > 400
     assert [str(outcome) for outcome in found if outcome.verdict != "held"] == []
@@ -197,7 +195,7 @@ def test_invalid_input_is_refused_with_rule_and_remedy(session: planner.Session,
 
 @BOTH
 def test_every_rule_has_an_invalid_value(name: str) -> None:
-    module = legal.space(name).module
+    module = handwritten.space(name).module
     known = illegal_inputs(name, 1)
     out = refusals.data()["out_of_reach"][name]
     owners = {rule.owner for rule in module.rules} - set(out)
@@ -206,7 +204,7 @@ def test_every_rule_has_an_invalid_value(name: str) -> None:
 
 @BOTH
 def test_unreachable_rule_is_not_reached(name: str) -> None:
-    module = legal.space(name).module
+    module = handwritten.space(name).module
     for owner in refusals.data()["out_of_reach"][name]:
         (rule,) = (r for r in module.rules if r.owner == owner)
         assert illegal.breaking(module, rule, [STACKS[name].smallest], {}, 1) == []

@@ -7,12 +7,11 @@ import re
 
 import pytest
 
-from tests.harness.hcl import declarations as hcl
+from tests.harness.hcl import declarations
 from tests.harness.plan.routing import path_rules
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import cases
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cases, planning
 from tests.harness.terraform.cases import Expected
 
 ALL = cases.load()
@@ -28,9 +27,9 @@ def by_id(expected: Expected) -> str:
 @pytest.fixture(params=["oldest", "newest"])
 def held(
     request: pytest.FixtureRequest,
-    session: planner.Session,
-    newest_session: planner.Session,
-) -> planner.Session:
+    session: planning.Session,
+    newest_session: planning.Session,
+) -> planning.Session:
     return session if request.param == "oldest" else newest_session
 
 
@@ -40,8 +39,8 @@ def whole(result: object, plan: Plan | None) -> Plan:
 
 
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
-def test_case_plans_exactly_its_resources(held: planner.Session, expected: Expected) -> None:
-    result = planner.plan(held, expected.case)
+def test_case_plans_exactly_its_resources(held: planning.Session, expected: Expected) -> None:
+    result = planning.plan(held, expected.case)
     plan = whole(result, result.plan)
     assert result.diagnostics == (), str(result)
     wanted = {t: n * expected.times for t, n in SMALLEST[expected.case.stack].items()}
@@ -51,31 +50,33 @@ def test_case_plans_exactly_its_resources(held: planner.Session, expected: Expec
 
 
 @pytest.mark.parametrize("expected", REFUSED, ids=by_id)
-def test_invalid_case_is_refused_with_its_remedy(held: planner.Session, expected: Expected) -> None:
-    result = planner.plan(held, expected.case)
+def test_invalid_case_is_refused_with_its_remedy(
+    held: planning.Session, expected: Expected
+) -> None:
+    result = planning.plan(held, expected.case)
     said = [" ".join(str(error).split()) for error in result.errors]
     assert any(re.search(expected.refused, text) for text in said), str(result)
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_every_output_is_planned(session: planner.Session, name: str) -> None:
+def test_every_output_is_planned(session: planning.Session, name: str) -> None:
     stack = STACKS[name]
-    result = planner.plan(session, planner.Case("smallest", name, stack.smallest))
-    assert set(whole(result, result.plan).outputs) == set(hcl.outputs(stack.folder))
+    result = planning.plan(session, planning.Case("smallest", name, stack.smallest))
+    assert set(whole(result, result.plan).outputs) == set(declarations.outputs(stack.folder))
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_default_example_passes_every_output(session: planner.Session, name: str) -> None:
+def test_default_example_passes_every_output(session: planning.Session, name: str) -> None:
     stack = STACKS[name]
-    case = planner.Case("example-default", name, stack.smallest, root="examples/default")
-    result = planner.plan(session, case)
-    assert set(hcl.outputs(stack.folder)) <= set(whole(result, result.plan).outputs)
+    case = planning.Case("example-default", name, stack.smallest, root="examples/default")
+    result = planning.plan(session, case)
+    assert set(declarations.outputs(stack.folder)) <= set(whole(result, result.plan).outputs)
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_load_balancer_rules_equal_the_output(session: planner.Session, name: str) -> None:
+def test_load_balancer_rules_equal_the_output(session: planning.Session, name: str) -> None:
     inputs = {**STACKS[name].smallest, "extra_gateway_paths": ["/acme", "/acme/*"]}
-    result = planner.plan(session, planner.Case("extra-paths", name, inputs))
+    result = planning.plan(session, planning.Case("extra-paths", name, inputs))
     plan = whole(result, result.plan)
     routes = plan.outputs["routes"]
     assert {"/acme", "/acme/*", "/test", "/v1/chat/*", "/v1/videos"} <= set(routes["gateway"])
@@ -90,11 +91,11 @@ def test_load_balancer_rules_equal_the_output(session: planner.Session, name: st
     assert given == sorted(wanted)
 
 
-def test_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None:
+def test_limits_hold_with_the_most_extra_paths(session: planning.Session) -> None:
     extra = [f"/p{i}/*" for i in range(60)]
     for name, stack in STACKS.items():
-        case = planner.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
-        result = planner.plan(session, case)
+        case = planning.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
+        result = planning.plan(session, case)
         assert result.diagnostics == (), str(result)
         rules = [rule.paths for rule in path_rules(whole(result, result.plan))]
         if name == "aws":
@@ -111,11 +112,11 @@ def test_limits_hold_with_the_most_extra_paths(session: planner.Session) -> None
 
 
 def test_aws_server_keepalive_exceeds_the_idle_timeout(
-    session: planner.Session,
+    session: planning.Session,
 ) -> None:
     # On Google Cloud the front end of Cloud Run holds the connections to a container.
     inputs = {**STACKS["aws"].smallest, "request_timeout_seconds": 90}
-    result = planner.plan(session, planner.Case("idle", "aws", inputs))
+    result = planning.plan(session, planning.Case("idle", "aws", inputs))
     plan = whole(result, result.plan)
     assert plan.resources["aws_lb.this"].values["idle_timeout"] == 90
     for component in ("gateway", "backend"):
@@ -126,11 +127,11 @@ def test_aws_server_keepalive_exceeds_the_idle_timeout(
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
-def test_example_tfvars_plan_after_the_tls_choice(session: planner.Session, name: str) -> None:
+def test_example_tfvars_plan_after_the_tls_choice(session: planning.Session, name: str) -> None:
     files = (STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example",)
     tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[name]
-    case = planner.Case("tfvars", name, {}, root="examples/default", files=files)
-    (refusal,) = planner.plan(session, case).errors
+    case = planning.Case("tfvars", name, {}, root="examples/default", files=files)
+    (refusal,) = planning.plan(session, case).errors
     assert tripwire in refusal.detail
-    result = planner.plan(session, dataclasses.replace(case, inputs={tripwire: True}))
+    result = planning.plan(session, dataclasses.replace(case, inputs={tripwire: True}))
     assert result.diagnostics == (), str(result)

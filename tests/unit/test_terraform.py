@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 from tests.harness.terraform.command import Terraform, TerraformError
 
 ECHO = """
@@ -26,18 +26,18 @@ def fake(folder: Path, script: str) -> Terraform:
     return Terraform(folder, str(binary), os.environ)
 
 
-def test_bool_and_map_reach_terraform_unchanged(session: planner.Session) -> None:
-    with planner.root_of(session, {"main.tf": ECHO}) as root:
+def test_bool_and_map_reach_terraform_unchanged(session: planning.Session) -> None:
+    with planning.root_of(session, {"main.tf": ECHO}) as root:
         result = root.planned({"flag": True, "ports": {"a": 1}})
     assert result.plan is not None, str(result)
     assert result.plan.outputs["seen"] == {"flag": True, "ports": {"a": 1}}
 
 
 def test_plan_and_variable_files_are_removed(
-    session: planner.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: planning.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with planner.root_of(session, {"main.tf": ECHO}) as root:
+    with planning.root_of(session, {"main.tf": ECHO}) as root:
         root.planned({"flag": True, "ports": {}})
         assert sorted(p.name for p in Path(root.tfdir).iterdir()) == ["main.tf"]
     assert list(tmp_path.iterdir()) == []
@@ -90,10 +90,10 @@ def test_hanging_terraform_is_ended_with_its_plugins(tmp_path: Path) -> None:
 
 
 def test_environment_of_the_caller_does_not_change_a_plan(
-    session: planner.Session, monkeypatch: pytest.MonkeyPatch
+    session: planning.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_VAR_flag", "false")
     monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
-    with planner.root_of(session, {"main.tf": ECHO}) as root:
+    with planning.root_of(session, {"main.tf": ECHO}) as root:
         result = root.planned({"ports": {}})
     assert "No value for required variable" in str(result)

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.harness.stacks import STACKS, Stack
-from tests.harness.terraform import providers
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case, Session
+from tests.harness.terraform import planning, providers
+from tests.harness.terraform.planning import Case, Session
 
 
 class BenchError(RuntimeError):
@@ -33,14 +32,14 @@ def _seconds(run: Callable[[], object], rounds: int) -> float:
 
 
 def _alone(held: Session, stack: Stack) -> None:
-    result = planner.plan(held, Case("smallest", stack.name, stack.smallest))
+    result = planning.plan(held, Case("smallest", stack.name, stack.smallest))
     if result.plan is None or not result.plan.resources or result.diagnostics:
         raise BenchError(str(result))
 
 
 def _batch(held: Session, stack: Stack, size: int) -> None:
     cases = {f"c{i}": {**stack.smallest, "tenant": f"t{i}"} for i in range(size)}
-    for result in planner.plan_batch(held, stack, cases).values():
+    for result in planning.plan_batch(held, stack, cases).values():
         if result.plan is None or not result.plan.resources or result.diagnostics:
             raise BenchError(str(result))
 
@@ -67,7 +66,7 @@ def main(arguments: list[str]) -> int:
     else:
         print("the real AWS provider: not run, LITELLM_PROVIDER_MIRROR names no folder with it")
     for choice, names, rounds in choices:
-        with planner.session(choice, wanted_core=options.core, use_cache=False) as held:
+        with planning.session(choice, wanted_core=options.core, use_cache=False) as held:
             for name in names:
                 print(_measure(held, STACKS[name], rounds, options.batch), flush=True)
     return 0

@@ -12,9 +12,7 @@ from typing import Any
 from tests.harness.plan import summary
 from tests.harness.process.child import OwnedError
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import binary as core
-from tests.harness.terraform import cases, providers
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import binary, cases, planning, providers
 from tests.harness.terraform.command import TerraformError
 
 
@@ -44,20 +42,20 @@ def _inputs(given: str | None) -> dict[str, Any]:
     return inputs
 
 
-def _case(options: argparse.Namespace) -> planner.Case:
+def _case(options: argparse.Namespace) -> planning.Case:
     if options.case:
         return cases.find(options.stack, options.case)
     stack = STACKS[options.stack]
     inputs = _inputs(options.inputs)
     if not options.tfvars and options.inputs is not None:
-        return planner.Case("--inputs", stack.name, inputs)
+        return planning.Case("--inputs", stack.name, inputs)
     if not options.tfvars:
-        return planner.Case("smallest", stack.name, stack.smallest)
+        return planning.Case("smallest", stack.name, stack.smallest)
     missing = [str(path) for path in options.tfvars if not path.is_file()]
     if missing:
         raise cases.CaseError(f"no such variable file: {', '.join(missing)}")
     name = ", ".join(str(path) for path in options.tfvars)
-    return planner.Case(name, stack.name, inputs, files=tuple(options.tfvars))
+    return planning.Case(name, stack.name, inputs, files=tuple(options.tfvars))
 
 
 def main(arguments: list[str]) -> int:
@@ -67,12 +65,12 @@ def main(arguments: list[str]) -> int:
         case = _case(options)
         choice = providers.choose(options.providers)
         # A user's own inputs are not kept in a cache.
-        with planner.session(choice, wanted_core=options.core, use_cache=False) as held:
+        with planning.session(choice, wanted_core=options.core, use_cache=False) as held:
             started = time.monotonic()
             print(f"planning {case.stack} with {held.describe()}", file=sys.stderr, flush=True)
-            result = planner.plan(held, case)
+            result = planning.plan(held, case)
             seconds = time.monotonic() - started
-    except (cases.CaseError, providers.ProviderError, core.CoreError) as error:
+    except (cases.CaseError, providers.ProviderError, binary.CoreError) as error:
         print(error, file=sys.stderr)
         return 2
     except (OwnedError, TerraformError) as error:

@@ -17,7 +17,7 @@ from tests.harness.offline.catalogue import schema
 from tests.harness.offline.protocol.schema import ProviderSchema
 from tests.harness.plan.view import UNKNOWN, Plan
 from tests.harness.stacks import Stack
-from tests.harness.terraform.session import Session
+from tests.harness.terraform.planning import Session
 
 Verdict = Literal["held", "broken", "unknown"]
 

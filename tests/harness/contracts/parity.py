@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.harness.contracts import parity_effects as effects
+from tests.harness.contracts import parity_effects
 from tests.harness.contracts.base import Outcome, judged
 from tests.harness.contracts.parity_effects import (
     Effect,
@@ -24,15 +24,14 @@ from tests.harness.contracts.parity_effects import (
     text_of,
 )
 from tests.harness.contracts.parity_rows import Named, Row
-from tests.harness.hcl import declarations as hcl
+from tests.harness.hcl import declarations
 from tests.harness.paths import PARITY
-from tests.harness.plan import semantic_diff as meaning
+from tests.harness.plan import semantic_diff
 from tests.harness.plan.semantic_diff import Change, Meaning
 from tests.harness.plan.view import PlanResult
 from tests.harness.stacks import STACKS, Stack
-from tests.harness.terraform import cache
-from tests.harness.terraform import session as planner
-from tests.harness.terraform.session import Case, Session
+from tests.harness.terraform import cache, planning
+from tests.harness.terraform.planning import Case, Session
 
 CLAUSES: Mapping[str, str] = {
     "declared": "every input that the table names is one of the module",
@@ -58,7 +57,7 @@ class View:
 
     own: Stack
     data: Effects
-    variables: Mapping[str, Mapping[str, hcl.Variable]]
+    variables: Mapping[str, Mapping[str, declarations.Variable]]
 
     @property
     def other(self) -> Stack:
@@ -67,12 +66,12 @@ class View:
         return stack
 
     @property
-    def mine(self) -> Mapping[str, hcl.Variable]:
+    def mine(self) -> Mapping[str, declarations.Variable]:
         """The variables of the stack in question."""
         return self.variables[self.own.name]
 
     @property
-    def theirs(self) -> Mapping[str, hcl.Variable]:
+    def theirs(self) -> Mapping[str, declarations.Variable]:
         """The variables of the other stack."""
         return self.variables[self.other.name]
 
@@ -104,8 +103,8 @@ def view(held: Session, stack: Stack) -> View:
     modules = {s.name: held.source.get(s.name, s.folder) for s in STACKS.values()}
     return View(
         stack,
-        effects.load(),
-        {name: hcl.variables(module) for name, module in modules.items()},
+        parity_effects.load(),
+        {name: declarations.variables(module) for name, module in modules.items()},
     )
 
 
@@ -249,7 +248,7 @@ def _understood(result: PlanResult, extra: Mapping[str, Any]) -> Planned:
     if result.plan is None or result.errors:
         return Planned(result, None)
     plan = result.plan.within(_CALLED) if extra else result.plan
-    return Planned(result, meaning.meaning(plan))
+    return Planned(result, semantic_diff.meaning(plan))
 
 
 def _ends(rows: Sequence[Effect], *, apart: bool) -> Ends:
@@ -271,10 +270,10 @@ def _planned(
     many += [_set(stack, case) for case in shown.values() if "refused" not in case]
     if any("unchanged" in case for case in shown.values()):
         many.append(stack.smallest)
-    results = planner.plan_batch(held, stack, {_name(inputs): inputs for inputs in many})
+    results = planning.plan_batch(held, stack, {_name(inputs): inputs for inputs in many})
     found = {name: _understood(result, {}) for name, result in results.items()}
     for case in {case.name: case for case in alone}.values():
-        found[case.name] = _understood(planner.plan(held, case), case.extra)
+        found[case.name] = _understood(planning.plan(held, case), case.extra)
     return found
 
 
@@ -307,9 +306,9 @@ def _check_effect(
     if effect.extra:
         # A root that calls the module hands no outputs on.
         start = {a: values for a, values in start.items() if not a.startswith("output.")}
-    yield from _check_must(data, effect, meaning.changes(start, after.meaning))
-    start = meaning.renamed(start, effect.renames)
-    yield from _check_rest(data, effect, group, meaning.changes(start, after.meaning))
+    yield from _check_must(data, effect, semantic_diff.changes(start, after.meaning))
+    start = semantic_diff.renamed(start, effect.renames)
+    yield from _check_rest(data, effect, group, semantic_diff.changes(start, after.meaning))
 
 
 def _check_opens(effect: Effect, without: PlanResult) -> Iterator[Outcome]:
@@ -366,7 +365,7 @@ def _check_guards(
     seen: View, where: str, spec: Mapping[str, Any], plans: Mapping[str, Planned]
 ) -> Iterator[Outcome]:
     for side, planned in plans.items():
-        for guard in effects.expected([spec["guards"]]):
+        for guard in parity_effects.expected([spec["guards"]]):
             held = planned.meaning
             right = held is not None and (
                 seen.data.shown(seen.own, guard, held) is (side == "safe")
@@ -427,12 +426,12 @@ def _check_seen(
         yield Outcome("difference", text, "broken", f"refused: {end.result}")
         return
     for key, wanted in (("shows", True), ("lacks", False)):
-        for part in effects.expected([case.get(key) or {}]):
+        for part in parity_effects.expected([case.get(key) or {}]):
             right = seen.data.shown(seen.own, part, end.meaning) is wanted
             said = f"{part} is {'not in' if wanted else 'in'} the plan"
             yield judged("difference", f"{text}: {part}", case, right, said)
     if case.get("unchanged") and start:
-        found = meaning.changes(start.meaning or {}, end.meaning)
+        found = semantic_diff.changes(start.meaning or {}, end.meaning)
         said = "; ".join(map(str, found[:5]))
         yield judged("difference", f"{text}: unchanged", case, not found, said)
 
@@ -443,7 +442,7 @@ def _check_seen(
 def concerned(stack: Stack, inputs: Iterable[str]) -> frozenset[str]:
     """The rows with an effect, and the differences, that set one of the inputs."""
     wanted = set(inputs)
-    data = effects.load()
+    data = parity_effects.load()
     rows = {effect.capability for effect in data.of(stack) if wanted & set(effect.inputs)}
     return frozenset(rows) | {
         text

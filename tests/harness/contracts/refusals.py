@@ -12,15 +12,14 @@ import yaml
 
 from tests.harness.contracts.base import Outcome, judged
 from tests.harness.hcl.functions import FUNCTIONS, text
-from tests.harness.inputs import illegal
-from tests.harness.inputs import legal as spaces
+from tests.harness.inputs import illegal, legal
 from tests.harness.inputs.illegal import of_wrong_type
 from tests.harness.inputs.legal import Known, Space
 from tests.harness.inputs.rules import Module, Rule, broken, read, refusal
 from tests.harness.paths import ILLEGAL
 from tests.harness.plan.view import Diagnostic
 from tests.harness.stacks import Stack
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 _TELLING = 4
 
@@ -42,9 +41,9 @@ def illegal_inputs(space: Space, stack: Stack, number: int, with_seed: Any) -> B
         for rule in space.module.rules
         if rule.owner not in given["out_of_reach"][stack.name] or rule.owner in space.module.inputs
     ]
-    free = spaces.legal(space, {stack.scope[0]: stack.smallest[stack.scope[0]]})
+    free = legal.legal(space, {stack.scope[0]: stack.smallest[stack.scope[0]]})
     bases: list[Known] = [stack.smallest]
-    bases += [spaces.one(free, f"{with_seed} {index}") for index in range(2)]
+    bases += [legal.one(free, f"{with_seed} {index}") for index in range(2)]
     return {
         rule: illegal.breaking(space.module, rule, bases, by_hand, number) for rule in reachable
     }
@@ -55,10 +54,10 @@ def _squeezed(words: str) -> str:
 
 
 def refused(
-    held: planner.Session, stack: Stack, inputs: Known
+    held: planning.Session, stack: Stack, inputs: Known
 ) -> tuple[tuple[Diagnostic, ...], bool]:
     """The errors for inputs planned alone, and whether there was a plan nevertheless."""
-    result = planner.plan(held, planner.Case("illegal", stack.name, inputs))
+    result = planning.plan(held, planning.Case("illegal", stack.name, inputs))
     return result.errors, result.plan is not None and not result.errors
 
 
@@ -69,7 +68,7 @@ def _level(module: Module, owner: str) -> int:
 
 
 def batched(
-    held: planner.Session, stack: Stack, module: Module, cases: Sequence[tuple[Rule, Known]]
+    held: planning.Session, stack: Stack, module: Module, cases: Sequence[tuple[Rule, Known]]
 ) -> list[Diagnostic]:
     """The errors for many inputs in a plan a level.
 
@@ -80,7 +79,7 @@ def batched(
     levels: dict[int, dict[str, Known]] = {}
     for index, (rule, inputs) in enumerate(cases):
         levels.setdefault(_level(module, rule.owner), {})[f"case{index:03}"] = inputs
-    return [d for of in levels.values() for d in planner.refuse_batch(held, stack, of)]
+    return [d for of in levels.values() for d in planning.refuse_batch(held, stack, of)]
 
 
 def _names(rule: Rule, module: Module, message: str) -> bool:
@@ -153,7 +152,7 @@ def message_outcomes(
                 yield judged("names-value", where, message, right, f"{message!r} for {value!r}")
 
 
-def type_outcomes(held: planner.Session, stack: Stack) -> Iterator[Outcome]:
+def type_outcomes(held: planning.Session, stack: Stack) -> Iterator[Outcome]:
     """What Terraform says to a value of another type, and to none where one must be given."""
     module = read(stack.folder)
     cases: dict[str, Known] = {}
@@ -161,7 +160,7 @@ def type_outcomes(held: planner.Session, stack: Stack) -> Iterator[Outcome]:
         wrong = of_wrong_type(declared)
         if wrong is not None and name != stack.scope[0]:
             cases[name] = {**stack.smallest, name: wrong}
-    said = [_squeezed(str(error)) for error in planner.refuse_batch(held, stack, cases)]
+    said = [_squeezed(str(error)) for error in planning.refuse_batch(held, stack, cases)]
     for name in cases:
         forms = (f".var.{name} declared at", f".var.{name}, which is sensitive")
         there = any(form in error for error in said for form in forms)
@@ -174,7 +173,7 @@ def type_outcomes(held: planner.Session, stack: Stack) -> Iterator[Outcome]:
             yield judged("required", name, errors, there, "the stack planned without it")
 
 
-def refusal_outcomes(held: planner.Session, stack: Stack, found: Broken) -> Iterator[Outcome]:
+def refusal_outcomes(held: planning.Session, stack: Stack, found: Broken) -> Iterator[Outcome]:
     """What Terraform says to the illegal inputs: each rule's own message, and nothing else.
 
     Inputs that break validations are planned in one run; those that break a precondition, alone.

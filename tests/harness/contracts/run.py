@@ -14,7 +14,7 @@ from tests.harness.inputs import batches, handwritten
 from tests.harness.inputs.batches import Inputs
 from tests.harness.plan.view import PlanResult
 from tests.harness.stacks import Stack
-from tests.harness.terraform.session import Case, Session, plan
+from tests.harness.terraform.planning import Case, Session, plan
 
 Outcomes = Mapping[str, tuple[Outcome, ...]]
 """By the name of the contract."""

@@ -6,14 +6,12 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.harness.contracts import parity as parity_contract
-from tests.harness.contracts import refusals
+from tests.harness.contracts import parity, refusals
 from tests.harness.contracts.base import Outcome
 from tests.harness.contracts.defects import Defect
-from tests.harness.inputs import handwritten as legal
-from tests.harness.inputs import rules as inputs
+from tests.harness.inputs import handwritten, rules
 from tests.harness.stacks import STACKS, Stack
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +20,31 @@ class ModuleContract:
 
     claim: str
     clauses: Mapping[str, str]
-    seeded: Callable[[planner.Session, Defect], Iterator[Outcome]]
+    seeded: Callable[[planning.Session, Defect], Iterator[Outcome]]
 
 
 @functools.cache
 def illegal(stack: str, number: int) -> refusals.Broken:
     """For each rule of the checkout's module, so many inputs that break it."""
-    return refusals.illegal_inputs(legal.space(stack), STACKS[stack], number, "illegal")
+    return refusals.illegal_inputs(handwritten.space(stack), STACKS[stack], number, "illegal")
 
 
-def refused(held: planner.Session, stack: Stack, number: int = 1) -> Iterator[Outcome]:
+def refused(held: planning.Session, stack: Stack, number: int = 1) -> Iterator[Outcome]:
     """Every rule that the module must have refuses what breaks it, in words that help.
 
     The rules are those of the checkout, which a defect's copy may lack.
     """
     found = illegal(stack.name, number)
-    module = inputs.read(held.source.get(stack.name, stack.folder))
+    module = rules.read(held.source.get(stack.name, stack.folder))
     yield from refusals.message_outcomes(module, stack, found)
     yield from refusals.refusal_outcomes(held, stack, found)
     yield from refusals.type_outcomes(held, stack)
 
 
-def _refusals(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
+def _refusals(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
     """What is said of the rules that the defect touches: looking at all takes seconds."""
     stack = defect.stack
-    module = inputs.read(held.source[stack.name])
+    module = rules.read(held.source[stack.name])
     found = illegal(stack.name, 1)
     touched = {
         original: found[original]
@@ -59,21 +57,21 @@ def _refusals(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
         yield from refusals.type_outcomes(held, stack)
 
 
-def _parity(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
-    only = parity_contract.concerned(defect.stack, defect.inputs)
-    yield from parity_contract.outcomes(held, defect.stack, clauses=[defect.clause], only=only)
+def _parity(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
+    only = parity.concerned(defect.stack, defect.inputs)
+    yield from parity.outcomes(held, defect.stack, clauses=[defect.clause], only=only)
 
 
-def _plans(held: planner.Session, defect: Defect) -> Iterator[Outcome]:
-    case = planner.Case("defect", defect.stack.name, defect.planned)
-    for diagnostic in planner.plan(held, case).diagnostics:
+def _plans(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
+    case = planning.Case("defect", defect.stack.name, defect.planned)
+    for diagnostic in planning.plan(held, case).diagnostics:
         yield Outcome("plans", diagnostic.address, "broken", str(diagnostic))
 
 
 MODULE_CONTRACTS: Mapping[str, ModuleContract] = {
     "parity": ModuleContract(
         claim="what the parity table says of an input is so on both clouds, and nothing else",
-        clauses=parity_contract.CLAUSES,
+        clauses=parity.CLAUSES,
         seeded=_parity,
     ),
     "plans": ModuleContract(

@@ -30,12 +30,23 @@ class Node:
     ``kind`` is one of ``literal``, ``name``, ``attribute``, ``index``, ``splat``, ``call``,
     ``operator``, ``if``, ``template``, ``tuple``, ``object``, ``for`` and ``for_object``; ``value``
     is what belongs to it alone (a literal's value, a name, an operator), ``parts`` what it is made
-    of.
+    of. ``reads`` are the root and first attribute of each reference at or below the node, ``names``
+    the names: a node is asked for them far more often than it is made.
     """
 
     kind: str
     value: Any = None
     parts: tuple[Node, ...] = ()
+    reads: frozenset[tuple[str, str]] = field(init=False, repr=False, compare=False)
+    names: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = _reference(self)
+        own_reads = frozenset((named,)) if named else frozenset()
+        own_names = frozenset((str(self.value),)) if self.kind == "name" else frozenset()
+        reads = own_reads.union(*(part.reads for part in self.parts))
+        object.__setattr__(self, "reads", reads)
+        object.__setattr__(self, "names", own_names.union(*(part.names for part in self.parts)))
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it."""
@@ -266,13 +277,11 @@ def _reference(node: Node) -> tuple[str, str] | None:
 
 def references(node: Node, scope: Scope, root: str = "var") -> frozenset[str]:
     """The variables that an expression reads, through the locals that it reads as well."""
-    found: set[str] = set()
-    for part in node.walk():
-        named = _reference(part)
-        if named and named[0] == root:
-            found.add(named[1])
-        elif named and named[0] == "local" and root == "var":
-            found |= _local_references(named[1], scope)
+    found = {name for of, name in node.reads if of == root}
+    if root == "var":
+        for of, name in node.reads:
+            if of == "local":
+                found |= _local_references(name, scope)
     return frozenset(found)
 
 
@@ -490,10 +499,6 @@ def evaluate(node: Node, scope: Scope) -> Any:
 # ---- Folding ----
 
 
-def _names_of(node: Node) -> frozenset[str]:
-    return frozenset(str(part.value) for part in node.walk() if part.kind == "name")
-
-
 def fold(node: Node, scope: Scope, hole: str) -> Node:
     """The expression with everything computed that does not read ``var.<hole>``.
 
@@ -508,7 +513,10 @@ def fold(node: Node, scope: Scope, hole: str) -> Node:
 
 
 def _open(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> bool:
-    return hole in references(node, scope) or bool(loose & _names_of(node))
+    return not loose.isdisjoint(node.names) or any(
+        name == hole if of == "var" else of == "local" and hole in _local_references(name, scope)
+        for of, name in node.reads
+    )
 
 
 def _fold(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:

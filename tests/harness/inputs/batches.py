@@ -13,14 +13,13 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample, Unsatisfiable
 
-from tests.harness.inputs import legal as spaces
+from tests.harness.inputs import legal
 from tests.harness.inputs.legal import Known, Space
 from tests.harness.inputs.rules import broken
 from tests.harness.paths import CORPUS, ROOT
 from tests.harness.plan.view import PlanResult
 from tests.harness.stacks import Stack
-from tests.harness.terraform import cache
-from tests.harness.terraform import session as planner
+from tests.harness.terraform import cache, planning
 
 # Cases of one block share a project or region, which a batch has one of.
 BLOCK = 16
@@ -37,7 +36,7 @@ Fails = Callable[[Inputs], bool]
 class Block:
     """Some of a profile's cases of one stack: the ``number``-th of equal blocks.
 
-    ``release`` is ``oldest`` or ``newest``; ``foreseen`` as of :class:`planner.Session`.
+    ``release`` is ``oldest`` or ``newest``; ``foreseen`` as of :class:`planning.Session`.
     """
 
     stack: Stack
@@ -68,21 +67,21 @@ def inputs_of(block: Block, space: Space, rows: list[Known], with_seed: int) -> 
     scope, default = block.stack.scope
     first = block.number * BLOCK
     # One project or region for the block: drawn like any other input, then fixed for all.
-    place = spaces.one(spaces.legal(space, {}), f"{with_seed} {block.id}").get(scope, default)
+    place = legal.one(legal.legal(space, {}), f"{with_seed} {block.id}").get(scope, default)
     found = []
     for index in range(first, first + BLOCK):
         row = rows[index] if index < len(rows) else {}
-        source = spaces.legal(space, {scope: place, **row})
-        found.append(spaces.one(source, f"{with_seed} {block.stack.name} {index}"))
+        source = legal.legal(space, {scope: place, **row})
+        found.append(legal.one(source, f"{with_seed} {block.stack.name} {index}"))
     return found
 
 
 def planned(
-    held: planner.Session, stack: Stack, cases: list[Inputs]
+    held: planning.Session, stack: Stack, cases: list[Inputs]
 ) -> Iterator[tuple[Inputs, PlanResult]]:
     """The plans of the inputs, made in batches."""
     batch = {f"case{index:02}": inputs for index, inputs in enumerate(cases)}
-    for name, result in planner.plan_batch(held, stack, batch).items():
+    for name, result in planning.plan_batch(held, stack, batch).items():
         yield batch[name], result
 
 
@@ -115,7 +114,7 @@ def shrunk(space: Space, inputs: Inputs, fails: Fails, base: Known) -> Inputs:
     source = st.fixed_dictionaries(
         {},
         optional={
-            name: st.one_of(spaces.strategy_of(space, name, inputs), st.just(value))
+            name: st.one_of(legal.strategy_of(space, name, inputs), st.just(value))
             for name, value in inputs.items()
         },
     )

@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from tests.harness.hcl.expressions import evaluate
 from tests.harness.hcl.functions import pattern
-from tests.harness.inputs import rules as inputs
+from tests.harness.inputs import rules
 from tests.harness.inputs.domains import normal
 from tests.harness.inputs.legal import ByHand, Known, Space
 from tests.harness.stacks import STACKS
@@ -380,17 +380,21 @@ _GCP: Mapping[str, ByHand] = {
 }
 
 
+@functools.cache
+def _pulled_pattern() -> Any:
+    module = rules.read(STACKS["gcp"].folder)
+    return pattern(evaluate(module.locals["supported_image_pattern"], module.scope({})))  # type: ignore[arg-type]
+
+
 def _images(image: str, beside: tuple[str, ...] = ()) -> tuple[frozenset[str], Any]:
     """The precondition of terraform_data.images, for one component's image."""
     reads = frozenset({image, "image_registry", "create_image_proxy", *beside})
 
     def pulled(known: Known) -> bool:
-        module = inputs.read(STACKS["gcp"].folder)
-        source = evaluate(module.locals["supported_image_pattern"], module.scope({}))  # type: ignore[arg-type]
         held = next((known[n] for n in (image, *beside) if known[n]), known["image_registry"])
         proxied = bool(known["create_image_proxy"]) and held.startswith("ghcr.io/")
         # A registry and a tag of the default images are no image yet; a name makes them one.
-        return proxied or pattern(source).search(held) is not None
+        return proxied or _pulled_pattern().search(held) is not None
 
     return reads, pulled
 
@@ -443,7 +447,7 @@ ALIKE = (
 @functools.cache
 def space(stack: str) -> Space:
     """The legal inputs of a stack's module in this checkout."""
-    module = inputs.read(STACKS[stack].folder)
+    module = rules.read(STACKS[stack].folder)
     if stack == "aws":
         return Space(module, _AWS)
     return Space(module, _GCP, _CONDITIONS)

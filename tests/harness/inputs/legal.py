@@ -16,6 +16,7 @@ from typing import Any
 from allpairspy import AllPairs
 from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.harness.hcl.expressions import Node, Scope, Unreadable, fold
@@ -30,6 +31,8 @@ ByHand = Callable[[Known], SearchStrategy[Any]]
 BOOL = Node("name", "bool")
 """The type of a switch."""
 
+# A value of an input that is not legal beside the others is drawn again so many times.
+_TRIES = 8
 # An enumeration of more values than this is no closed set to cover in pairs.
 _CLOSED = 30
 
@@ -41,7 +44,7 @@ class Space:
     ``by_hand`` has strategies by input; ``conditions`` stand for rules that are not read from the
     HCL: the inputs that one reads, and whether they are legal. ``derived`` and
     ``made`` keep strategies, which are checked and compiled when first drawn from; of those by hand
-    with the inputs that they were made for.
+    with the inputs that they were made for. ``opened`` keeps what :func:`_open` says.
     """
 
     module: Module
@@ -49,6 +52,7 @@ class Space:
     conditions: tuple[tuple[frozenset[str], Callable[[Known], bool]], ...] = ()
     derived: dict[str, SearchStrategy[Any]] = field(default_factory=dict)
     made: dict[str, list[tuple[dict[str, Any], SearchStrategy[Any]]]] = field(default_factory=dict)
+    opened: dict[str, bool] = field(default_factory=dict)
 
 
 def variable(name: str) -> Node:
@@ -124,14 +128,6 @@ def _legal(space: Space, name: str, values: Known, known: Iterable[str]) -> bool
     )
 
 
-def _fitting(space: Space, name: str, values: Known, known: Iterable[str]) -> Callable[[Any], bool]:
-    # A closure: hypothesis writes out what a partial holds, which is a whole module here.
-    def fits(value: Any) -> bool:
-        return _legal(space, name, {**values, name: value}, known)
-
-    return fits
-
-
 def strategy_of(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
     """What may be drawn for an input once those in ``known`` are what they are.
 
@@ -143,11 +139,16 @@ def strategy_of(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
         return _by_hand(space, name, space.module.scope(known).variables)
     if declared.type == BOOL:
         return st.sampled_from([False, True])
-    beside = {other for rule in _due(space.module, name, known) for other in rule.reads} - {name}
-    key = repr((name, sorted((other, known.get(other)) for other in beside)))
+    key = _key(name, _due(space.module, name, known), known)
     if key not in space.derived:
         space.derived[key] = strategy(declared.type, domain(space.module, name, known))
     return space.derived[key]
+
+
+def _key(name: str, due: list[Rule], known: Known) -> str:
+    """What the rules leave of an input is the same wherever the key is the same."""
+    beside = {other for rule in due for other in rule.reads} - {name}
+    return repr((name, sorted((other, known.get(other)) for other in beside)))
 
 
 class _Noted(dict[str, Any]):
@@ -208,11 +209,20 @@ def legal(draw: DrawFn, space: Space, fixed: Known) -> dict[str, Any]:
         left_out = not declared.required and draw(st.integers(0, 9)) >= share
         if not left_out or not _legal(space, name, values, known):
             settled = {k: values.get(k) for k in known}
-            fits = _fitting(space, name, values, known)
-            values[name] = draw(strategy_of(space, name, settled).filter(fits))
+            source = strategy_of(space, name, settled)
+            # Not `filter`: hypothesis would make and check the whole strategy again for each draw.
+            for _ in range(_TRIES):
+                values[name] = draw(source)
+                if _legal(space, name, values, known):
+                    break
+            else:
+                reject()
         known.add(name)
     return values
 
+
+# Of so many values of a number, chance hardly takes 0.
+_OFTEN = 2**16
 
 _QUIET = settings(
     database=None,
@@ -244,8 +254,17 @@ def drawn(source: SearchStrategy[Any], number: int, with_seed: Any) -> list[Any]
 
 
 def one(source: SearchStrategy[Any], with_seed: Any) -> Any:
-    """A value of a strategy that is not its simplest, the same one for the same seed."""
-    return drawn(source, 2, with_seed)[-1]
+    """A value of a strategy that is not its simplest, the same one for the same seed.
+
+    Raises:
+        hypothesis.errors.Unsatisfiable: there is none.
+    """
+    # Hypothesis begins with the simplest value of all: None stands for it and is drawn in no time.
+    either = st.integers(0, _OFTEN).flatmap(lambda n: source if n else st.none())
+    found = [value for value in drawn(either, 2, with_seed) if value is not None]
+    if not found:
+        raise Unsatisfiable(f"no value of {source!r} but the simplest")
+    return found[-1]
 
 
 # ---- Pairs of closed sets ----
@@ -275,17 +294,21 @@ def _possible(space: Space, row: Known) -> bool:
     if not all(_legal(space, name, values, row) for name in row):
         return False
     near = {other for rule in module.rules if rule.reads & set(row) for other in rule.reads}
-    return all(_open(module, name, row) for name in near - set(row))
+    return all(_open(space, name, row) for name in near - set(row))
 
 
-def _open(module: Module, name: str, known: Known) -> bool:
+def _open(space: Space, name: str, known: Known) -> bool:
     """Whether the rules that are read leave any value of an input."""
-    scope = module.scope(known)
-    whole = Domain()
-    for rule in _due(module, name, known):
-        with contextlib.suppress(NoStrategy):
-            whole = merged(whole, _admitted(rule, name, scope))
-    return finite(whole) != ()
+    due = _due(space.module, name, known)
+    key = _key(name, due, known)
+    if key not in space.opened:
+        scope = space.module.scope(known)
+        whole = Domain()
+        for rule in due:
+            with contextlib.suppress(NoStrategy):
+                whole = merged(whole, _admitted(rule, name, scope))
+        space.opened[key] = finite(whole) != ()
+    return space.opened[key]
 
 
 def pairs(sets: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

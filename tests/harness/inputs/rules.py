@@ -62,7 +62,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module's declared inputs, its rules, those the model cannot read, and its locals."""
+    """A module's declared inputs, its rules, those the model cannot read, and its locals.
+
+    ``readers`` are the rules that read each variable.
+    """
 
     folder: Path
     inputs: Mapping[str, Input]
@@ -71,6 +74,7 @@ class Module:
     locals: Mapping[str, Node | Unreadable]
     constants: dict[str, Any]
     defaults: Mapping[str, Any]
+    readers: Mapping[str, tuple[Rule, ...]]
 
     def scope(self, values: Mapping[str, Any]) -> Scope:
         """The scope for inputs as a caller gives them: defaults filled in, null as left out."""
@@ -80,7 +84,7 @@ class Module:
 
     def rules_of(self, variable: str) -> tuple[Rule, ...]:
         """The rules that read a variable."""
-        return tuple(rule for rule in self.rules if variable in rule.reads)
+        return self.readers.get(variable, ())
 
 
 def _needed(body: Body, name: str) -> Node:
@@ -161,7 +165,8 @@ def _module(folder: Path) -> Module:
         name: None if i.default is None else evaluate(i.default, Scope({}))
         for name, i in declared.items()
     }
-    return Module(folder, declared, tuple(rules), unread, held, {}, defaults)
+    readers = {name: tuple(rule for rule in rules if name in rule.reads) for name in declared}
+    return Module(folder, declared, tuple(rules), unread, held, {}, defaults, readers)
 
 
 @lru_cache(maxsize=16)

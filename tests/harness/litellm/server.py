@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.harness.litellm import containers as components
+from tests.harness.litellm import containers
 from tests.harness.plan.containers import Container
 from tests.harness.plan.view import Plan
 from tests.harness.process.child import soon
@@ -57,7 +57,7 @@ def start(
     # The start command or a volume puts the file there.
     place = environment.get("CONFIG_FILE_PATH")
     environment |= {name: secrets[name] for name, _, secret in container.entries if secret}
-    component = components.start(
+    component = containers.start(
         supervisor,
         python,
         container.image,

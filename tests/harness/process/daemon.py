@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from tests.harness.process import child as processes
+from tests.harness.process import child
 
 # Each of its servers may use its whole grace period, one after another.
 _END_SECONDS = 120
@@ -43,7 +43,7 @@ def serving(module: str, options: Any, log: Path) -> Iterator[Running]:
         OwnedError: it did not start; the message ends with its output.
     """
     command = [module, json.dumps(asdict(options))]
-    with processes.owned(command, log, _END_SECONDS) as (line, pid):
+    with child.owned(command, log, _END_SECONDS) as (line, pid):
         announced = json.loads(line)
         yield Running(announced["url"], Path(announced["folder"]), pid)
 

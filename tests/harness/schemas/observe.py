@@ -19,8 +19,7 @@ from typing import Any
 import grpc
 
 from tests.harness.offline.engine.values import attributes, bodies
-from tests.harness.offline.protocol import cty as wire
-from tests.harness.offline.protocol import messages as protocol
+from tests.harness.offline.protocol import cty, messages
 from tests.harness.offline.protocol.schema import Block, NestedBlock, ProviderSchema
 from tests.harness.unknown import UNKNOWN
 
@@ -57,14 +56,14 @@ def plugin(binary: Path) -> Iterator[Call]:
                 break
         if not address:
             raise ObserveError(f"{binary} ended before it said where it listens")
-        calls = protocol.calls()
+        calls = messages.calls()
         options = [("grpc.max_receive_message_length", -1)]
         with grpc.insecure_channel(f"unix:{address}", options=options) as channel:
 
             def call(name: str, **fields: Any) -> Any:
                 request, response = calls[name]
                 method = channel.unary_unary(
-                    f"/{protocol.service_name()}/{name}",
+                    f"/{messages.service_name()}/{name}",
                     request_serializer=request.SerializeToString,
                     response_deserializer=response.FromString,
                 )
@@ -79,7 +78,7 @@ def plugin(binary: Path) -> Iterator[Call]:
 
 
 def _dynamic(value: Any) -> Any:
-    return protocol.message("DynamicValue")(msgpack=wire.encode(value))
+    return messages.message("DynamicValue")(msgpack=cty.encode(value))
 
 
 def _placeholder(kind: Any, second: bool) -> Any:
@@ -176,7 +175,7 @@ def _computed_blocks(call: Call, type_name: str, block: Block) -> set[str]:
         except grpc.RpcError:
             continue
         if response is not None:
-            found |= set(_filled(block, wire.decode(response.planned_state.msgpack), config))
+            found |= set(_filled(block, cty.decode(response.planned_state.msgpack), config))
     return found
 
 
@@ -209,12 +208,12 @@ def _defaults(call: Call, type_name: str, block: Block) -> dict[str, Any]:
             continue
         if response is None:
             continue
-        planned = wire.decode(response.planned_state.msgpack)
+        planned = cty.decode(response.planned_state.msgpack)
         given = {dotted: value for _, dotted, _, value in attributes(block, config)}
         for _, dotted, attribute, value in attributes(block, planned):
             if given.get(dotted) is not None or attribute.write_only:
                 continue
-            if value not in (None, [], {}) and wire.is_known(value):
+            if value not in (None, [], {}) and cty.is_known(value):
                 found.setdefault(dotted, value)
     return found
 

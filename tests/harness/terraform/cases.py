@@ -2,7 +2,7 @@
 
 A file is YAML: ``defaults`` by stack and ``cases`` by name. A case has ``inputs`` (laid over the
 stack's smallest inputs; null takes one away), by stack where the clouds differ, and of ``root``,
-``meta``, ``extra`` the fields of :class:`tests.harness.terraform.session.Case`. The tests read
+``meta``, ``extra`` the fields of :class:`tests.harness.terraform.planning.Case`. The tests read
 ``expect``.
 """
 
@@ -17,7 +17,7 @@ import yaml
 
 from tests.harness.paths import CASES
 from tests.harness.stacks import STACKS
-from tests.harness.terraform.session import Case
+from tests.harness.terraform.planning import Case
 
 
 class CaseError(ValueError):

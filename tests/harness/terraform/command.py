@@ -20,7 +20,7 @@ from typing import Any
 import tftest
 
 from tests.harness.plan.view import Plan, PlanResult, diagnostics
-from tests.harness.process import child as processes
+from tests.harness.process import child
 
 # A plan of a full stack takes below a second offline and some ten seconds with real plugins.
 TIMEOUT_SECONDS = 600
@@ -88,7 +88,7 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                 text=True,
                 errors="replace",
                 start_new_session=True,
-                preexec_fn=processes.die_with_parent if self._mortal else None,
+                preexec_fn=child.die_with_parent if self._mortal else None,
             )
         except OSError as error:
             raise TerraformError(f"{self.binary} does not start: {error}") from error

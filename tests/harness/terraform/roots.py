@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.harness.hcl import declarations as hcl
+from tests.harness.hcl import declarations
 from tests.harness.stacks import Stack
 
 # Folders of state and of other runs that must not come along.
@@ -94,7 +94,7 @@ def batch_root(
         raise ValueError(f"a batch has one {stack.scope[0]}, these cases have {sorted(scopes)}")
     unlike = [
         v.name
-        for v in hcl.variables(module).values()
+        for v in declarations.variables(module).values()
         if v.nullable and v.default not in (None, "null")
     ]
     if unlike:
@@ -105,7 +105,8 @@ def batch_root(
     root = module.parent / "root"
     _write(root, "cases.json", cases)
     arguments = {
-        name: f"${{try(local.cases[each.key].{name}, null)}}" for name in hcl.variables(module)
+        name: f"${{try(local.cases[each.key].{name}, null)}}"
+        for name in declarations.variables(module)
     }
     document = {
         "terraform": {"required_providers": _required_providers(stack)},

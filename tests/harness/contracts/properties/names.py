@@ -9,7 +9,7 @@ from typing import Any
 from tests.harness.contracts.base import Contract, Outcome, Subject, judged
 from tests.harness.hcl.expressions import Node, evaluate
 from tests.harness.hcl.functions import pattern
-from tests.harness.inputs import rules as inputs
+from tests.harness.inputs import rules
 from tests.harness.plan.view import UNKNOWN
 
 _GCE = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -102,7 +102,7 @@ def names(subject: Subject) -> Iterator[tuple[str, str, object]]:
 
 def modelled(subject: Subject) -> set[str]:
     """The names that the module's table gives for the inputs, computed without Terraform."""
-    module = inputs.read(subject.module)
+    module = rules.read(subject.module)
     table = module.locals["names"]
     if not isinstance(table, Node):
         raise TypeError(f"{subject.module}: local.names is not readable: {table}")

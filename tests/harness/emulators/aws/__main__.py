@@ -19,17 +19,16 @@ import trustme
 
 from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.data_plane import reconciler
-from tests.harness.emulators.aws.data_plane import runners as containers
+from tests.harness.emulators.aws.data_plane import reconciler, runners
 from tests.harness.emulators.aws.data_plane.reconciler import Hooks, Reconciler
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.launch import AwsOptions
 from tests.harness.emulators.parts import redis
 from tests.harness.emulators.parts.envoy import issued
-from tests.harness.litellm import containers as components
+from tests.harness.litellm import containers
 from tests.harness.litellm.containers import Component
-from tests.harness.process import daemon as owned
+from tests.harness.process import daemon
 from tests.harness.process.supervisor import Supervisor, supervising
 
 Telling = Mapping[str, Callable[[], Any]]
@@ -57,12 +56,12 @@ def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA) -
 
     # As ElastiCache's certificates are of an authority that every system knows.
     extra = {"SSL_CERT_FILE": str(file)}
-    made = containers.hooks(supervisor, Path(options.python), cache, extra)
+    made = runners.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
         return made
 
     def start(work: Work) -> Component:
-        return components.stand_in(supervisor, work.image, work.container)
+        return containers.stand_in(supervisor, work.image, work.container)
 
     return Hooks(start, made.run, cache)
 
@@ -89,7 +88,7 @@ def _server(telling: Telling) -> ThreadingHTTPServer:
 
 def main(options: AwsOptions) -> int:
     """Serve until standard input closes; gives the exit status."""
-    owned.begin()
+    daemon.begin()
     authority = trustme.CA()
     with supervising() as supervisor:
         aws = cloud.start(supervisor)
@@ -106,7 +105,7 @@ def main(options: AwsOptions) -> int:
             )
             threading.Thread(target=server.serve_forever, daemon=True).start()
             url = f"http://127.0.0.1:{server.server_address[1]}"
-            owned.until_closed(url, supervisor.folder)
+            daemon.until_closed(url, supervisor.folder)
             server.shutdown()
             server.server_close()
     return 0

@@ -19,13 +19,13 @@ from typing import Any
 import jmespath
 from botocore.exceptions import ClientError
 
-from tests.harness.process import shims as commands
-from tests.harness.sdk import aws as clients
+from tests.harness.process import shims
+from tests.harness.sdk import aws
 
 
 def install(folder: Path) -> dict[str, str]:
     """Write the command into a folder; gives the variables with which a shell finds it."""
-    return commands.install(folder, "aws", "tests.harness.emulators.aws.cli")
+    return shims.install(folder, "aws", "tests.harness.emulators.aws.cli")
 
 
 def _network(text: str) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--query")
     parser.add_argument("--output", default="json")
     given = parser.parse_args(arguments[2:])
-    client = clients.client(os.environ["AWS_ENDPOINT_URL"], service, given.region)
+    client = aws.client(os.environ["AWS_ENDPOINT_URL"], service, given.region)
     try:
         answer = call(client, given)
     except ClientError as error:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.harness.emulators.aws.control_plane import ministack as emulator
+from tests.harness.emulators.aws.control_plane import ministack
 from tests.harness.paths import ROOT
 from tests.harness.process.child import soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
-from tests.harness.sdk import aws as clients
+from tests.harness.sdk import aws
 from tests.harness.sdk.aws import REGION
 from tests.harness.terraform.providers import mirrored
 
@@ -35,7 +35,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of a service, as boto3 calls it."""
-        return clients.client(self.url, service, self.region)
+        return aws.client(self.url, service, self.region)
 
 
 def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
@@ -46,7 +46,7 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
         EmulatorError: the emulator does not answer within 30 s.
         CloudError: the front does not; the message has the end of its log.
     """
-    inner = emulator.start(supervisor, emulator.installed(), region)
+    inner = ministack.start(supervisor, ministack.installed(), region)
     home, port = supervisor.home("front"), free_port()
     log = home / "log"
     module = "tests.harness.emulators.aws.control_plane.proxy"
@@ -58,9 +58,9 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
             {"PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(home)},
         )
     )
-    if not soon(lambda: emulator.answers(port, "/_ministack/health"), emulator.START_SECONDS):
+    if not soon(lambda: ministack.answers(port, "/_ministack/health"), ministack.START_SECONDS):
         said = log.read_text(errors="replace")[-2000:]
-        raise CloudError(f"the front does not answer within {emulator.START_SECONDS} s:\n{said}")
+        raise CloudError(f"the front does not answer within {ministack.START_SECONDS} s:\n{said}")
     return Cloud(f"http://127.0.0.1:{port}", region)
 
 
@@ -76,8 +76,8 @@ def environment(cloud: Cloud) -> dict[str, str]:
         "AWS_ENDPOINT_URL": cloud.url,
         "AWS_REGION": cloud.region,
         "AWS_DEFAULT_REGION": cloud.region,
-        "AWS_ACCESS_KEY_ID": clients.KEY,
-        "AWS_SECRET_ACCESS_KEY": clients.KEY,
+        "AWS_ACCESS_KEY_ID": aws.KEY,
+        "AWS_SECRET_ACCESS_KEY": aws.KEY,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -119,8 +119,8 @@ def provider_arguments(url: str, region: str) -> dict[str, Any]:
     """
     return {
         "region": region,
-        "access_key": clients.KEY,
-        "secret_key": clients.KEY,
+        "access_key": aws.KEY,
+        "secret_key": aws.KEY,
         "s3_use_path_style": True,
         "skip_credentials_validation": True,
         # Text, for it may be empty.

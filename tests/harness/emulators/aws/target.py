@@ -12,7 +12,7 @@ from tests.harness.emulators.aws.cloud import MIRROR, Cloud
 from tests.harness.lifecycle import web
 from tests.harness.lifecycle.aws import control_plane
 from tests.harness.lifecycle.target import Target
-from tests.harness.process import daemon as owned
+from tests.harness.process import daemon
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
@@ -39,17 +39,17 @@ def target(url: str, folder: Path) -> Target:
         url: what the owner of the cloud gave.
         folder: takes the commands that Terraform's local commands call.
     """
-    told = owned.observed(url, "cloud")
+    told = daemon.observed(url, "cloud")
     aws = Cloud(told["url"], told["region"])
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
-    authority.write_text(owned.observed(url, "authority")["pem"])
+    authority.write_text(daemon.observed(url, "authority")["pem"])
     mirrored = cloud.plugin(os.environ)
     wanted = f"mirror:{os.environ[MIRROR]}" if mirrored else "offline"
 
     def ports(name: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in owned.observed(url, "addresses").items()}
+        held = {urlsplit(f"//{key}"): at for key, at in daemon.observed(url, "addresses").items()}
         return {key.port or 0: at for key, at in held.items() if key.hostname == name.lower()}
 
     return Target(

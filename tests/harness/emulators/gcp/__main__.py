@@ -22,19 +22,19 @@ from tests.harness.emulators.gcp.services import (
     memorystore,
     networking,
     run,
+    run_v1,
     secrets,
     sql,
     storage,
 )
-from tests.harness.emulators.gcp.services import run_v1 as knative
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.litellm import release
-from tests.harness.process import daemon as owned
+from tests.harness.process import daemon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import supervising
 
-_MODULES = (compute, iam, knative, memorystore, networking, run, secrets, sql, storage)
+_MODULES = (compute, iam, run_v1, memorystore, networking, run, secrets, sql, storage)
 _LOCAL = (
     ("GET", "/local/addresses", addresses),
     ("GET", "/local/authority", authority),
@@ -51,7 +51,7 @@ class _Handler(WSGIRequestHandler):
 
 def main(options: GcpOptions) -> int:
     """Serve until standard input closes; gives the exit status."""
-    owned.begin()
+    daemon.begin()
     routes = [
         (method, re.compile(pattern), call)
         for method, pattern, call in (
@@ -71,7 +71,7 @@ def main(options: GcpOptions) -> int:
         )
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        owned.until_closed(cloud.url, supervisor.folder)
+        daemon.until_closed(cloud.url, supervisor.folder)
         server.shutdown()
     return 0
 

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.harness.process import shims as commands
+from tests.harness.process import shims
 from tests.harness.sdk.google import jobs
 
 _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
@@ -19,7 +19,7 @@ _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
 
 def install(folder: Path, url: str) -> dict[str, str]:
     """Write the command into a folder; gives the variables with which a shell finds it."""
-    found = commands.install(folder, "gcloud", "tests.harness.emulators.gcp.cli")
+    found = shims.install(folder, "gcloud", "tests.harness.emulators.gcp.cli")
     return {**found, _OVERRIDE: f"{url}/"}
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.harness.emulators.gcp import cli as gcloud
+from tests.harness.emulators.gcp import cli
 from tests.harness.lifecycle import web
 from tests.harness.lifecycle.gcp import control_plane
 from tests.harness.lifecycle.target import Target
-from tests.harness.process import daemon as owned
+from tests.harness.process import daemon
 from tests.harness.sdk.google import SERVICES, address
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
@@ -36,10 +36,10 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
-    authority.write_text(owned.observed(url, "authority")["pem"])
+    authority.write_text(daemon.observed(url, "authority")["pem"])
 
     def ports(ip: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in owned.observed(url, "addresses").items()}
+        held = {urlsplit(f"//{key}"): at for key, at in daemon.observed(url, "addresses").items()}
         return {key.port or 0: at for key, at in held.items() if key.hostname == ip}
 
     return Target(
@@ -50,7 +50,7 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
             **{f"{service}_custom_endpoint": address(service, url) for service in SERVICES},
         },
         inputs={"region": REGION},
-        environment=gcloud.install(commands, url),
+        environment=cli.install(commands, url),
         control=control_plane(stack.scope[1], REGION, url),
         web=lambda ip: web.session(lambda: ports(ip), str(authority)),
     )

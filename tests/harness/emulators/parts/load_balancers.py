@@ -22,8 +22,7 @@ from tests.harness.emulators.parts import envoy
 from tests.harness.emulators.parts.envoy import API, START_SECONDS
 from tests.harness.emulators.parts.envoy import Certificate as Certificate
 from tests.harness.offline import catalogue
-from tests.harness.offline.live.google import codec as rest
-from tests.harness.offline.live.google import crud as rest_google
+from tests.harness.offline.live.google import codec, crud
 from tests.harness.plan.view import Plan, Resource
 from tests.harness.process.child import soon
 from tests.harness.process.ports import answers, fetched, free_port
@@ -225,8 +224,8 @@ def _on_gcp(plan: Plan) -> Iterator[Listener]:
 def _document(resource: Resource) -> dict[str, Any]:
     """The resource as the API is sent it."""
     schema = catalogue.schema("google", catalogue.releases("google")[0])
-    entry = rest.table(rest_google.TABLE)[resource.type]
-    return rest.encode(entry, schema.resources[resource.type].block, dict(resource.values))
+    entry = codec.table(crud.TABLE)[resource.type]
+    return codec.encode(entry, schema.resources[resource.type].block, dict(resource.values))
 
 
 def _url_map(resource: Resource, components: Mapping[Any, str]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.harness.offline.protocol import messages as protocol
+from tests.harness.offline.protocol import messages
 
 Path = tuple[str | int, ...]
 """Steps into a value: an attribute's or map's key, or a list index."""
@@ -24,8 +24,8 @@ class Diagnostic:
 
 def attribute_path(path: Path) -> Any:
     """``path`` as the protocol's AttributePath."""
-    step = protocol.message("AttributePath.Step")
-    return protocol.message("AttributePath")(
+    step = messages.message("AttributePath.Step")
+    return messages.message("AttributePath")(
         steps=[
             step(element_key_int=part) if isinstance(part, int) else step(attribute_name=part)
             for part in path
@@ -35,9 +35,9 @@ def attribute_path(path: Path) -> Any:
 
 def to_messages(diagnostics: Iterable[Diagnostic]) -> list[Any]:
     """``diagnostics`` as the protocol's messages."""
-    severity = protocol.enum("Diagnostic.Severity")
+    severity = messages.enum("Diagnostic.Severity")
     return [
-        protocol.message("Diagnostic")(
+        messages.message("Diagnostic")(
             severity=severity[d.severity],
             summary=d.summary,
             detail=d.detail,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.harness.process import child as processes
+from tests.harness.process import child
 
 _END_SECONDS = 10
 # The argument that makes the server plan what an apply would make known.
@@ -38,5 +38,5 @@ def serving(
     command += [f"{name}={version}" for name, version in releases.items()]
     command += [FORESEEN] if foreseen else []
     command += [LIVE] if live else []
-    with processes.owned(command, log, _END_SECONDS) as (line, _):
+    with child.owned(command, log, _END_SECONDS) as (line, _):
         yield json.loads(line)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.harness.offline.protocol import messages as protocol
+from tests.harness.offline.protocol import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,10 @@ def parse(document: dict[str, Any]) -> ProviderSchema:
 
 
 def _block_message(block: Block) -> Any:
-    nesting = protocol.enum("Schema.NestedBlock.NestingMode")
-    return protocol.message("Schema.Block")(
+    nesting = messages.enum("Schema.NestedBlock.NestingMode")
+    return messages.message("Schema.Block")(
         attributes=[
-            protocol.message("Schema.Attribute")(
+            messages.message("Schema.Attribute")(
                 name=a.name,
                 type=json.dumps(a.type).encode(),
                 required=a.required,
@@ -132,7 +132,7 @@ def _block_message(block: Block) -> Any:
             for a in block.attributes.values()
         ],
         block_types=[
-            protocol.message("Schema.NestedBlock")(
+            messages.message("Schema.NestedBlock")(
                 type_name=b.name,
                 nesting=nesting[b.nesting.upper()],
                 block=_block_message(b.block),
@@ -146,4 +146,4 @@ def _block_message(block: Block) -> Any:
 
 def to_message(schema: Schema) -> Any:
     """``schema`` as the protocol's Schema message."""
-    return protocol.message("Schema")(version=schema.version, block=_block_message(schema.block))
+    return messages.message("Schema")(version=schema.version, block=_block_message(schema.block))

@@ -13,11 +13,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from tests.harness.offline.engine import made_up as applying
-from tests.harness.offline.engine import planning
-from tests.harness.offline.engine import validation as rules
-from tests.harness.offline.protocol import cty as wire
-from tests.harness.offline.protocol import messages as protocol
+from tests.harness.offline.engine import made_up, planning, validation
+from tests.harness.offline.protocol import cty, messages
 from tests.harness.offline.protocol.diagnostics import Diagnostic, attribute_path, to_messages
 from tests.harness.offline.protocol.schema import ProviderSchema, to_message
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
@@ -37,7 +34,7 @@ class Provider:
     """
 
     schema: ProviderSchema
-    rules: Mapping[str, rules.Rules]
+    rules: Mapping[str, validation.Rules]
     behaviour: Behaviour
     foreseen: bool = False
     live: bool = False
@@ -54,19 +51,19 @@ class Provider:
 
 
 def _value(value: Any) -> Any:
-    return protocol.message("DynamicValue")(msgpack=wire.encode(value))
+    return messages.message("DynamicValue")(msgpack=cty.encode(value))
 
 
 def _read(dynamic: Any) -> Any:
     if dynamic.msgpack:
-        return wire.decode(dynamic.msgpack)
+        return cty.decode(dynamic.msgpack)
     return json.loads(dynamic.json) if dynamic.json else None
 
 
 def _get_schema(provider: Provider) -> bytes:
-    response = protocol.message("GetProviderSchema.Response")(
+    response = messages.message("GetProviderSchema.Response")(
         provider=to_message(provider.schema.provider),
-        server_capabilities=protocol.message("ServerCapabilities")(
+        server_capabilities=messages.message("ServerCapabilities")(
             get_provider_schema_optional=True
         ),
     )
@@ -87,43 +84,45 @@ def _configure(provider: Provider, request: Any, peer: str) -> Any:
     while len(provider.settings) > _CONNECTIONS:
         provider.settings.popitem(last=False)
     found = provider.behaviour.configure(settings)
-    return protocol.message("Configure.Response")(diagnostics=to_messages(found))
+    return messages.message("Configure.Response")(diagnostics=to_messages(found))
 
 
 def _prepare(_provider: Provider, request: Any, _peer: str) -> Any:
-    return protocol.message("PrepareProviderConfig.Response")(prepared_config=request.config)
+    return messages.message("PrepareProviderConfig.Response")(prepared_config=request.config)
 
 
 def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
     name = request.type_name
     config = _read(request.config)
-    found = rules.check(provider.schema.resources[name].block, provider.rules.get(name, {}), config)
+    found = validation.check(
+        provider.schema.resources[name].block, provider.rules.get(name, {}), config
+    )
     found += provider.behaviour.check(name, config)
-    return protocol.message("ValidateResourceTypeConfig.Response")(diagnostics=to_messages(found))
+    return messages.message("ValidateResourceTypeConfig.Response")(diagnostics=to_messages(found))
 
 
 def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
     state = json.loads(request.raw_state.json)
-    return protocol.message("UpgradeResourceState.Response")(upgraded_state=_value(state))
+    return messages.message("UpgradeResourceState.Response")(upgraded_state=_value(state))
 
 
 def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
     state = _read(request.current_state)
     if provider.lives and state is not None:
-        response = protocol.message("ReadResource.Response")
+        response = messages.message("ReadResource.Response")
         block = provider.schema.resources[request.type_name].block
         try:
             found = provider.lives.read(request.type_name, block, state, provider.settings_of(peer))
         except ApplyError as error:
             return response(diagnostics=_refused(error), new_state=request.current_state)
         return response(new_state=_value(found), private=request.private)
-    return protocol.message("ReadResource.Response")(
+    return messages.message("ReadResource.Response")(
         new_state=request.current_state, private=request.private
     )
 
 
 def _plan(provider: Provider, request: Any, peer: str) -> Any:
-    response = protocol.message("PlanResourceChange.Response")
+    response = messages.message("PlanResourceChange.Response")
     config = _read(request.config)
     if _read(request.proposed_new_state) is None:
         return response(planned_state=_value(None))
@@ -134,9 +133,9 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     planned = planning.plan(block, config, prior, own)
     provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
     if provider.foreseen:
-        mark = applying.fingerprint(name, planned)
-        known = applying.make_known(name, block, planned, mark)
-        planned = applying.as_configured(known, config)
+        mark = made_up.fingerprint(name, planned)
+        known = made_up.make_known(name, block, planned, mark)
+        planned = made_up.as_configured(known, config)
     replaced = [] if prior is None else planning.replacing(block, planned, prior, own)
     return response(
         planned_state=_value(planned),
@@ -152,7 +151,7 @@ def _refused(error: ApplyError) -> Any:
 
 
 def _apply(provider: Provider, request: Any, peer: str) -> Any:
-    response = protocol.message("ApplyResourceChange.Response")
+    response = messages.message("ApplyResourceChange.Response")
     planned = _read(request.planned_state)
     if provider.lives:
         name, prior = request.type_name, _read(request.prior_state)
@@ -176,13 +175,13 @@ def _apply(provider: Provider, request: Any, peer: str) -> Any:
         return response(new_state=_value(None))
     name = request.type_name
     block = provider.schema.resources[name].block
-    state = applying.make_known(name, block, planned, applying.fingerprint(name, planned))
+    state = made_up.make_known(name, block, planned, made_up.fingerprint(name, planned))
     provider.behaviour.applied(name, _read(request.config), state)
     return response(new_state=_value(state), legacy_type_system=True)
 
 
 def _read_data(provider: Provider, request: Any, peer: str) -> Any:
-    response = protocol.message("ReadDataSource.Response")
+    response = messages.message("ReadDataSource.Response")
     name = request.type_name
     read = provider.behaviour.data.get(name)
     if read is None:
@@ -192,7 +191,7 @@ def _read_data(provider: Provider, request: Any, peer: str) -> Any:
 
 
 def _open(provider: Provider, request: Any, peer: str) -> Any:
-    response = protocol.message("OpenEphemeralResource.Response")
+    response = messages.message("OpenEphemeralResource.Response")
     name = request.type_name
     read = provider.behaviour.ephemeral.get(name)
     if read is None:
@@ -215,11 +214,11 @@ def _import(_provider: Provider, request: Any, _peer: str) -> Any:
         "The offline provider imports nothing",
         f"{request.type_name} {request.id!r} is in no account it could look at.",
     )
-    return protocol.message("ImportResourceState.Response")(diagnostics=to_messages([found]))
+    return messages.message("ImportResourceState.Response")(diagnostics=to_messages([found]))
 
 
 def _empty(response: str) -> Any:
-    return lambda _provider, _request, _peer: protocol.message(response)()
+    return lambda _provider, _request, _peer: messages.message(response)()
 
 
 _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
@@ -279,7 +278,7 @@ async def serve(provider: Provider) -> tuple[Any, int]:
 
     handlers = {
         name: _handler(provider, name, request)
-        for name, (request, _) in protocol.calls().items()
+        for name, (request, _) in messages.calls().items()
         if name in _CALLS
     }
     handlers["GetSchema"] = grpc.unary_unary_rpc_method_handler(get_schema)
@@ -288,7 +287,7 @@ async def serve(provider: Provider) -> tuple[Any, int]:
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     )
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(protocol.service_name(), handlers),)
+        (grpc.method_handlers_generic_handler(messages.service_name(), handlers),)
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

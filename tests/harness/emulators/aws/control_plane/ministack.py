@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
-from tests.harness.process import venvs as environments
+from tests.harness.process import venvs
 from tests.harness.process.child import soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
@@ -27,13 +27,13 @@ class EmulatorError(RuntimeError):
     """ministack does not start."""
 
 
-def installed(folder: Path = environments.FOLDER) -> Path:
+def installed(folder: Path = venvs.FOLDER) -> Path:
     """The interpreter of the environment that holds ministack; makes it if there is none.
 
     Raises:
         InstallError: pip does not install it; the message has the end of what it said.
     """
-    return environments.installed("ministack", RELEASE, _PACKAGES, folder)
+    return venvs.installed("ministack", RELEASE, _PACKAGES, folder)
 
 
 def _environment(home: Path, port: int, region: str) -> dict[str, str]:

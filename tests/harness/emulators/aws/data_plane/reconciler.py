@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.control_plane import proxy as front
+from tests.harness.emulators.aws.control_plane import proxy
 from tests.harness.emulators.aws.data_plane.balancing import Balancers
 from tests.harness.emulators.aws.data_plane.stores import Cache, Stores
 from tests.harness.emulators.aws.data_plane.tasks import NotYetError, Work, WorkError, work
@@ -390,7 +390,7 @@ class Reconciler:
         host = self.cloud.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=10)
         try:
-            connection.request("PUT", front.OBSERVATIONS, body=document)
+            connection.request("PUT", proxy.OBSERVATIONS, body=document)
             connection.getresponse().read()
         finally:
             connection.close()

@@ -18,8 +18,7 @@ from psycopg import sql
 from tests.harness.emulators.aws.data_plane.reconciler import Finished, HookError, Hooks
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
-from tests.harness.litellm import containers as components
-from tests.harness.litellm import migrations
+from tests.harness.litellm import containers, migrations
 from tests.harness.litellm.containers import Component
 from tests.harness.process.supervisor import Supervisor
 
@@ -36,7 +35,7 @@ class _Jobs:
 
     def run(self, work: Work) -> Finished:
         """Run a job to its end."""
-        if work.image.rpartition(":")[2] == components.BROKEN_TAG:
+        if work.image.rpartition(":")[2] == containers.BROKEN_TAG:
             return Finished(1, f"the container {work.image} ended with status 1")
         held = work.environment
         try:
@@ -110,7 +109,7 @@ def hooks(
 
     def start(work: Work) -> Component:
         environment = {**work.environment, **(extra or {})}
-        return components.start(
+        return containers.start(
             supervisor,
             python,
             work.image,

@@ -21,8 +21,7 @@ from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.data_plane import DataPlane
 from tests.harness.emulators.gcp.services import compute, secrets, storage
 from tests.harness.emulators.gcp.services.iam import POLICY_VERBS, check_account
-from tests.harness.litellm import containers as components
-from tests.harness.litellm import migrations
+from tests.harness.litellm import containers, migrations
 from tests.harness.litellm.containers import Component
 from tests.harness.process.ports import fetched
 
@@ -123,10 +122,10 @@ def _started(
     files: dict[str, str],
 ) -> Component:
     if plane.options.python:
-        return components.start(
+        return containers.start(
             plane.supervisor, plane.python, image, command, environment, files, name
         )
-    return components.stand_in(plane.supervisor, image, name)
+    return containers.stand_in(plane.supervisor, image, name)
 
 
 def _wait(cloud: Cloud, resource: Resource, started: list[Component]) -> None:
@@ -380,7 +379,7 @@ def _completed(
 
 def _migrate(container: Document, environment: Mapping[str, str]) -> str:
     """Do what the migrations' container does: the migrations of LiteLLM's package, as its user."""
-    if container["image"].rsplit(":", 1)[-1] == components.BROKEN_TAG:
+    if container["image"].rsplit(":", 1)[-1] == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
     with psycopg.connect(
         host=environment["DATABASE_HOST"],

@@ -76,7 +76,7 @@ class Call:
         Raises:
             CallError: the provider block names no endpoint for it.
         """
-        from tests.harness.sdk import aws as clients
+        from tests.harness.sdk import aws
 
         wanted = service or self.entry.service
         name = _ENDPOINTS.get(wanted, wanted)
@@ -87,7 +87,7 @@ class Call:
                 f"the offline provider asks nothing real: name an endpoint for {name} in the "
                 "provider block"
             )
-        return clients.client(url, wanted, self.region, self.settings.get("access_key") or "local")
+        return aws.client(url, wanted, self.region, self.settings.get("access_key") or "local")
 
     @property
     def region(self) -> str:

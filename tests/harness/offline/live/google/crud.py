@@ -22,7 +22,7 @@ import requests
 from tests.harness.offline.live.codec import Document, Values
 from tests.harness.offline.live.google import codec
 from tests.harness.offline.live.google.codec import Entry
-from tests.harness.offline.protocol import cty as wire
+from tests.harness.offline.protocol import cty
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
 
@@ -290,7 +290,7 @@ def _read_connection(call: Call, state: Values) -> Values:
     if not answer.get("connections"):
         raise RestError(f"there is no connection of {state['network']}", 404)
     held = answer["connections"][0]
-    known = wire.known(state)
+    known = cty.known(state)
     return {
         **known,
         "peering": held["peering"],
@@ -384,7 +384,7 @@ def _read_version(call: Call, state: Values) -> Values:
     if held["state"] == "DESTROYED":
         raise RestError(f"{state['name']} is destroyed", 404)
     return {
-        **wire.known(state),
+        **cty.known(state),
         "secret_data_wo": None,
         "id": held["name"],
         "name": held["name"],
@@ -468,7 +468,7 @@ def _read_member(call: Call, state: Values) -> Values:
     held = {one["role"]: one["members"] for one in policy.get("bindings", [])}
     if state["member"] not in held.get(state["role"], []):
         raise RestError(f"{state['member']} does not have {state['role']}", 404)
-    known = wire.known(state)
+    known = cty.known(state)
     return {**known, "etag": policy["etag"], "id": _member_id(call, state)}
 
 
@@ -530,7 +530,7 @@ def _create_object(call: Call, planned: Values, _config: Values) -> Values:
 
 def _read_object(call: Call, state: Values) -> Values:
     held = call.send("GET", _object_path(state))
-    known = wire.known(state)
+    known = cty.known(state)
     digest = base64.b64decode(held["md5Hash"])
     changed = known.get("md5hash") not in (None, held["md5Hash"])
     return {
