@@ -134,11 +134,11 @@ def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
     with contextlib.ExitStack() as stack:
 
         @functools.cache
-        def start(release: str, foreseen: bool) -> planning.Session:
+        def start(release: str, resolved: bool) -> planning.Session:
             choice = {"oldest": providers.choose("offline"), "newest": providers.newest()}[release]
             return stack.enter_context(
                 planning.session(
-                    providers.as_applied(choice) if foreseen else choice,
+                    providers.resolved_choice(choice) if resolved else choice,
                     wanted_core=config.getoption("core"),
                     use_cache=not config.getoption("no_plan_cache"),
                 )
@@ -154,6 +154,6 @@ def newest_session(sessions: Sessions) -> planning.Session:
 
 
 @pytest.fixture(scope="session")
-def foreseen_session(sessions: Sessions) -> planning.Session:
+def resolved_session(sessions: Sessions) -> planning.Session:
     """Plan offline with the oldest releases, with what an apply would make known."""
     return sessions("oldest", True)

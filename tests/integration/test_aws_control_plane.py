@@ -877,9 +877,9 @@ def job(aws: Cloud, plan: Plan, name: str, **replaced: str) -> tuple[int, str]:
 
 
 def test_planned_jobs_prepare_the_planned_database(
-    foreseen_session: planning.Session,
+    resolved_session: planning.Session,
 ) -> None:
-    plan = planned(foreseen_session, "aws")
+    plan = planned(resolved_session, "aws")
     (wanted,) = (resource.values for resource in plan.of_type("aws_rds_cluster").values())
     with supervising() as held:
         aws = cloud.start(held)

@@ -54,9 +54,9 @@ def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def answers(foreseen_session: planning.Session) -> Iterator[Mapping[str, requests.Response]]:
+def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, requests.Response]]:
     """What was answered with the right key, and without one."""
-    plan = planned(foreseen_session, "aws", {**INPUTS, "create_redis": True})
+    plan = planned(resolved_session, "aws", {**INPUTS, "create_redis": True})
     with supervising() as held, requests.Session() as session:
         session.trust_env = False
         aws = cloud.start(held)

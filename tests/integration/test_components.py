@@ -80,11 +80,11 @@ def started(
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def stack(
-    request: pytest.FixtureRequest, foreseen_session: planning.Session, supervisor: Supervisor
+    request: pytest.FixtureRequest, resolved_session: planning.Session, supervisor: Supervisor
 ) -> Mapping[str, str]:
     """Where the containers of a default stack answer, with its database left out; and its Redis."""
     inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}
-    held = containers(planned(foreseen_session, request.param, inputs))
+    held = containers(planned(resolved_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
     tls = local_redis.with_tls(supervisor, store, issued(authority, "127.0.0.1")).port

@@ -40,9 +40,9 @@ CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
-def url(request: pytest.FixtureRequest, foreseen_session: planning.Session) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, resolved_session: planning.Session) -> Iterator[str]:
     """Where the load balancer of a stack with a running gateway answers."""
-    plan = planned(foreseen_session, request.param, INPUTS)
+    plan = planned(resolved_session, request.param, INPUTS)
     with supervising() as held:
         port = server.start(
             held,
@@ -111,7 +111,7 @@ def test_foreign_path_does_not_reach_the_gateway(url: str, client: requests.Sess
     assert answer.status_code == 503
 
 
-def test_secret_without_a_value_is_named(foreseen_session: planning.Session) -> None:
-    container = containers(planned(foreseen_session, "gcp", INPUTS))["gateway"]
+def test_secret_without_a_value_is_named(resolved_session: planning.Session) -> None:
+    container = containers(planned(resolved_session, "gcp", INPUTS))["gateway"]
     with supervising() as held, pytest.raises(server.LiteLLMError, match="LITELLM_MASTER_KEY"):
         server.start(held, release.installed(), container, {}, "{}")

@@ -102,11 +102,11 @@ SAFE = [pytest.param((name, True), id=f"{name}-tls") for name in sorted(STACKS)]
 @pytest.fixture(scope="module", params=[*PLAIN, *SAFE])
 def stack(
     request: pytest.FixtureRequest,
-    foreseen_session: planning.Session,
+    resolved_session: planning.Session,
     upstreams: Mapping[str, int],
 ) -> Iterator[Stack]:
     name, tls = request.param
-    plan = planned(foreseen_session, name, TLS[name] if tls else None)
+    plan = planned(resolved_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
     made = issued(authority, HOST, "127.0.0.1")
     with supervising() as held:
@@ -190,8 +190,8 @@ def test_older_tls_client_is_refused(stack: Stack) -> None:
 
 
 def test_tls_listener_without_certificate_is_refused(
-    foreseen_session: planning.Session,
+    resolved_session: planning.Session,
 ) -> None:
-    plan = planned(foreseen_session, "aws", TLS["aws"])
+    plan = planned(resolved_session, "aws", TLS["aws"])
     with supervising() as held, pytest.raises(LoadBalancerError, match="port 443 needs"):
         load_balancers.start(held, load_balancers.listeners(plan), {})

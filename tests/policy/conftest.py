@@ -53,13 +53,13 @@ def scan(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory, worker_id
         def make() -> list[Any]:
             begun = time.perf_counter()
             planned = planning.plan(sessions(release, False), case)
-            foreseen = planning.plan(sessions(release, True), case)
+            resolved = planning.plan(sessions(release, True), case)
             # A plan with an error in it is there in part, and would pass for what is missing.
-            if planned.errors or foreseen.errors or not (planned.plan and foreseen.plan):
-                raise AssertionError(f"{case.id} is refused:\n{planned}\n{foreseen}")
+            if planned.errors or resolved.errors or not (planned.plan and resolved.plan):
+                raise AssertionError(f"{case.id} is refused:\n{planned}\n{resolved}")
             found = scanned(
                 planned.plan,
-                foreseen.plan,
+                resolved.plan,
                 sessions(release, False).choice.offline,
                 stack=case.stack,
                 case=case.name,

@@ -41,10 +41,8 @@ def outcome_of(sessions: Sessions, example: Example) -> Outcome:
     plans = planned(held, text), planned(sessions("newest", True), text)
     early = (False, True) if example.wanted == "unknown" else (False, False)
     both = {
-        as_planned: scan(
-            document(*plans, held.choice.offline, as_planned=as_planned), (example.check,)
-        )
-        for as_planned in set(early)
+        plain: scan(document(*plans, held.choice.offline, plain=plain), (example.check,))
+        for plain in set(early)
     }
     found = judged(
         both[False], both[early[1]], stack=example.stack, case=example.path.stem, release="newest"
@@ -58,7 +56,7 @@ def test_check_gives_the_verdict_of_its_example(sessions: Sessions, example: Exa
     outcome = outcome_of(sessions, example)
     if example.wanted == "unknown":
         # As applied there is an answer; as planned there is none, and least of all a pass.
-        assert outcome.as_planned == "unknown", str(outcome)
+        assert outcome.plain_verdict == "unknown", str(outcome)
         return
     assert outcome.verdict == {"pass": "passed", "fail": "failed"}[example.wanted], str(outcome)
 
@@ -85,8 +83,8 @@ def failing(sessions: Sessions) -> Failing:
         case = planning.Case("defect", stack.name, inputs)
         trees = {stack.name: source} if source else {}
         results = [
-            planning.plan(dataclasses.replace(sessions("oldest", foreseen), source=trees), case)
-            for foreseen in (False, True)
+            planning.plan(dataclasses.replace(sessions("oldest", resolved), source=trees), case)
+            for resolved in (False, True)
         ]
         plans = [result.plan for result in results if result.plan and not result.errors]
         assert len(plans) == 2, "\n".join(map(str, results))

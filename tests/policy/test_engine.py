@@ -14,8 +14,8 @@ from checkov.terraform.checks.resource.registry import resource_registry
 
 from tests.harness.policy.documents import Document, DocumentError, document
 from tests.harness.policy.outcomes import LATE
+from tests.harness.policy.resolving import SENTINEL
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
-from tests.harness.policy.settling import SENTINEL
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 from tests.policy.conftest import CASES, Scan, Sessions, planned
@@ -25,13 +25,13 @@ Make = Callable[..., Document]
 
 @pytest.fixture
 def made(sessions: Sessions) -> Make:
-    """Make the document of a root; ``as_planned`` leaves unknown what the plan does not know."""
+    """Make the document of a root; ``plain`` leaves unknown what the plan does not know."""
     load_checks()
 
-    def make(text: str, *, as_planned: bool = False) -> Document:
-        plans = [planned(sessions("newest", foreseen), text) for foreseen in (False, True)]
+    def make(text: str, *, plain: bool = False) -> Document:
+        plans = [planned(sessions("newest", resolved), text) for resolved in (False, True)]
         releases = sessions("newest", False).choice.offline
-        return document(plans[0], plans[1], releases, as_planned=as_planned)
+        return document(plans[0], plans[1], releases, plain=plain)
 
     return make
 
@@ -181,7 +181,7 @@ def test_unset_tags_are_none(made: Make) -> None:
 
 
 def test_set_unknown_value_is_the_sentinel(made: Make) -> None:
-    held = made(NETWORK + INSTANCE % "null", as_planned=True).values[SUBJECT]
+    held = made(NETWORK + INSTANCE % "null", plain=True).values[SUBJECT]
     assert held["settings"][0]["ip_configuration"][0]["private_network"] == SENTINEL
 
 
@@ -289,7 +289,7 @@ resource "aws_ecs_service" "subject" {
 
 def test_resource_of_a_child_module_is_refused(sessions: Sessions) -> None:
     case = planning.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
-    plans = [planning.plan(sessions("oldest", foreseen), case).plan for foreseen in (False, True)]
+    plans = [planning.plan(sessions("oldest", resolved), case).plan for resolved in (False, True)]
     assert plans[0] is not None
     assert plans[1] is not None
     with pytest.raises(DocumentError, match="root: module"):
@@ -399,17 +399,17 @@ def test_early_read_is_decided_by_the_resolved_plan(
     made: Make,
 ) -> None:
     text = NETWORK + INSTANCE % "null"
-    both = [scan(made(text, as_planned=early), ("CKV2_LITELLM_6",)) for early in (False, True)]
+    both = [scan(made(text, plain=early), ("CKV2_LITELLM_6",)) for early in (False, True)]
     outcomes = judged(*both, stack="gcp", case="a", release="newest")
     (outcome,) = [o for o in outcomes if o.resource == SUBJECT]
-    assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
+    assert (outcome.verdict, outcome.plain_verdict) == ("passed", "unknown")
 
 
 def test_differing_verdicts_are_unknown_in_a_plain_plan() -> None:
-    settled = {("CKV2_AWS_5", "a"): Found("A check", "passed")}
-    as_planned = {("CKV2_AWS_5", "a"): Found("A check", "failed")}
-    (outcome,) = judged(settled, as_planned, stack="aws", case="a", release="oldest")
-    assert (outcome.verdict, outcome.as_planned) == ("passed", "unknown")
+    resolved = {("CKV2_AWS_5", "a"): Found("A check", "passed")}
+    plain = {("CKV2_AWS_5", "a"): Found("A check", "failed")}
+    (outcome,) = judged(resolved, plain, stack="aws", case="a", release="oldest")
+    assert (outcome.verdict, outcome.plain_verdict) == ("passed", "unknown")
 
 
 def test_checkov_reads_the_whole_plan(scan: Scan) -> None:

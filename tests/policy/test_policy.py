@@ -34,7 +34,7 @@ def said(case: Case, release: str, failed: list[Outcome]) -> str:
     lines = [f"{len(failed)} checks fail on {case.id} with the {release} providers:"]
     for outcome in failed:
         file, line = place(outcome.stack, outcome.resource)
-        late = " (decided as applied)" if outcome.as_planned == "unknown" else ""
+        late = " (decided as applied)" if outcome.plain_verdict == "unknown" else ""
         lines.append(f"{file}:{line}: {outcome.check} {outcome.name}: {outcome.resource}{late}")
     return "\n".join([*lines, advice(failed[0], PLANS)])
 

@@ -11,10 +11,11 @@ import pytest
 from tests.harness.paths import ROOT
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.examples import ExampleError, load
-from tests.harness.policy.outcomes import Outcome, Verdict, counted, packed, unpacked
+from tests.harness.policy.outcomes import Outcome, counted, packed, unpacked
 from tests.harness.policy.places import place
 from tests.harness.policy.rules import Rule
 from tests.harness.policy.skips import Skip
+from tests.harness.verdict import Verdict
 
 
 def outcome(verdict: Verdict, check: str = "CKV_AWS_18", resource: str = "") -> Outcome:

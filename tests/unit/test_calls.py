@@ -133,6 +133,6 @@ def planned(held: planning.Session) -> Mapping[str, Resource]:
     return result.plan.resources
 
 
-def test_stack_has_no_type_without_an_entry(foreseen_session: planning.Session) -> None:
-    types = {one.type for one in planned(foreseen_session).values() if one.type.startswith("aws_")}
+def test_stack_has_no_type_without_an_entry(resolved_session: planning.Session) -> None:
+    types = {one.type for one in planned(resolved_session).values() if one.type.startswith("aws_")}
     assert types == set(TABLE)

@@ -55,7 +55,7 @@ def test_contracts_pass_for_valid_inputs(
     record_property: Callable[[str, object], None],
     contract_seed: int,
 ) -> None:
-    held = sessions(block.release, block.foreseen)
+    held = sessions(block.release, block.resolved)
     space = handwritten.space(block.stack.name)
     covering = rows(block.stack.name)
     cases = batches.inputs_of(block, space, covering, contract_seed)
@@ -72,7 +72,7 @@ def test_contracts_pass_for_valid_inputs(
         subjects.append(of)
         for name, said in outcomes.items():
             counts += Counter({(name, *key): n for key, n in counted(said).items()})
-    taken = [str(outcome) for outcome in shared(subjects) if outcome.verdict == "broken"]
+    taken = [str(outcome) for outcome in shared(subjects) if outcome.verdict == "failed"]
     assert taken == []
     distinct = {json.dumps(given, sort_keys=True) for given in cases}
     record_property("contract_outcomes", [[*key, number] for key, number in counts.items()])
@@ -80,13 +80,13 @@ def test_contracts_pass_for_valid_inputs(
     record_property("untagged", dict(Counter(t for of in subjects for t in untagged(of))))
 
 
-@pytest.mark.parametrize("foreseen", [False, True], ids=["planned", "applied"])
+@pytest.mark.parametrize("resolved", [False, True], ids=["planned", "applied"])
 @pytest.mark.parametrize("release", ["oldest", "newest"])
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name.removesuffix(".tfvars.json"))
 def test_contracts_pass_for_the_corpus(
-    sessions: Sessions, path: Path, release: str, foreseen: bool
+    sessions: Sessions, path: Path, release: str, resolved: bool
 ) -> None:
-    held = sessions(release, foreseen)
+    held = sessions(release, resolved)
     stack = STACKS[path.name.split("-", 1)[0]]
     given = json.loads(path.read_text())
     result = planning.plan(held, planning.Case(path.name, stack.name, given))
@@ -159,7 +159,7 @@ def test_impossible_pair_is_refused(session: planning.Session, name: str) -> Non
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_default_tags_rank_below_the_stack_tags(
-    foreseen_session: planning.Session, name: str
+    resolved_session: planning.Session, name: str
 ) -> None:
     stack = STACKS[name]
     given = {"managed-by": "provider", "owner": "platform"}
@@ -179,13 +179,13 @@ def test_default_tags_rank_below_the_stack_tags(
     meta = {"providers": {stack.provider: f"{stack.provider}.tagged"}}
     inputs = {**stack.smallest, {"aws": "tags", "gcp": "labels"}[name]: {"team": "llm"}}
     case = planning.Case("defaults", name, inputs, root="call", meta=meta, extra=extra)
-    result = planning.plan(foreseen_session, case)
+    result = planning.plan(resolved_session, case)
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
-    of = subject(foreseen_session, stack, inputs, result.plan.within("module.litellm"))
+    of = subject(resolved_session, stack, inputs, result.plan.within("module.litellm"))
     outcomes = list(defaults(of, given))
     assert len(outcomes) > 10
-    assert [str(o) for o in outcomes if o.verdict != "held"] == []
+    assert [str(o) for o in outcomes if o.verdict != "passed"] == []
 
 
 # ---- Seeded defects ----
@@ -193,15 +193,15 @@ def test_default_tags_rank_below_the_stack_tags(
 
 @pytest.mark.parametrize("defect", SEEDED, ids=lambda defect: defect.id)
 def test_seeded_defect_fails_its_contract(
-    foreseen_session: planning.Session,
+    resolved_session: planning.Session,
     defect: Defect,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     module = defects.seeded(defect, tmp_path)
-    held = dataclasses.replace(foreseen_session, source={defect.stack.name: module})
+    held = dataclasses.replace(resolved_session, source={defect.stack.name: module})
     found = list(run.defect_outcomes(held, defect))
-    clauses = {outcome.clause for outcome in found if outcome.verdict != "held"}
+    clauses = {outcome.clause for outcome in found if outcome.verdict != "passed"}
     assert defect.clause in clauses, f"found {[str(o) for o in found if o.verdict != 'held'][:5]}"
     record_property("seeded_defects", 1)
 

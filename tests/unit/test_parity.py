@@ -34,25 +34,25 @@ Looked = Callable[[str], list[Outcome]]
 
 
 @pytest.fixture(scope="module")
-def declared(foreseen_session: planning.Session) -> Looked:
+def declared(resolved_session: planning.Session) -> Looked:
     """What the table says of the inputs of a stack."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
-        found = parity.outcomes(foreseen_session, STACKS[stack], clauses=parity.STATIC)
+        found = parity.outcomes(resolved_session, STACKS[stack], clauses=parity.STATIC)
         return list(found)
 
     return look
 
 
 @pytest.fixture(scope="module")
-def behaved(foreseen_session: planning.Session) -> Looked:
+def behaved(resolved_session: planning.Session) -> Looked:
     """What the plans of a stack's rows and differences show, planned once."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
         clauses = set(parity.CLAUSES) - parity.STATIC
-        return list(parity.outcomes(foreseen_session, STACKS[stack], clauses=clauses))
+        return list(parity.outcomes(resolved_session, STACKS[stack], clauses=clauses))
 
     return look
 
@@ -61,7 +61,7 @@ def broken(found: list[Outcome], clause: str, where: str = "") -> list[str]:
     """What does not hold of a clause; there must be something that could."""
     looked_at = [o for o in found if o.clause == clause and belongs(o, where)]
     assert looked_at, f"nothing was looked at for {clause} {where}"
-    return [str(outcome) for outcome in looked_at if outcome.verdict != "held"]
+    return [str(outcome) for outcome in looked_at if outcome.verdict != "passed"]
 
 
 def belongs(outcome: Outcome, where: str) -> bool:

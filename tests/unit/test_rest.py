@@ -74,11 +74,11 @@ def given(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def test_every_type_survives_encode_and_decode(
-    foreseen_session: planning.Session,
+    resolved_session: planning.Session,
 ) -> None:
     schema = catalogue.schema("google", RELEASES[0])
     seen = 0
-    for address, resource in planned(foreseen_session).items():
+    for address, resource in planned(resolved_session).items():
         if resource.type.startswith("google_"):
             entry, block = TABLE[resource.type], schema.resources[resource.type].block
             values = {

@@ -11,15 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tests.harness.offline.catalogue import schema
 from tests.harness.offline.protocol.schema import ProviderSchema
 from tests.harness.plan.view import UNKNOWN, Plan
 from tests.harness.stacks import Stack
 from tests.harness.terraform.planning import Session
-
-Verdict = Literal["held", "broken", "unknown"]
+from tests.harness.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Outcome:
 class Subject:
     """A planned stack to check: what it was planned from, and the plan.
 
-    ``releases`` are the offline provider releases by provider. ``foreseen``: the plan holds what an
+    ``releases`` are the offline provider releases by provider. ``resolved``: the plan holds what an
     apply would make known, so that nothing a check reads may be unknown.
     """
 
@@ -48,7 +47,7 @@ class Subject:
     plan: Plan
     module: Path
     releases: Mapping[str, str]
-    foreseen: bool
+    resolved: bool
 
     def value(self, name: str, default: Any = None) -> Any:
         """An input as given, ``default`` where it was left out or is null."""
@@ -96,7 +95,7 @@ def subject(
         plan=plan,
         module=module or held.source.get(stack.name, stack.folder),
         releases=held.choice.offline,
-        foreseen=held.choice.foreseen,
+        resolved=held.choice.resolved,
     )
 
 
@@ -110,8 +109,8 @@ def judged(
     if value is UNKNOWN:
         return Outcome(clause, where, "unknown", "known only after apply")
     if right() if callable(right) else right:
-        return Outcome(clause, where, "held")
-    return Outcome(clause, where, "broken", said)
+        return Outcome(clause, where, "passed")
+    return Outcome(clause, where, "failed", said)
 
 
 def equal(clause: str, where: str, value: Any, wanted: Any) -> Outcome:

@@ -300,7 +300,7 @@ def _check_effect(
     if before.meaning is None or after.meaning is None:
         refused = after.result if before.meaning else before.result
         for name in effect.inputs:
-            yield Outcome("changes", f"{effect.where}: {name}", "broken", f"refused: {refused}")
+            yield Outcome("changes", f"{effect.where}: {name}", "failed", f"refused: {refused}")
         return
     start: Meaning = before.meaning
     if effect.extra:
@@ -423,7 +423,7 @@ def _check_seen(
     seen: View, text: str, case: Mapping[str, Any], start: Planned | None, end: Planned
 ) -> Iterator[Outcome]:
     if end.meaning is None:
-        yield Outcome("difference", text, "broken", f"refused: {end.result}")
+        yield Outcome("difference", text, "failed", f"refused: {end.result}")
         return
     for key, wanted in (("shows", True), ("lacks", False)):
         for part in parity_effects.expected([case.get(key) or {}]):
@@ -461,13 +461,13 @@ def outcomes(
     """What the parity contract says of a stack, its module taken from ``held.source``.
 
     Args:
-        held: a foreseen session.
+        held: a resolved session.
         stack: the stack in question; the other one is only compared with.
         clauses: those to look at, all if None. The ``STATIC`` ones need no plan.
         only: the rows and differences to plan, by their text, all if None.
 
     Raises:
-        EffectError: the session does not foresee an apply, the data do not read, or effects to be
+        EffectError: the session does not resolves an apply, the data do not read, or effects to be
             planned together are in each other's way.
         ParityError: a row of the table does not read.
         HclError: a module does not parse.
@@ -477,7 +477,7 @@ def outcomes(
     yield from (found for found in static(seen) if found.clause in wanted)
     if wanted <= STATIC:
         return
-    if not held.choice.foreseen:
+    if not held.choice.resolved:
         raise EffectError("parity needs a session whose plans hold what an apply makes known")
     yield from (found for found in _behaviour(held, seen, wanted, only) if found.clause in wanted)
 
@@ -508,11 +508,11 @@ def _behaviour(
     ends = _ends(rows, apart=False)
     found = [*_looked_at(held, seen, rows, ends, shown)]
     apart = _ends(rows, apart=True)
-    if ends != apart and any(outcome.verdict != "held" for outcome in found):
+    if ends != apart and any(outcome.verdict != "passed" for outcome in found):
         # Planned apart they tell which one it is.
         together, found = found, [*_looked_at(held, seen, rows, apart, shown)]
-        if all(outcome.verdict == "held" for outcome in found):
-            odd = next(str(outcome) for outcome in together if outcome.verdict != "held")
+        if all(outcome.verdict == "passed" for outcome in found):
+            odd = next(str(outcome) for outcome in together if outcome.verdict != "passed")
             raise EffectError(
                 f"{PARITY.name}: only with all marked `together` set, {odd}; take the mark "
                 "off the one whose parts another one has too"

@@ -134,7 +134,7 @@ def message_outcomes(
         cases, where = found[original], str(original)
         yield judged("reached", where, len(cases), bool(cases), "no illegal value is known for it")
         if rule is None:
-            yield Outcome("reached", where, "broken", "the module has this rule no more")
+            yield Outcome("reached", where, "failed", "the module has this rule no more")
             continue
         for inputs in cases[:1]:
             message = refusal(module, rule, inputs)

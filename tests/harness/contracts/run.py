@@ -29,7 +29,7 @@ def outcomes_of(
 ) -> tuple[Subject | None, Outcomes]:
     """The outcomes of every contract; only of "plans" for a result with a diagnostic."""
     if result.plan is None or result.diagnostics:
-        failures = tuple(Outcome("plans", d.address, "broken", str(d)) for d in result.diagnostics)
+        failures = tuple(Outcome("plans", d.address, "failed", str(d)) for d in result.diagnostics)
         return None, {"plans": failures}
     planned = subject(session, stack, inputs, result.plan)
     return planned, {name: contract.outcomes(planned) for name, contract in CONTRACTS.items()}
@@ -37,7 +37,7 @@ def outcomes_of(
 
 def failures(session: Session, outcomes: Outcomes) -> dict[str, list[str]]:
     """The failed outcomes by contract, and the unknown ones of a plan whose values are known."""
-    verdicts = {"broken", "unknown"} if session.choice.foreseen else {"broken"}
+    verdicts = {"failed", "unknown"} if session.choice.resolved else {"failed"}
     by_contract = {
         name: [str(outcome) for outcome in found if outcome.verdict in verdicts]
         for name, found in outcomes.items()

@@ -65,7 +65,7 @@ def _parity(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
 def _plans(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
     case = planning.Case("defect", defect.stack.name, defect.planned)
     for diagnostic in planning.plan(held, case).diagnostics:
-        yield Outcome("plans", diagnostic.address, "broken", str(diagnostic))
+        yield Outcome("plans", diagnostic.address, "failed", str(diagnostic))
 
 
 MODULE_CONTRACTS: Mapping[str, ModuleContract] = {

@@ -36,18 +36,18 @@ Fails = Callable[[Inputs], bool]
 class Block:
     """Some of a profile's cases of one stack: the ``number``-th of equal blocks.
 
-    ``release`` is ``oldest`` or ``newest``; ``foreseen`` as of :class:`planning.Session`.
+    ``release`` is ``oldest`` or ``newest``; ``resolved`` as of :class:`planning.Session`.
     """
 
     stack: Stack
     number: int
     release: str
-    foreseen: bool
+    resolved: bool
 
     @property
     def id(self) -> str:
         """A name for reports."""
-        how = "applied" if self.foreseen else "planned"
+        how = "applied" if self.resolved else "planned"
         return f"{self.stack.name}-{self.release}-{how}-{self.number:03}"
 
 

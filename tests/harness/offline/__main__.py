@@ -3,7 +3,7 @@
 ``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
 TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
 that was killed, too. With ``-- command ...`` it serves while that command runs and gives its
-status. With ``--foreseen`` a plan holds what an apply would make known; with ``--live`` an apply
+status. With ``--resolved`` a plan holds what an apply would make known; with ``--live`` an apply
 changes what the provider blocks' endpoints serve.
 """
 
@@ -17,19 +17,19 @@ import signal
 import sys
 
 from tests.harness.offline.catalogue import load
-from tests.harness.offline.protocol.launch import FORESEEN, LIVE
+from tests.harness.offline.protocol.launch import LIVE, RESOLVED
 from tests.harness.offline.protocol.server import Provider, serve
 
 
 async def _start(arguments: list[str]) -> tuple[list[object], str]:
     servers: list[object] = []
     reattach = {}
-    foreseen, live = FORESEEN in arguments, LIVE in arguments
+    resolved, live = RESOLVED in arguments, LIVE in arguments
     for release in arguments:
-        if release in (FORESEEN, LIVE):
+        if release in (RESOLVED, LIVE):
             continue
         name, version = release.split("=")
-        provider = Provider(*load(name, version), foreseen=foreseen, live=live)
+        provider = Provider(*load(name, version), resolved=resolved, live=live)
         server, port = await serve(provider)
         servers.append(server)
         reattach[provider.schema.source] = {

@@ -1,6 +1,6 @@
 """Who may do what, from the plan's policies and bindings, in one shape for both clouds.
 
-Everything must be known, as it is in a plan that foresees the apply.
+Everything must be known, as it is in a plan that resolves the apply.
 """
 
 from __future__ import annotations

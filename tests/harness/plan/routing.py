@@ -1,7 +1,7 @@
 """What a plan's load balancer does with a request, in one shape for both clouds.
 
 :func:`balancer` gives a model to ask: ``balancer(plan).answer("GET", "/v1/models")``. It needs a
-plan where all is known, as foreseen providers give it; of any other it answers
+plan where all is known, as resolved providers give it; of any other it answers
 :data:`~tests.harness.plan.view.UNKNOWN` wherever the answer hangs on what is not.
 
 An Application Load Balancer takes the rule of the lowest priority of which every condition holds,

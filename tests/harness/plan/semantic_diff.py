@@ -1,4 +1,4 @@
-"""What differs in meaning between two plans of a foreseen session.
+"""What differs in meaning between two plans of a resolved session.
 
 Such a plan holds made-up ids, which are a function of a resource's own arguments: one changed
 argument ripples into the ids of all that refer to it. A meaning sees through them: an id is the
@@ -62,7 +62,7 @@ def _own_mark(resource: Resource) -> str | None:
 
 
 def marks(plan: Plan) -> Mapping[str, str]:
-    """The address that each fingerprint of a foreseen plan stands for."""
+    """The address that each fingerprint of a resolved plan stands for."""
     found: dict[str, str] = {}
     for address, resource in plan.resources.items():
         mark = _own_mark(resource)
@@ -135,7 +135,7 @@ def _paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def meaning(plan: Plan) -> Meaning:
-    """What a plan of a foreseen session stands for, outputs and data read at apply included."""
+    """What a plan of a resolved session stands for, outputs and data read at apply included."""
     normal = partial(_normal, marks(plan))
     found = {
         address: dict(_paths(normal(resource.values)))

@@ -1,4 +1,4 @@
-"""The documents that checkov scans: a plan's resources, settled, with references by value.
+"""The documents that checkov scans: a plan's resources, resolved, with references by value.
 
 Terraform's plan hides from checkov what a module passes through a local, and checkov's graph does
 not tell the instances of a resource apart. So each instance gets a name and a configuration of its
@@ -19,7 +19,7 @@ from typing import Any
 from tests.harness.offline.catalogue import schema
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import Plan, Resource, written_references
-from tests.harness.policy.settling import settled
+from tests.harness.policy.resolving import combine
 
 # What a resource is told by in another's values. None but it has such an ARN, link or member; an id
 # and a name may be shared between types, so they count where the configuration names the resource.
@@ -158,29 +158,29 @@ def _names(resources: Mapping[str, Resource]) -> dict[str, str]:
 
 
 def document(
-    planned: Plan, foreseen: Plan, releases: Mapping[str, str], *, as_planned: bool = False
+    planned: Plan, resolved: Plan, releases: Mapping[str, str], *, plain: bool = False
 ) -> Document:
     """What checkov is to scan of a root.
 
     Args:
         planned: the plan, with what is known only after apply unknown.
-        foreseen: the plan of the same root and inputs that holds what an apply makes known.
+        resolved: the plan of the same root and inputs that holds what an apply makes known.
         releases: the offline provider releases by provider, for their schemas.
-        as_planned: leave unknown what the plan does not know. The references are the same.
+        plain: leave unknown what the plan does not know. The references are the same.
 
     Raises:
         DocumentError: a resource is in a module call.
     """
-    resources, later = _resources(planned), _resources(foreseen)
+    resources, later = _resources(planned), _resources(resolved)
     expressions = _expressions(planned)
     references = _References(later, expressions)
     names = _names(resources)
     values = {
         address: _corrected(
-            settled(
+            combine(
                 resource.type,
                 resource.values,
-                None if as_planned or address not in later else later[address].values,
+                None if plain or address not in later else later[address].values,
                 expressions.get(base(address), {}),
                 _block(resource.type, releases),
             )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-Verdict = Literal["passed", "failed", "skipped", "unknown"]
-VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "skipped", "unknown")
+from tests.harness.verdict import Verdict
 
 LATE = "known only after apply"
 
@@ -17,8 +16,8 @@ LATE = "known only after apply"
 class Outcome:
     """A check on a resource of a case planned with a release (``oldest`` or ``newest``).
 
-    ``verdict`` is that of the settled document; ``reason`` says why it is neither passed nor
-    failed, and ``mend`` what ends a skip. ``as_planned`` is the verdict of the plan alone:
+    ``verdict`` is that of the resolved document; ``reason`` says why it is neither passed nor
+    failed, and ``mend`` what ends a skip. ``plain_verdict`` is the verdict of the plan alone:
     ``unknown`` where the check reads what is known only after apply.
     """
 
@@ -30,7 +29,7 @@ class Outcome:
     resource: str
     verdict: Verdict
     reason: str = ""
-    as_planned: Verdict = "unknown"
+    plain_verdict: Verdict = "unknown"
     mend: str = ""
 
     @property
@@ -65,6 +64,6 @@ def counted(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
         found[outcome.stack, outcome.verdict] += 1
-        if outcome.verdict != "unknown" and outcome.as_planned == "unknown":
+        if outcome.verdict != "unknown" and outcome.plain_verdict == "unknown":
             found[outcome.stack, "late"] += 1
     return found

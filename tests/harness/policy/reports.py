@@ -11,10 +11,11 @@ from typing import Any
 from checkov.version import version
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
-from tests.harness.policy.outcomes import VERDICTS, Outcome, counted
+from tests.harness.policy.outcomes import Outcome, counted
 from tests.harness.policy.places import place
 from tests.harness.policy.rules import Rule, rendered
 from tests.harness.stacks import STACKS
+from tests.harness.verdict import VERDICTS
 
 FILES = ("policy.xml", "policy.sarif", "policy.txt")
 

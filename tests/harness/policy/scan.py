@@ -30,8 +30,9 @@ from checkov.terraform.plan_runner import TF_LIFECYCLE_CHECK_IDS, Runner
 from tests.harness.paths import POLICY_CHECKS
 from tests.harness.plan.view import Plan
 from tests.harness.policy.documents import Document, document, strings
-from tests.harness.policy.outcomes import LATE, Outcome, Verdict
-from tests.harness.policy.settling import SENTINEL
+from tests.harness.policy.outcomes import LATE, Outcome
+from tests.harness.policy.resolving import SENTINEL
+from tests.harness.verdict import Verdict
 
 _VERDICTS: Mapping[Any, Verdict] = {CheckResult.PASSED: "passed", CheckResult.FAILED: "failed"}
 _UNDECIDED = "the check does not apply here, or does not say"
@@ -215,21 +216,21 @@ def _late(values: Any, key: str) -> bool:
 
 
 def judged(
-    settled: Mapping[tuple[str, str], Found],
-    as_planned: Mapping[tuple[str, str], Found],
+    resolved: Mapping[tuple[str, str], Found],
+    plain: Mapping[tuple[str, str], Found],
     *,
     stack: str,
     case: str,
     release: str,
 ) -> list[Outcome]:
-    """The outcomes of a case: the settled document decides, and the plan says what it hides.
+    """The outcomes of a case: the resolved document decides, and the plan says what it hides.
 
     The plan alone is ``unknown`` where its check reads a late value, and where its verdict is not
-    the settled one: a check that does not tell what it reads can have read but such a value.
+    the resolved one: a check that does not tell what it reads can have read but such a value.
     """
     outcomes = []
-    for (check, resource), found in sorted(settled.items()):
-        before = as_planned.get((check, resource))
+    for (check, resource), found in sorted(resolved.items()):
+        before = plain.get((check, resource))
         same = before is not None and before.verdict == found.verdict and not before.late
         outcomes.append(
             Outcome(
@@ -249,7 +250,7 @@ def judged(
 
 def scanned(
     planned: Plan,
-    foreseen: Plan,
+    resolved: Plan,
     releases: Mapping[str, str],
     *,
     stack: str,
@@ -264,7 +265,6 @@ def scanned(
         CheckError: checkov does not read a document.
     """
     both = [
-        scan(document(planned, foreseen, releases, as_planned=as_planned), only)
-        for as_planned in (False, True)
+        scan(document(planned, resolved, releases, plain=plain), only) for plain in (False, True)
     ]
     return judged(both[0], both[1], stack=stack, case=case, release=release)

@@ -34,7 +34,7 @@ class ProviderError(ValueError):
 class Choice:
     """``offline``, ``registry`` or ``mirror:DIR``, with the offline releases to serve.
 
-    ``foreseen``: the offline providers plan what an apply would make known. A plan then shows what
+    ``resolved``: the offline providers plan what an apply would make known. A plan then shows what
     containers, policies and routes are given; whether one is possible at all where values are
     unknown, it does not show. ``live``: an apply changes what the provider blocks' endpoints serve;
     without it what a cloud would answer is made up.
@@ -43,7 +43,7 @@ class Choice:
     mode: str = "offline"
     mirror: Path | None = None
     offline: Mapping[str, str] = field(default_factory=dict)
-    foreseen: bool = False
+    resolved: bool = False
     live: bool = False
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Choice:
         if self.mode == "registry":
             return "from the registry"
         plugins = f"plugins from the mirror {self.mirror}" if self.mirror else ""
-        how = "offline, as applied," if self.foreseen else "offline"
+        how = "offline, resolved," if self.resolved else "offline"
         return "; ".join(part for part in (plugins, f"{how} {served}" if served else "") if part)
 
 
@@ -96,15 +96,15 @@ def newest() -> Choice:
     return choose("offline", {name: releases(name)[-1] for name in PROVIDERS})
 
 
-def as_applied(choice: Choice) -> Choice:
+def resolved_choice(choice: Choice) -> Choice:
     """The same releases offline, planning what an apply would make known.
 
     Raises:
         ProviderError: a provider of the choice is not an offline one.
     """
     if choice.mode != "offline":
-        raise ProviderError(f"only the offline providers foresee an apply, not {choice}")
-    return replace(choice, foreseen=True)
+        raise ProviderError(f"only the offline providers resolves an apply, not {choice}")
+    return replace(choice, resolved=True)
 
 
 def live(choice: Choice) -> Choice:
@@ -146,5 +146,5 @@ def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
         yield held
         return
     log = folder / "offline.log"
-    with serving(choice.offline, log, foreseen=choice.foreseen, live=choice.live) as reattach:
+    with serving(choice.offline, log, resolved=choice.resolved, live=choice.live) as reattach:
         yield {**held, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}

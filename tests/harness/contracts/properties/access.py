@@ -156,7 +156,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
     held = addresses(plan)
     if (
         any(plan.resources[a].values.get("container_definitions") is UNKNOWN for a in held.values())
-        or not subject.foreseen
+        or not subject.resolved
     ):
         # What is granted names resources that are not there yet.
         yield Outcome("granted", "the plan", "unknown", "policies are known after apply")

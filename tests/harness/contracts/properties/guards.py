@@ -152,7 +152,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
             if subnet.name == "public"
         }
         subnet = gateway.values["subnet_id"]
-        if not subject.foreseen:
+        if not subject.resolved:
             yield Outcome("placed", address, "unknown", "its subnet is known after apply")
             continue
         yield equal("placed", f"{address} in a public subnet", subnet in public, True)

@@ -97,14 +97,14 @@ def _aws_placed(subject: Subject) -> Iterator[Outcome]:
         network = service.values["network_configuration"][0]
         yield equal("private", address, network["assign_public_ip"], False)
         groups = network["security_groups"]
-        if groups is UNKNOWN or not subject.foreseen:
+        if groups is UNKNOWN or not subject.resolved:
             yield Outcome("group", address, "unknown", "groups are known after apply")
             continue
         role = str(service.index)
         own = {key for key, index in _groups(plan).items() if index == role}
         extra = set() if role == "ui" else given
         yield equal("group", address, set(groups), own | extra)
-    if subject.foreseen:
+    if subject.resolved:
         yield from _aws_subnets(subject)
 
 

@@ -84,7 +84,7 @@ def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str)
 def as_configured(known: Any, config: Any) -> Any:
     """``known`` with all that the configuration does not know yet unknown again.
 
-    A provider can foresee what it computes, not what it is going to be asked for.
+    A provider can resolves what it computes, not what it is going to be asked for.
     """
     if config is UNKNOWN:
         return UNKNOWN

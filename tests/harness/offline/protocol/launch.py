@@ -11,14 +11,14 @@ from tests.harness.process import child
 
 _END_SECONDS = 10
 # The argument that makes the server plan what an apply would make known.
-FORESEEN = "--foreseen"
+RESOLVED = "--resolved"
 # The argument that makes an apply change what the provider blocks' endpoints serve.
 LIVE = "--live"
 
 
 @contextlib.contextmanager
 def serving(
-    releases: Mapping[str, str], log: Path, *, foreseen: bool = False, live: bool = False
+    releases: Mapping[str, str], log: Path, *, resolved: bool = False, live: bool = False
 ) -> Iterator[dict[str, object]]:
     """Serve ``releases`` (provider name to version); gives what TF_REATTACH_PROVIDERS holds.
 
@@ -28,7 +28,7 @@ def serving(
     Args:
         releases: which provider at which version, from the schema files in ``data``.
         log: a file for the server's standard error.
-        foreseen: plan what an apply would make known, in place of unknown values.
+        resolved: plan what an apply would make known, in place of unknown values.
         live: apply to what the provider blocks' endpoints serve.
 
     Raises:
@@ -36,7 +36,7 @@ def serving(
     """
     command = ["tests.harness.offline"]
     command += [f"{name}={version}" for name, version in releases.items()]
-    command += [FORESEEN] if foreseen else []
+    command += [RESOLVED] if resolved else []
     command += [LIVE] if live else []
     with child.owned(command, log, _END_SECONDS) as (line, _):
         yield json.loads(line)

@@ -28,7 +28,7 @@ _CONNECTIONS = 256
 class Provider:
     """One provider release as it is served.
 
-    ``foreseen``: a plan holds the values that an apply would make up in place of unknown ones, so
+    ``resolved``: a plan holds the values that an apply would make up in place of unknown ones, so
     that what depends on them can be looked at without an apply. ``live``: an apply changes what the
     provider block's endpoints serve, and a read asks them.
     """
@@ -36,7 +36,7 @@ class Provider:
     schema: ProviderSchema
     rules: Mapping[str, validation.Rules]
     behaviour: Behaviour
-    foreseen: bool = False
+    resolved: bool = False
     live: bool = False
     settings: OrderedDict[str, Settings] = field(default_factory=OrderedDict)
 
@@ -132,7 +132,7 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     prior = _read(request.prior_state)
     planned = planning.plan(block, config, prior, own)
     provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
-    if provider.foreseen:
+    if provider.resolved:
         mark = made_up.fingerprint(name, planned)
         known = made_up.make_known(name, block, planned, mark)
         planned = made_up.as_configured(known, config)

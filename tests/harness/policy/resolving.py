@@ -1,8 +1,8 @@
 """Values that are both known and true: of a plan, and of what its apply would make known.
 
-A plan alone is blind: what it knows only after apply, no check can judge. A foreseen plan alone is
+A plan alone is blind: what it knows only after apply, no check can judge. A resolved plan alone is
 not honest: where the configuration sets nothing, the offline provider makes a value up. Hence each
-unknown value of the plan is taken from the foreseen one if, and only if, the configuration sets it.
+unknown value of the plan is taken from the resolved one if, and only if, the configuration sets it.
 
 An argument can be in the configuration and still be null, as with ``k == "" ? null : k``,
 and if the provider may compute it, it is as unknown as one that is set. Such a value is told by its
@@ -25,7 +25,7 @@ from tests.harness.plan.view import UNKNOWN
 SENTINEL: Final = "true_after_unknown"
 
 # What a provider computes of the configuration and of its own defaults, and of nothing else: as
-# foreseen it is no invention, even where the resource itself sets none.
+# resolved it is no invention, even where the resource itself sets none.
 _DERIVED = ("tags_all", "terraform_labels", "effective_labels")
 
 
@@ -92,12 +92,12 @@ def _by_schema(attribute: Attribute | None) -> str:
     return "unsure" if attribute.optional else "unset"
 
 
-def _inventor(resource_type: str, block: Block | None, foreseen: Mapping[str, Any]) -> _Invented:
+def _inventor(resource_type: str, block: Block | None, resolved: Mapping[str, Any]) -> _Invented:
     """What an apply makes up ends with a mark of its resource; its own id and ARN show which."""
     own = block.attributes if block else {}
     marks = {
         text[-8:]
-        for name, text in foreseen.items()
+        for name, text in resolved.items()
         if name in own and own[name].computed and not own[name].optional
         if isinstance(text, str) and re.search(r"[0-9a-f]{8}$", text)
     }
@@ -114,10 +114,10 @@ def _is_leaf(expression: Mapping[str, Any]) -> bool:
     return "references" in expression or "constant_value" in expression
 
 
-def settled(
+def combine(
     resource_type: str,
     planned: Mapping[str, Any],
-    foreseen: Mapping[str, Any] | None,
+    resolved: Mapping[str, Any] | None,
     expressions: Mapping[str, Any],
     block: Block | None,
 ) -> dict[str, Any]:
@@ -126,22 +126,22 @@ def settled(
     Args:
         resource_type: ``aws_lb``, for what an apply of it makes up.
         planned: the values after apply as planned, unknown ones ``UNKNOWN``.
-        foreseen: the same as an apply would make them; None to settle the plan as it is.
+        resolved: the same as an apply would make them; None to settle the plan as it is.
         expressions: the resource's ``expressions`` of the plan's configuration.
         block: the schema of its type; None where there is none, as for ``terraform_data``.
 
-    An unknown value that is set is :data:`SENTINEL` where ``foreseen`` does not know it either.
+    An unknown value that is set is :data:`SENTINEL` where ``resolved`` does not know it either.
     One that is not set is left out, and so is one that only looks set.
     """
     # An empty mapping: a resource that sets nothing is not the inside of a value.
     top = _Setting("set", (expressions or {"": None},), block)
-    settle = _Settling(_inventor(resource_type, block, foreseen or {}))
-    return settle.body(planned, foreseen, top)
+    settle = _Settling(_inventor(resource_type, block, resolved or {}))
+    return settle.body(planned, resolved, top)
 
 
-def _part(foreseen: Any, step: Any) -> Any:
-    if isinstance(foreseen, Mapping):
-        return foreseen.get(step)
+def _part(resolved: Any, step: Any) -> Any:
+    if isinstance(resolved, Mapping):
+        return resolved.get(step)
     return UNKNOWN
 
 
@@ -151,27 +151,27 @@ class _Settling:
 
     invented: _Invented
 
-    def body(self, planned: Mapping[str, Any], foreseen: Any, setting: _Setting) -> dict[str, Any]:
+    def body(self, planned: Mapping[str, Any], resolved: Any, setting: _Setting) -> dict[str, Any]:
         return {
             name: value
             for name, part in planned.items()
-            if (value := self.one(part, _part(foreseen, name), setting.of(name, self.invented)))
+            if (value := self.one(part, _part(resolved, name), setting.of(name, self.invented)))
             is not NOTHING
         }
 
-    def one(self, planned: Any, foreseen: Any, setting: _Setting) -> Any:
+    def one(self, planned: Any, resolved: Any, setting: _Setting) -> Any:
         if planned is None:
             return NOTHING
         if planned is UNKNOWN:
-            return self.foreseen(foreseen, setting)
+            return self.resolved(resolved, setting)
         if isinstance(planned, Mapping):
-            return self.body(planned, foreseen, setting)
+            return self.body(planned, resolved, setting)
         if isinstance(planned, list):
-            return self.items(planned, foreseen, setting)
+            return self.items(planned, resolved, setting)
         return planned
 
-    def foreseen(self, value: Any, setting: _Setting) -> Any:
-        """A value that is unknown as planned, as foreseen: of a block's body only what is set."""
+    def resolved(self, value: Any, setting: _Setting) -> Any:
+        """A value that is unknown as planned, as resolved: of a block's body only what is set."""
         if setting.how in ("unset", "dynamic") or value is None:
             return NOTHING
         if setting.how == "unsure" or value is UNKNOWN:
@@ -181,15 +181,15 @@ class _Settling:
                 # A number or a switch bears no mark: it may be what was asked for as well.
                 return NOTHING if mark in repr(made_up) else SENTINEL
         if isinstance(value, Mapping):
-            parts = {n: self.foreseen(v, setting.of(n, self.invented)) for n, v in value.items()}
+            parts = {n: self.resolved(v, setting.of(n, self.invented)) for n, v in value.items()}
             return {name: part for name, part in parts.items() if part is not NOTHING}
         if isinstance(value, list):
-            parts_of = [self.foreseen(part, setting) for part in value]
+            parts_of = [self.resolved(part, setting) for part in value]
             return [part for part in parts_of if part is not NOTHING]
         return value
 
-    def items(self, planned: list[Any], foreseen: Any, setting: _Setting) -> list[Any]:
-        left = list(foreseen) if isinstance(foreseen, list) else []
+    def items(self, planned: list[Any], resolved: Any, setting: _Setting) -> list[Any]:
+        left = list(resolved) if isinstance(resolved, list) else []
         found = []
         if setting.block is not None and len(planned) > len(setting.expressions):
             # More bodies than are written out: some are those of a dynamic block.
@@ -204,14 +204,14 @@ class _Settling:
         return found
 
 
-def _agree(planned: Any, foreseen: Any) -> bool:
-    """Whether what is known of ``planned`` is so in ``foreseen``, too."""
-    if planned is UNKNOWN or foreseen is UNKNOWN:
+def _agree(planned: Any, resolved: Any) -> bool:
+    """Whether what is known of ``planned`` is so in ``resolved``, too."""
+    if planned is UNKNOWN or resolved is UNKNOWN:
         return True
-    if isinstance(planned, Mapping) and isinstance(foreseen, Mapping):
-        return all(_agree(part, foreseen.get(name)) for name, part in planned.items())
-    if isinstance(planned, list) and isinstance(foreseen, list):
-        return len(planned) == len(foreseen) and all(
-            map(_agree, planned, foreseen)  # the order is that of a set's elements as well
+    if isinstance(planned, Mapping) and isinstance(resolved, Mapping):
+        return all(_agree(part, resolved.get(name)) for name, part in planned.items())
+    if isinstance(planned, list) and isinstance(resolved, list):
+        return len(planned) == len(resolved) and all(
+            map(_agree, planned, resolved)  # the order is that of a set's elements as well
         )
-    return bool(planned == foreseen)
+    return bool(planned == resolved)

@@ -1,4 +1,4 @@
-"""What the offline providers foresee of an apply: everything is known, and nothing else differs."""
+"""A resolved plan knows every value of an apply, and differs in nothing else."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def planned(held: planning.Session, name: str) -> Plan:
 
 @BOTH
 def test_resolved_plan_has_the_same_resources_and_containers(
-    session: planning.Session, foreseen_session: planning.Session, name: str
+    session: planning.Session, resolved_session: planning.Session, name: str
 ) -> None:
-    plan, foreseen = planned(session, name), planned(foreseen_session, name)
-    assert set(plan.resources) == set(foreseen.resources)
-    assert len(containers(foreseen)) >= 4
+    plan, resolved = planned(session, name), planned(resolved_session, name)
+    assert set(plan.resources) == set(resolved.resources)
+    assert len(containers(resolved)) >= 4
     # What Terraform itself makes known late is no provider's.
     unknown = {
         resource.type
-        for resource in foreseen.resources.values()
+        for resource in resolved.resources.values()
         if "UNKNOWN" in repr(dict(resource.values))
     }
     assert unknown <= {"terraform_data"}
 
 
-def test_secret_data_source_is_in_no_plan(foreseen_session: planning.Session) -> None:
-    document = planned(foreseen_session, "gcp").document
+def test_secret_data_source_is_in_no_plan(resolved_session: planning.Session) -> None:
+    document = planned(resolved_session, "gcp").document
     assert MADE_UP_SECRET not in json.dumps(document)
 
 
 def test_only_offline_providers_resolve_a_plan() -> None:
     with pytest.raises(providers.ProviderError, match="offline"):
-        providers.as_applied(providers.choose("registry"))
+        providers.resolved_choice(providers.choose("registry"))
