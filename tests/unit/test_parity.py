@@ -227,8 +227,8 @@ def test_added_or_removed_resource_is_one_change() -> None:
 def test_difference_without_a_check_is_refused(tmp_path: Path) -> None:
     path = edited(
         tmp_path,
-        "Only Google reaches its databases over a peering, one a network\n    only: gcp",
-        "Only Google reaches its databases over a peering, one a network",
+        "by a peering, one for each network\n    only: gcp",
+        "by a peering, one for each network",
     )
     with pytest.raises(parity_effects.EffectError, match="'`create_psa_connection`': no check"):
         parity_effects.load(path)
