@@ -142,7 +142,7 @@ def test_every_pair_of_closed_inputs_is_drawn(
 
 def test_readme_states_the_number_of_drawn_inputs() -> None:
     text = (ROOT / "README.md").read_text()
-    assert f"with {sum(SIZES['ci'].values())} sets of legal inputs" in text
+    assert f"with {sum(SIZES['ci'].values())} sets of valid inputs" in text
     assert f"draws {sum(SIZES['nightly'].values())}." in text
 
 

@@ -101,7 +101,7 @@ def identities(draw: st.DrawFn, stack: str) -> dict[str, Any]:
 @BOTH
 def test_every_name_is_within_its_limit(name: str, roles: Roles) -> None:
     forms = {
-        role: [pattern(contract.TAKEN[name][type_name][1]) for type_name in types]
+        role: [pattern(contract.FORMS[name][type_name][1]) for type_name in types]
         for role, types in roles(name).items()
     }
     assert len(forms) > 20
@@ -177,4 +177,4 @@ def test_every_named_type_is_in_the_table(name: str) -> None:
                 or resource.block.attributes[attribute].optional
             )
         }
-        assert named - set(contract.TAKEN[name]) - set(NOT_IN_THE_TABLE) == set(), version
+        assert named - set(contract.FORMS[name]) - set(NOT_IN_THE_TABLE) == set(), version

@@ -10,8 +10,7 @@ import pytest
 
 from tests.harness.cli.plan import main
 from tests.harness.contracts import refusals
-from tests.harness.contracts.whole_module import illegal as illegal_inputs
-from tests.harness.contracts.whole_module import refused
+from tests.harness.contracts.whole_module import refused, violations
 from tests.harness.inputs import batches, handwritten, illegal, legal
 from tests.harness.inputs import rules as inputs
 from tests.harness.inputs.domains import NoStrategy
@@ -196,7 +195,7 @@ def test_invalid_input_is_refused_with_rule_and_remedy(
 @BOTH
 def test_every_rule_has_an_invalid_value(name: str) -> None:
     module = handwritten.space(name).module
-    known = illegal_inputs(name, 1)
+    known = violations(name, 1)
     out = refusals.data()["out_of_reach"][name]
     owners = {rule.owner for rule in module.rules} - set(out)
     assert {rule.owner for rule, cases in known.items() if cases} == owners
@@ -216,7 +215,7 @@ def test_rebuild_with_a_wrong_call_writes_nothing(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = cache.digest([STACKS[name].folder])
-    for rule, cases in list(illegal_inputs(name, 1).items())[::40]:
+    for rule, cases in list(violations(name, 1).items())[::40]:
         assert main([name, "--inputs", json.dumps(cases[0])]) == 1, str(rule)
         shown = capfd.readouterr()
         assert "Traceback" not in shown.out + shown.err

@@ -1,8 +1,8 @@
-"""What a contract is: clauses in words, and what a check says of each on a planned stack.
+"""Contracts: claims in clauses, and the outcomes of their checks on a planned stack.
 
-A check looks at one planned stack and yields an :class:`Outcome` for everything it looked at. It
-neither asserts nor plans. A value known only after apply is a third outcome beside held and broken,
-so that what nobody saw is never taken for right.
+A check reads one planned stack and yields an :class:`Outcome` for each place it looks at. It
+neither asserts nor plans. A value known only after apply gives the verdict ``unknown``, so that an
+unchecked value never passes.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from tests.harness.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a check says of one thing: which clause, where, and for what is not held, why."""
+    """The verdict of a clause at one place; ``message`` explains a verdict other than passed."""
 
     clause: str
     where: str
     verdict: Verdict
-    said: str = ""
+    message: str = ""
 
     def __str__(self) -> str:
-        return f"{self.clause}: {self.where}: {self.said or self.verdict}"
+        return f"{self.clause}: {self.where}: {self.message or self.verdict}"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A planned stack to check: what it was planned from, and the plan.
+    """A planned stack to check: its inputs, its module and its plan.
 
-    ``releases`` are the offline provider releases by provider. ``resolved``: the plan holds what an
-    apply would make known, so that nothing a check reads may be unknown.
+    ``releases`` are the offline provider releases by provider. ``resolved`` tells whether the plan
+    is a resolved plan, in which a check may find no unknown value.
     """
 
     stack: Stack
@@ -50,13 +50,13 @@ class Subject:
     resolved: bool
 
     def value(self, name: str, default: Any = None) -> Any:
-        """An input as given, ``default`` where it was left out or is null."""
-        given = self.inputs.get(name)
-        return default if given is None else given
+        """The value of an input; ``default`` if it is omitted or null."""
+        value = self.inputs.get(name)
+        return default if value is None else value
 
     @property
     def schema(self) -> ProviderSchema:
-        """The schemas of the cloud's provider at the release that was planned with."""
+        """The schemas of the provider release that made the plan."""
         return schema(self.stack.provider, self.releases[self.stack.provider])
 
 
@@ -65,7 +65,7 @@ Check = Callable[[Subject], Iterator[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A claim about every legal stack. ``clauses`` maps the key of each part to its sentence."""
+    """A claim about every valid stack. ``clauses`` maps the key of each clause to its sentence."""
 
     name: str
     claim: str
@@ -73,51 +73,57 @@ class Contract:
     check: Check
 
     def outcomes(self, subject: Subject) -> tuple[Outcome, ...]:
-        """What the check says of a subject.
+        """The outcomes of the check on a subject.
 
         Raises:
-            LookupError: the check named a clause that the contract does not have.
+            LookupError: the check yields a clause that the contract does not have.
         """
-        found = tuple(self.check(subject))
-        odd = {outcome.clause for outcome in found} - set(self.clauses)
-        if odd:
-            raise LookupError(f"contract {self.name} has no clause {', '.join(sorted(odd))}")
-        return found
+        outcomes = tuple(self.check(subject))
+        unexpected = {outcome.clause for outcome in outcomes} - set(self.clauses)
+        if unexpected:
+            raise LookupError(f"contract {self.name} has no clause {', '.join(sorted(unexpected))}")
+        return outcomes
 
 
 def subject(
-    held: Session, stack: Stack, inputs: Mapping[str, Any], plan: Plan, module: Path | None = None
+    session: Session,
+    stack: Stack,
+    inputs: Mapping[str, Any],
+    plan: Plan,
+    module: Path | None = None,
 ) -> Subject:
-    """The subject of a plan that ``held`` made of ``inputs``."""
+    """The subject of the plan that a session made from inputs."""
     return Subject(
         stack=stack,
         inputs=inputs,
         plan=plan,
-        module=module or held.source.get(stack.name, stack.folder),
-        releases=held.choice.offline,
-        resolved=held.choice.resolved,
+        module=module or session.source.get(stack.name, stack.folder),
+        releases=session.choice.offline,
+        resolved=session.choice.resolved,
     )
 
 
 def judged(
-    clause: str, where: str, value: Any, right: bool | Callable[[], bool], said: str
+    clause: str, where: str, value: Any, right: bool | Callable[[], bool], message: str
 ) -> Outcome:
-    """The outcome for ``value``: unknown if it is, else held or broken as ``right`` says.
+    """The outcome for ``value``: ``unknown`` if it is unknown, else by ``right``.
 
-    ``right`` is a function where it cannot be told of an unknown value.
+    ``right`` is a function if it cannot be computed for an unknown value.
     """
     if value is UNKNOWN:
         return Outcome(clause, where, "unknown", "known only after apply")
     if right() if callable(right) else right:
         return Outcome(clause, where, "passed")
-    return Outcome(clause, where, "failed", said)
+    return Outcome(clause, where, "failed", message)
 
 
-def equal(clause: str, where: str, value: Any, wanted: Any) -> Outcome:
-    """The outcome of ``value`` having to be ``wanted``."""
-    return judged(clause, where, value, lambda: bool(value == wanted), f"{value!r}, not {wanted!r}")
+def equal(clause: str, where: str, value: Any, expected: Any) -> Outcome:
+    """The outcome of comparing ``value`` with ``expected``."""
+    return judged(
+        clause, where, value, lambda: bool(value == expected), f"{value!r}, not {expected!r}"
+    )
 
 
 def counted(outcomes: Iterable[Outcome]) -> Counter[tuple[str, Verdict]]:
-    """How often each clause came out how."""
+    """The number of outcomes by clause and verdict."""
     return Counter((outcome.clause, outcome.verdict) for outcome in outcomes)

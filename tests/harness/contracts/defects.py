@@ -1,8 +1,8 @@
 """Seeded defects: one-line changes to a module, each of which a contract must find.
 
-A file is YAML, a list of entries with ``contract``, ``clause``, ``stack``, ``file``, ``from`` (text
-that is in the file once), ``to``, and where the smallest stack does not show it ``inputs``, laid
-over the smallest ones (null takes one away).
+An entry has ``contract``, ``clause``, ``stack``, ``file``, ``from`` (a text that occurs once in the
+file) and ``to``. ``inputs`` override the smallest inputs where those do not
+show the defect; null removes an input.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.harness.terraform.roots import copy_module
 
 
 class DefectError(ValueError):
-    """A defect does not fit the module, or its file does not read."""
+    """A defect does not fit the module, or its entry is malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A one-line change and what must find it."""
+    """A one-line change, and the clause that must find it."""
 
     contract: str
     clause: str
@@ -42,7 +42,7 @@ class Defect:
 
     @property
     def planned(self) -> Mapping[str, Any]:
-        """The inputs that show it."""
+        """The inputs that show the defect."""
         merged = {**self.stack.smallest, **self.inputs}
         return {name: value for name, value in merged.items() if value is not None}
 
@@ -51,15 +51,17 @@ def load(folder: Path = DEFECTS) -> list[Defect]:
     """The defects of all files of a folder.
 
     Raises:
-        DefectError: an entry has a key too many or too few.
+        DefectError: an entry has an unknown key or lacks one.
     """
-    found = []
+    defects = []
     for path in sorted(folder.glob("*.yaml")):
         for entry in yaml.safe_load(path.read_text()):
-            odd = set(entry) ^ {"contract", "clause", "stack", "file", "from", "to"}
-            if odd - {"inputs"}:
-                raise DefectError(f"{path}: {entry}: has, or lacks, {', '.join(sorted(odd))}")
-            found.append(
+            unexpected = set(entry) ^ {"contract", "clause", "stack", "file", "from", "to"}
+            if unexpected - {"inputs"}:
+                raise DefectError(
+                    f"{path}: {entry}: unknown or missing key {', '.join(sorted(unexpected))}"
+                )
+            defects.append(
                 Defect(
                     contract=entry["contract"],
                     clause=entry["clause"],
@@ -70,14 +72,14 @@ def load(folder: Path = DEFECTS) -> list[Defect]:
                     inputs=entry.get("inputs") or {},
                 )
             )
-    return found
+    return defects
 
 
 def seeded(defect: Defect, folder: Path) -> Path:
-    """A copy of the defect's module below ``folder`` with the defect in it; gives its path.
+    """Copy the module below ``folder`` and seed the defect; returns the path of the copy.
 
     Raises:
-        DefectError: the text to change is not in the file exactly once.
+        DefectError: the text does not occur exactly once in the file.
     """
     module = copy_module(defect.stack, folder)
     change(module / defect.file, defect.old, defect.new)
@@ -85,15 +87,15 @@ def seeded(defect: Defect, folder: Path) -> Path:
 
 
 def change(file: Path, old: str, new: str) -> None:
-    """Put ``new`` in the place of a text that is in a file once.
+    """Replace a text that occurs once in a file.
 
     Raises:
-        DefectError: it is not in the file, or more than once.
+        DefectError: the text does not occur exactly once.
     """
     text = file.read_text()
     if text.count(old) != 1:
         raise DefectError(
-            f"{old!r} is {text.count(old)} times in {file.name}; write it as it stands there, "
-            "with as much around it as makes it the only one"
+            f"{old!r} occurs {text.count(old)} times in {file.name}; copy it from the file, with "
+            "enough context to make it unique"
         )
     file.write_text(text.replace(old, new))

@@ -1,7 +1,7 @@
 """The parity contract: the parity table against the modules and what they plan.
 
-:func:`outcomes` says of one stack what holds; the other one is there to compare inputs with. What
-the table alone says is checked without a plan, each row's effect with two plans of the row's data.
+The static clauses need no plan. The effect of a row is checked with two plans of its data. A stack
+is checked against the inputs of the other stack.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.harness.contracts.parity_effects import (
     EffectError,
     Effects,
     Expected,
-    laid_over,
+    merged_inputs,
     text_of,
 )
 from tests.harness.contracts.parity_rows import Named, Row
@@ -34,18 +34,18 @@ from tests.harness.terraform import cache, planning
 from tests.harness.terraform.planning import Case, Session
 
 CLAUSES: Mapping[str, str] = {
-    "declared": "every input that the table names is one of the module",
+    "declared": "the module declares every input that the table names",
     "type": "an input has the type that its row implies",
     "default": "an input has the default that its row implies",
-    "secret": "an input is sensitive and ephemeral just where its row says (secret)",
-    "listed": "every input of the module is in a row or in a difference with a reason",
-    "exercised": "every row has an effect, every effect a row, every input an effect that sets it",
-    "changes": "an input that is set changes what its row names",
-    "nothing-else": "an input that is set changes nothing but what its row names",
-    "polarity": "of two opposite switches the safe value is the default and guards",
-    "difference": "what the README says the clouds force apart still differs",
+    "secret": "exactly the inputs marked (secret) are sensitive and ephemeral",
+    "listed": "every input is in a row, or in a difference with a reason",
+    "exercised": "every row has an effect, and an effect sets every input",
+    "changes": "an input changes the parts that its row names",
+    "nothing-else": "an input changes nothing else",
+    "polarity": "the safe value of an opposite switch is the default and protects data",
+    "difference": "every listed difference between the clouds still exists",
 }
-# Those that need no plan.
+# The clauses that need no plan.
 STATIC = frozenset({"declared", "type", "default", "secret", "listed", "exercised"})
 
 _CALLED = "module.litellm"
@@ -53,7 +53,7 @@ _CALLED = "module.litellm"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The parity data and the variables of both modules by stack; ``own`` is in question."""
+    """The parity data, and the variables of both modules by stack; ``own`` is checked."""
 
     own: Stack
     data: Effects
@@ -61,13 +61,13 @@ class View:
 
     @property
     def other(self) -> Stack:
-        """The stack to compare with."""
-        (stack,) = (held for held in STACKS.values() if held != self.own)
+        """The other stack."""
+        (stack,) = (other for other in STACKS.values() if other != self.own)
         return stack
 
     @property
     def mine(self) -> Mapping[str, declarations.Variable]:
-        """The variables of the stack in question."""
+        """The variables of the checked stack."""
         return self.variables[self.own.name]
 
     @property
@@ -77,13 +77,13 @@ class View:
 
     @property
     def named(self) -> Iterator[tuple[Row, Named, tuple[str, ...]]]:
-        """Each row's inputs on the stack, with the declared ones that a pattern stands for."""
+        """The inputs of each row on the stack, with the declared inputs that they match."""
         for row in self.data.rows:
             for named in row.inputs[self.own.name]:
                 yield row, named, named.among(self.mine)
 
     def differing(self, kind: str) -> frozenset[str]:
-        """The inputs whose ``kind``, type or default, differs as a difference says."""
+        """The inputs with a different ``kind`` (type or default) by a listed difference."""
         return frozenset(
             name
             for difference in self.data.differences
@@ -98,9 +98,9 @@ def _kinds(spec: Mapping[str, Any] | None) -> list[str]:
     return found if isinstance(found, list) else [found]
 
 
-def view(held: Session, stack: Stack) -> View:
-    """The view on a stack, modules taken from ``held.source`` where it has them."""
-    modules = {s.name: held.source.get(s.name, s.folder) for s in STACKS.values()}
+def view(session: Session, stack: Stack) -> View:
+    """The view of a stack, with the modules of ``session.source`` where it has them."""
+    modules = {s.name: session.source.get(s.name, s.folder) for s in STACKS.values()}
     return View(
         stack,
         parity_effects.load(),
@@ -111,31 +111,35 @@ def view(held: Session, stack: Stack) -> View:
 # ---- What is declared ----
 
 
-def _check_declared(seen: View) -> Iterator[Outcome]:
-    for row, named, names in seen.named:
-        said = f"{PARITY.name} names it, variables.tf does not declare it"
-        yield judged("declared", f"{row.capability}: {named.pattern}", names, bool(names), said)
+def _check_declared(current: View) -> Iterator[Outcome]:
+    for row, named, names in current.named:
+        message = f"{PARITY.name} names it, variables.tf does not declare it"
+        yield judged("declared", f"{row.capability}: {named.pattern}", names, bool(names), message)
 
 
-def _check_notes(seen: View) -> Iterator[Outcome]:
-    """What a row says of an input itself: a type in brackets, a value, that it is a secret."""
-    for row, named, names in seen.named:
+def _check_notes(current: View) -> Iterator[Outcome]:
+    """The outcomes on a row's notes of an input: type, value, secret."""
+    for row, named, names in current.named:
         for name in names:
-            where, held = f"{row.capability}: {name}", seen.mine[name]
+            where, variable = f"{row.capability}: {name}", current.mine[name]
             if named.type:
-                said = f"{held.type}, the row says {named.type}"
-                yield judged("type", where, held, held.type == named.type, said)
+                message = f"{variable.type}, the row says {named.type}"
+                yield judged("type", where, variable, variable.type == named.type, message)
             if named.value:
-                said = f"{held.type}, while the row sets it to {named.value}"
-                yield judged("type", where, held, held.type == _type_of(named.value), said)
-                right = held.default != named.value or name in seen.differing("default")
-                said = f"{held.default} is the default already, the row sets it to {named.value}"
-                yield judged("default", where, held, right, said)
+                message = f"{variable.type}, while the row sets it to {named.value}"
+                yield judged(
+                    "type", where, variable, variable.type == _type_of(named.value), message
+                )
+                right = variable.default != named.value or name in current.differing("default")
+                message = (
+                    f"{variable.default} is the default already, the row sets it to {named.value}"
+                )
+                yield judged("default", where, variable, right, message)
             if named.secret:
-                said = f"{held.type}, a secret is a string"
-                yield judged("type", where, held, held.type == "string", said)
-                said = f"{held.default}, a secret is empty if it is not given"
-                yield judged("default", where, held, held.default == '""', said)
+                message = f"{variable.type}, a secret is a string"
+                yield judged("type", where, variable, variable.type == "string", message)
+                message = f"{variable.default}, the default of a secret is empty"
+                yield judged("default", where, variable, variable.default == '""', message)
 
 
 def _type_of(literal: str) -> str:
@@ -143,74 +147,76 @@ def _type_of(literal: str) -> str:
     return "bool" if isinstance(value, bool) else "number" if isinstance(value, int) else "string"
 
 
-def _twins(seen: View) -> Iterator[tuple[str, str]]:
-    """Inputs of the stack and what stands for each on the other, under whatever name."""
-    own, other = seen.own.name, seen.other.name
-    yield from ((name, name) for name in seen.mine if name in seen.theirs)
-    pairs = [(pair[own], pair[other]) for pair in seen.data.twins]
-    for row in seen.data.rows:
+def _twins(current: View) -> Iterator[tuple[str, str]]:
+    """The inputs of the stack, each with its counterpart on the other stack."""
+    own, other = current.own.name, current.other.name
+    yield from ((name, name) for name in current.mine if name in current.theirs)
+    pairs = [(pair[own], pair[other]) for pair in current.data.twins]
+    for row in current.data.rows:
         cells = row.inputs[own], row.inputs[other]
-        if all(len(cell) == 1 for cell in cells) and row.capability not in seen.data.polarity:
+        if all(len(cell) == 1 for cell in cells) and row.capability not in current.data.polarity:
             pairs.append((cells[0][0].pattern, cells[1][0].pattern))
     for mine, theirs in pairs:
         before, _, after = mine.partition("*")
-        for name in Named(mine).among(seen.mine):
+        for name in Named(mine).among(current.mine):
             stem = name.removeprefix(before).removesuffix(after)
             if theirs.replace("*", stem) != name:
                 yield name, theirs.replace("*", stem)
 
 
-def _check_twins(seen: View) -> Iterator[Outcome]:
+def _check_twins(current: View) -> Iterator[Outcome]:
     for kind in ("type", "default"):
-        for name, counterpart in _twins(seen):
-            if name in seen.differing(kind):
+        for name, counterpart in _twins(current):
+            if name in current.differing(kind):
                 continue
-            mine, theirs = getattr(seen.mine[name], kind), seen.theirs.get(counterpart)
+            mine, theirs = getattr(current.mine[name], kind), current.theirs.get(counterpart)
             other = getattr(theirs, kind) if theirs else "not declared"
-            said = (
-                f"{mine}, and {counterpart} of {seen.other.name} is {other}; make them one, or "
+            message = (
+                f"{mine}, and {counterpart} of {current.other.name} is {other}; make them one, or "
                 "list the difference with its reason"
             )
-            yield judged(kind, name, seen.mine[name], theirs is not None and mine == other, said)
+            yield judged(
+                kind, name, current.mine[name], theirs is not None and mine == other, message
+            )
 
 
-def _check_secrets(seen: View) -> Iterator[Outcome]:
-    said_to_be = {name for _, named, names in seen.named if named.secret for name in names}
-    for name, held in seen.mine.items():
-        right = {held.sensitive, held.ephemeral} == {name in said_to_be}
-        said = (
-            f"sensitive = {held.sensitive}, ephemeral = {held.ephemeral}; its row says "
-            f"{'(secret)' if name in said_to_be else 'nothing of a secret'}"
+def _check_secrets(current: View) -> Iterator[Outcome]:
+    marked_secret = {name for _, named, names in current.named if named.secret for name in names}
+    for name, variable in current.mine.items():
+        right = {variable.sensitive, variable.ephemeral} == {name in marked_secret}
+        message = (
+            f"sensitive = {variable.sensitive}, ephemeral = {variable.ephemeral}; its row says "
+            f"{'(secret)' if name in marked_secret else 'nothing of a secret'}"
         )
-        yield judged("secret", name, held, right, said)
+        yield judged("secret", name, variable, right, message)
 
 
-def _check_listed(seen: View) -> Iterator[Outcome]:
-    listed = {name for _, _, names in seen.named for name in names}
-    for difference in seen.data.differences:
+def _check_listed(current: View) -> Iterator[Outcome]:
+    listed = {name for _, _, names in current.named for name in names}
+    for difference in current.data.differences:
         if difference.reason:
-            listed |= {n for named in difference.inputs for n in named.among(seen.mine)}
-    for name in seen.mine:
-        said = "in no row of the parity table, and in no difference with a reason"
-        yield judged("listed", name, name, name in listed, said)
+            listed |= {n for named in difference.inputs for n in named.among(current.mine)}
+    for name in current.mine:
+        message = "in no row of the parity table, and in no difference with a reason"
+        yield judged("listed", name, name, name in listed, message)
 
 
-def _check_exercised(seen: View) -> Iterator[Outcome]:
-    in_row: dict[str, set[str]] = {row.capability: set() for row in seen.data.rows}
-    for row, _, inputs in seen.named:
+def _check_exercised(current: View) -> Iterator[Outcome]:
+    in_row: dict[str, set[str]] = {row.capability: set() for row in current.data.rows}
+    for row, _, inputs in current.named:
         in_row[row.capability] |= set(inputs)
     set_by: dict[str, set[str]] = {capability: set() for capability in in_row}
-    for effect in seen.data.of(seen.own):
-        odd = set(effect.inputs) - in_row.get(effect.capability, set())
-        right = effect.capability in in_row and not odd
-        said = f"the table has no such row, or it does not name {', '.join(sorted(odd))}"
-        yield judged("exercised", effect.where, effect, right, said)
+    for effect in current.data.of(current.own):
+        unexpected = set(effect.inputs) - in_row.get(effect.capability, set())
+        right = effect.capability in in_row and not unexpected
+        message = f"the table has no such row, or it does not name {', '.join(sorted(unexpected))}"
+        yield judged("exercised", effect.where, effect, right, message)
         set_by.setdefault(effect.capability, set()).update(effect.inputs)
     for capability, names in in_row.items():
         for name in sorted(names):
-            said = f"no effect in {PARITY.name} sets it"
+            message = f"no effect in {PARITY.name} sets it"
             right = name in set_by[capability]
-            yield judged("exercised", f"{capability}: {name}", name, right, said)
+            yield judged("exercised", f"{capability}: {name}", name, right, message)
 
 
 # ---- What is planned ----
@@ -218,24 +224,24 @@ def _check_exercised(seen: View) -> Iterator[Outcome]:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a plan gave, and what it means; None for one that was refused."""
+    """The result of a plan, and its meaning; None if it was refused."""
 
     result: PlanResult
     meaning: Meaning | None
 
 
 Shown = Mapping[str, Mapping[str, Any]]
-"""By the text of a difference, what shows it on the stack."""
+"""By the text of a difference, its check on the stack."""
 Ends = Mapping[str, Mapping[str, Any]]
 """By :attr:`Effect.where`, the inputs of the plan that shows the effect."""
 
 
 def _set(stack: Stack, case: Mapping[str, Any]) -> Mapping[str, Any]:
-    return laid_over(stack.smallest, case.get("set") or {})
+    return merged_inputs(stack.smallest, case.get("set") or {})
 
 
 def _name(inputs: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> str:
-    """A case's name: what is the same is planned once."""
+    """The name of a case: equal inputs are planned once."""
     return cache.key(inputs, extra or {})[:16]
 
 
@@ -252,17 +258,17 @@ def _understood(result: PlanResult, extra: Mapping[str, Any]) -> Planned:
 
 
 def _ends(rows: Sequence[Effect], *, apart: bool) -> Ends:
-    """What each effect is planned with; those marked `together` share one plan unless `apart`."""
+    """The inputs of each effect's plan; effects marked `together` share one unless `apart`."""
     shared = [effect for effect in rows if effect.together and not apart]
     inputs = {name: value for effect in shared for name, value in effect.inputs.items()}
-    together = laid_over(shared[0].start, inputs) if shared else {}
+    together = merged_inputs(shared[0].start, inputs) if shared else {}
     return {effect.where: together if effect in shared else effect.end for effect in rows}
 
 
 def _planned(
-    held: Session, stack: Stack, rows: Sequence[Effect], ends: Ends, shown: Shown
+    session: Session, stack: Stack, rows: Sequence[Effect], ends: Ends, shown: Shown
 ) -> Mapping[str, Planned]:
-    """All plans by :func:`_name`: in batches, or alone what is refused or has a root of its own."""
+    """All plans by :func:`_name`: in batches; alone if refused or with a root of its own."""
     alone = [_case(stack, e.without, e.extra) for e in rows if e.opens]
     alone += [_case(stack, e.end, e.extra) for e in rows if e.extra]
     alone += [_case(stack, _set(stack, case), {}) for case in shown.values() if "refused" in case]
@@ -270,10 +276,10 @@ def _planned(
     many += [_set(stack, case) for case in shown.values() if "refused" not in case]
     if any("unchanged" in case for case in shown.values()):
         many.append(stack.smallest)
-    results = planning.plan_batch(held, stack, {_name(inputs): inputs for inputs in many})
+    results = planning.plan_batch(session, stack, {_name(inputs): inputs for inputs in many})
     found = {name: _understood(result, {}) for name, result in results.items()}
     for case in {case.name: case for case in alone}.values():
-        found[case.name] = _understood(planning.plan(held, case), case.extra)
+        found[case.name] = _understood(planning.plan(session, case), case.extra)
     return found
 
 
@@ -304,7 +310,7 @@ def _check_effect(
         return
     start: Meaning = before.meaning
     if effect.extra:
-        # A root that calls the module hands no outputs on.
+        # A root that calls the module passes no outputs on.
         start = {a: values for a, values in start.items() if not a.startswith("output.")}
     yield from _check_must(data, effect, semantic_diff.changes(start, after.meaning))
     start = semantic_diff.renamed(start, effect.renames)
@@ -314,8 +320,8 @@ def _check_effect(
 def _check_opens(effect: Effect, without: PlanResult) -> Iterator[Outcome]:
     right = any(re.search(effect.opens, str(error)) for error in without.errors)
     for name in effect.inputs:
-        said = f"without it the plan is not refused for {effect.opens}: {without}"
-        yield judged("changes", f"{effect.where}: {name}", without, right, said)
+        message = f"without it the plan is not refused for {effect.opens}: {without}"
+        yield judged("changes", f"{effect.where}: {name}", without, right, message)
 
 
 def _check_must(data: Effects, effect: Effect, found: Sequence[Change]) -> Iterator[Outcome]:
@@ -324,8 +330,8 @@ def _check_must(data: Effects, effect: Effect, found: Sequence[Change]) -> Itera
             near = [*filter(data.matcher(effect.stack, Expected(part.part)), found)]
             right = any(map(data.matcher(effect.stack, part), near))
             there = "; ".join(map(str, near[:3])) or "nothing changes"
-            said = f"set, it does not change {part}; there {there}"
-            yield judged("changes", f"{effect.where}: {name}: {part}", found, right, said)
+            message = f"set, it does not change {part}; there {there}"
+            yield judged("changes", f"{effect.where}: {name}: {part}", found, right, message)
 
 
 def _check_rest(
@@ -335,196 +341,200 @@ def _check_rest(
     named += [part for one in group for part in one.may]
     fits = [data.matcher(effect.stack, part) for part in named]
     others = [str(change) for change in found if not any(f(change) for f in fits)]
-    said = f"{', '.join(effect.inputs)} also change {len(others)}: {'; '.join(others[:20])}"
-    yield judged("nothing-else", effect.where, found, not others, said)
+    message = f"{', '.join(effect.inputs)} also change {len(others)}: {'; '.join(others[:20])}"
+    yield judged("nothing-else", effect.where, found, not others, message)
 
 
 # ---- Opposite switches ----
 
 
 def _check_polarity(
-    seen: View, rows: Sequence[Effect], ends: Ends, plans: Mapping[str, Planned]
+    current: View, rows: Sequence[Effect], ends: Ends, plans: Mapping[str, Planned]
 ) -> Iterator[Outcome]:
-    for capability in seen.data.polarity.keys() & {effect.capability for effect in rows}:
-        by_stack = seen.data.polarity[capability]
-        spec = by_stack[seen.own.name]
+    for capability in current.data.polarity.keys() & {effect.capability for effect in rows}:
+        by_stack = current.data.polarity[capability]
+        spec = by_stack[current.own.name]
         name, safe = spec["input"], text_of(spec["safe"])
-        where, held = f"{capability}: {name}", seen.mine.get(name)
-        said = f"the default is {held.default if held else 'not declared'}, and {safe} is safe"
-        right = held is not None and held.default == safe
-        yield judged("polarity", f"{where}: default", spec, right, said)
+        where, variable = f"{capability}: {name}", current.mine.get(name)
+        message = (
+            f"the default is {variable.default if variable else 'not declared'}, and {safe} is safe"
+        )
+        right = variable is not None and variable.default == safe
+        yield judged("polarity", f"{where}: default", spec, right, message)
         sides = {text_of(of_stack["safe"]) for of_stack in by_stack.values()}
-        said = f"{PARITY.name} calls {', '.join(sides)} safe on both, which is not opposite"
-        yield judged("polarity", f"{where}: opposite", spec, len(sides) == len(STACKS), said)
+        message = f"{PARITY.name} calls {', '.join(sides)} safe on both, which is not opposite"
+        yield judged("polarity", f"{where}: opposite", spec, len(sides) == len(STACKS), message)
         (effect,) = (e for e in rows if name in e.inputs)
         start, end = plans[_name(effect.start)], plans[_name(ends[effect.where])]
-        yield from _check_guards(seen, where, spec, {"safe": start, "not safe": end})
+        yield from _check_guards(current, where, spec, {"safe": start, "not safe": end})
 
 
 def _check_guards(
-    seen: View, where: str, spec: Mapping[str, Any], plans: Mapping[str, Planned]
+    current: View, where: str, spec: Mapping[str, Any], plans: Mapping[str, Planned]
 ) -> Iterator[Outcome]:
     for side, planned in plans.items():
         for guard in parity_effects.expected([spec["guards"]]):
-            held = planned.meaning
-            right = held is not None and (
-                seen.data.shown(seen.own, guard, held) is (side == "safe")
+            meaning = planned.meaning
+            right = meaning is not None and (
+                current.data.shown(current.own, guard, meaning) is (side == "safe")
             )
-            said = f"{guard} is {'not in' if side == 'safe' else 'still in'} the plan"
-            yield judged("polarity", f"{where}: {side}: {guard.part}", spec, right, said)
+            message = f"{guard} is {'not in' if side == 'safe' else 'still in'} the plan"
+            yield judged("polarity", f"{where}: {side}: {guard.part}", spec, right, message)
 
 
 # ---- Differences ----
 
 
-def _check_written(seen: View) -> Iterator[Outcome]:
-    """What is to be told of the differences without a plan."""
-    for difference in seen.data.differences:
-        text, spec = difference.text, seen.data.checks[difference.text]
-        said = f"{PARITY.name} gives no reason"
-        yield judged("difference", f"{text}: reason", text, bool(difference.reason), said)
-        yield from _check_inputs_differ(seen, text, difference.inputs, spec)
+def _check_written(current: View) -> Iterator[Outcome]:
+    """The outcomes on the differences that need no plan."""
+    for difference in current.data.differences:
+        text, spec = difference.text, current.data.checks[difference.text]
+        message = f"{PARITY.name} gives no reason"
+        yield judged("difference", f"{text}: reason", text, bool(difference.reason), message)
+        yield from _check_inputs_differ(current, text, difference.inputs, spec)
 
 
 def _check_inputs_differ(
-    seen: View, text: str, inputs: Sequence[Named], spec: Mapping[str, Any]
+    current: View, text: str, inputs: Sequence[Named], spec: Mapping[str, Any]
 ) -> Iterator[Outcome]:
     for named in inputs:
         where = f"{text}: {named.pattern}"
-        by_stack = {stack: named.among(held) for stack, held in seen.variables.items()}
-        said = "no module declares it"
-        yield judged("difference", where, named, any(by_stack.values()), said)
+        by_stack = {stack: named.among(variables) for stack, variables in current.variables.items()}
+        message = "no module declares it"
+        yield judged("difference", where, named, any(by_stack.values()), message)
         if "only" in spec:
             have = {stack for stack, names in by_stack.items() if names}
-            said = f"declared on {' and '.join(sorted(have))}, not on {spec['only']} only"
-            yield judged("difference", where, named, have == {spec["only"]}, said)
+            message = f"declared on {' and '.join(sorted(have))}, not on {spec['only']} only"
+            yield judged("difference", where, named, have == {spec["only"]}, message)
         for kind in _kinds(spec):
-            for name in named.among(seen.mine):
-                other = seen.theirs.get(name)
-                right = other is None or getattr(seen.mine[name], kind) != getattr(other, kind)
-                said = f"{name} is of one {kind} on both; take the stale entry away"
-                yield judged("difference", f"{where}: {name}: {kind}", named, right, said)
+            for name in named.among(current.mine):
+                other = current.theirs.get(name)
+                right = other is None or getattr(current.mine[name], kind) != getattr(other, kind)
+                message = f"{name} is of one {kind} on both; take the stale entry away"
+                yield judged("difference", f"{where}: {name}: {kind}", named, right, message)
 
 
-def _check_shown(seen: View, shown: Shown, plans: Mapping[str, Planned]) -> Iterator[Outcome]:
-    """What is to be seen in a plan: a refusal, a value, or that nothing changes."""
+def _check_shown(current: View, shown: Shown, plans: Mapping[str, Planned]) -> Iterator[Outcome]:
+    """The outcomes on plans that show a difference: a refusal, a value, or no change."""
     for text, case in shown.items():
-        planned = plans[_name(_set(seen.own, case))]
+        planned = plans[_name(_set(current.own, case))]
         if "refused" in case:
             right = any(re.search(case["refused"], str(e)) for e in planned.result.errors)
-            said = f"not refused for {case['refused']}: {planned.result}"
-            yield judged("difference", f"{text}: refused", case, right, said)
+            message = f"not refused for {case['refused']}: {planned.result}"
+            yield judged("difference", f"{text}: refused", case, right, message)
         else:
-            start = plans.get(_name(seen.own.smallest))
-            yield from _check_seen(seen, text, case, start, planned)
+            start = plans.get(_name(current.own.smallest))
+            yield from _check_seen(current, text, case, start, planned)
 
 
 def _check_seen(
-    seen: View, text: str, case: Mapping[str, Any], start: Planned | None, end: Planned
+    current: View, text: str, case: Mapping[str, Any], start: Planned | None, end: Planned
 ) -> Iterator[Outcome]:
     if end.meaning is None:
         yield Outcome("difference", text, "failed", f"refused: {end.result}")
         return
-    for key, wanted in (("shows", True), ("lacks", False)):
+    for key, expected in (("shows", True), ("lacks", False)):
         for part in parity_effects.expected([case.get(key) or {}]):
-            right = seen.data.shown(seen.own, part, end.meaning) is wanted
-            said = f"{part} is {'not in' if wanted else 'in'} the plan"
-            yield judged("difference", f"{text}: {part}", case, right, said)
+            right = current.data.shown(current.own, part, end.meaning) is expected
+            message = f"{part} is {'not in' if expected else 'in'} the plan"
+            yield judged("difference", f"{text}: {part}", case, right, message)
     if case.get("unchanged") and start:
         found = semantic_diff.changes(start.meaning or {}, end.meaning)
-        said = "; ".join(map(str, found[:5]))
-        yield judged("difference", f"{text}: unchanged", case, not found, said)
+        message = "; ".join(map(str, found[:5]))
+        yield judged("difference", f"{text}: unchanged", case, not found, message)
 
 
 # ---- The contract ----
 
 
 def concerned(stack: Stack, inputs: Iterable[str]) -> frozenset[str]:
-    """The rows with an effect, and the differences, that set one of the inputs."""
-    wanted = set(inputs)
+    """The rows and differences that set one of the inputs."""
+    expected = set(inputs)
     data = parity_effects.load()
-    rows = {effect.capability for effect in data.of(stack) if wanted & set(effect.inputs)}
+    rows = {effect.capability for effect in data.of(stack) if expected & set(effect.inputs)}
     return frozenset(rows) | {
         text
         for text, spec in data.checks.items()
-        if wanted & set((spec.get(stack.name) or {}).get("set") or {})
+        if expected & set((spec.get(stack.name) or {}).get("set") or {})
     }
 
 
 def outcomes(
-    held: Session,
+    session: Session,
     stack: Stack,
     *,
     clauses: Collection[str] | None = None,
     only: Collection[str] | None = None,
 ) -> Iterator[Outcome]:
-    """What the parity contract says of a stack, its module taken from ``held.source``.
+    """The outcomes of the parity contract on a stack, with the module of ``session.source``.
 
     Args:
-        held: a resolved session.
-        stack: the stack in question; the other one is only compared with.
-        clauses: those to look at, all if None. The ``STATIC`` ones need no plan.
+        session: a session of resolved plans.
+        stack: the stack to check.
+        clauses: the clauses to check, all if None. The ``STATIC`` ones need no plan.
         only: the rows and differences to plan, by their text, all if None.
 
     Raises:
-        EffectError: the session does not resolves an apply, the data do not read, or effects to be
-            planned together are in each other's way.
-        ParityError: a row of the table does not read.
+        EffectError: the session gives plain plans, the data is malformed, or effects that are
+            planned together interfere.
+        ParityError: a row of the table is malformed.
         HclError: a module does not parse.
     """
-    wanted = set(CLAUSES if clauses is None else clauses)
-    seen = view(held, stack)
-    yield from (found for found in static(seen) if found.clause in wanted)
-    if wanted <= STATIC:
+    expected = set(CLAUSES if clauses is None else clauses)
+    current = view(session, stack)
+    yield from (found for found in static(current) if found.clause in expected)
+    if expected <= STATIC:
         return
-    if not held.choice.resolved:
-        raise EffectError("parity needs a session whose plans hold what an apply makes known")
-    yield from (found for found in _behaviour(held, seen, wanted, only) if found.clause in wanted)
+    if not session.choice.resolved:
+        raise EffectError("parity needs a session of resolved plans; use providers.resolved_choice")
+    yield from (
+        found for found in _behaviour(session, current, expected, only) if found.clause in expected
+    )
 
 
-def static(seen: View) -> Iterator[Outcome]:
-    """What the table says of the declared inputs."""
-    yield from _check_declared(seen)
-    yield from _check_notes(seen)
-    yield from _check_twins(seen)
-    yield from _check_secrets(seen)
-    yield from _check_listed(seen)
-    yield from _check_exercised(seen)
+def static(current: View) -> Iterator[Outcome]:
+    """The outcomes of the static clauses."""
+    yield from _check_declared(current)
+    yield from _check_notes(current)
+    yield from _check_twins(current)
+    yield from _check_secrets(current)
+    yield from _check_listed(current)
+    yield from _check_exercised(current)
 
 
 def _behaviour(
-    held: Session, seen: View, clauses: Collection[str], only: Collection[str] | None
+    session: Session, current: View, clauses: Collection[str], only: Collection[str] | None
 ) -> Iterator[Outcome]:
     rows = [
         effect
-        for effect in seen.data.of(seen.own)
+        for effect in current.data.of(current.own)
         if {*clauses} - STATIC - {"difference"} and (only is None or effect.capability in only)
     ]
     shown = {
-        text: spec[seen.own.name]
-        for text, spec in seen.data.checks.items()
-        if "difference" in clauses and seen.own.name in spec and (only is None or text in only)
+        text: spec[current.own.name]
+        for text, spec in current.data.checks.items()
+        if "difference" in clauses and current.own.name in spec and (only is None or text in only)
     }
     ends = _ends(rows, apart=False)
-    found = [*_looked_at(held, seen, rows, ends, shown)]
+    found = [*_looked_at(session, current, rows, ends, shown)]
     apart = _ends(rows, apart=True)
     if ends != apart and any(outcome.verdict != "passed" for outcome in found):
-        # Planned apart they tell which one it is.
-        together, found = found, [*_looked_at(held, seen, rows, apart, shown)]
+        # Separate plans tell which effect it is.
+        together, found = found, [*_looked_at(session, current, rows, apart, shown)]
         if all(outcome.verdict == "passed" for outcome in found):
-            odd = next(str(outcome) for outcome in together if outcome.verdict != "passed")
+            unexpected = next(str(outcome) for outcome in together if outcome.verdict != "passed")
             raise EffectError(
-                f"{PARITY.name}: only with all marked `together` set, {odd}; take the mark "
-                "off the one whose parts another one has too"
+                f"{PARITY.name}: only with all effects marked `together`, {unexpected}. "
+                "Remove the mark from the effect that shares its parts with another"
             )
     yield from found
-    yield from _check_written(seen)
+    yield from _check_written(current)
 
 
 def _looked_at(
-    held: Session, seen: View, rows: Sequence[Effect], ends: Ends, shown: Shown
+    session: Session, current: View, rows: Sequence[Effect], ends: Ends, shown: Shown
 ) -> Iterator[Outcome]:
-    plans = _planned(held, seen.own, rows, ends, shown)
-    yield from _check_effects(seen.data, rows, ends, plans)
-    yield from _check_polarity(seen, rows, ends, plans)
-    yield from _check_shown(seen, shown, plans)
+    plans = _planned(session, current.own, rows, ends, shown)
+    yield from _check_effects(current.data, rows, ends, plans)
+    yield from _check_polarity(current, rows, ends, plans)
+    yield from _check_shown(current, shown, plans)

@@ -30,12 +30,12 @@ _KINDS = {"made": "added", "gone": "removed"}
 
 
 class EffectError(ValueError):
-    """The file does not read, or names a part that it does not describe."""
+    """The file is malformed, or names a part that it does not describe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A part that changes, and what to: a glob, ``made``, ``gone``, or None for anything."""
+    """A part that changes, and its new value: a glob, ``made``, ``gone``, or None for any."""
 
     part: str
     value: str | None = None
@@ -46,14 +46,13 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What some inputs of a row do on one stack.
+    """What some inputs of a row change on one stack.
 
-    ``inputs`` are set over ``base``; each must change all of its ``must``, and ``may`` changes
-    with them. With ``opens``, a regular expression, ``base`` is refused with an error that matches
-    and only ``inputs`` let the stack plan, which is then compared with the plan of ``beside``.
-    ``renames`` are texts that are another one in the whole plan; ``extra`` are blocks of a root
-    that calls the module. Effects with ``together`` may be planned in one: they have no base, and
-    no part of theirs is another's.
+    ``inputs`` override ``base``. Each must change all parts of its ``must``; ``may`` lists parts
+    that may change too. If ``opens``, a regular expression, is set, the stack is refused with a
+    matching error without ``inputs``, and the plan with them is compared with that of ``beside``.
+    ``renames`` are texts that change in the whole plan. ``extra`` are blocks of a root that calls
+    the module. Effects marked ``together`` share a plan: they have no base and no common part.
     """
 
     capability: str
@@ -71,23 +70,23 @@ class Effect:
 
     @property
     def where(self) -> str:
-        """The capability, and which of its effects."""
+        """The capability, with the name of the effect."""
         return f"{self.capability} ({self.name})" if self.name else self.capability
 
     @property
     def without(self) -> Mapping[str, Any]:
-        """All inputs of the plan without those of the row."""
-        return laid_over(self.stack.smallest, self.base)
+        """The inputs without those of the row."""
+        return merged_inputs(self.stack.smallest, self.base)
 
     @property
     def start(self) -> Mapping[str, Any]:
-        """All inputs of the plan to compare with."""
-        return laid_over(self.stack.smallest, self.beside) if self.opens else self.without
+        """The inputs of the plan to compare with."""
+        return merged_inputs(self.stack.smallest, self.beside) if self.opens else self.without
 
     @property
     def end(self) -> Mapping[str, Any]:
-        """All inputs of the plan with those of the row."""
-        return laid_over(self.stack.smallest, {**self.base, **self.inputs})
+        """The inputs with those of the row."""
+        return merged_inputs(self.stack.smallest, {**self.base, **self.inputs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +109,28 @@ class Effects:
         """The effects on a stack."""
         return tuple(effect for effect in self.effects if effect.stack == stack)
 
-    def matcher(self, stack: Stack, wanted: Expected) -> Callable[[Change], bool]:
-        """Tells whether a change is of a part and becomes its value.
+    def matcher(self, stack: Stack, expected: Expected) -> Callable[[Change], bool]:
+        """A function that tells whether a change belongs to a part and has its value.
 
         Raises:
-            EffectError: no name of a part fits, or more than one.
+            EffectError: no name of a part matches, or more than one.
         """
-        pairs = self._patterns(stack, wanted.part)
+        pairs = self._patterns(stack, expected.part)
         return lambda change: (
-            _became(change, wanted.value)
+            _became(change, expected.value)
             and any(
                 address.fullmatch(change.address) and path.fullmatch(change.path)
                 for address, path in pairs
             )
         )
 
-    def shown(self, stack: Stack, wanted: Expected, held: Meaning) -> bool:
+    def shown(self, stack: Stack, expected: Expected, held: Meaning) -> bool:
         """Whether a part has the expected value somewhere in a plan.
 
         Raises:
-            EffectError: no name of a part fits, or more than one.
+            EffectError: no name of a part matches, or more than one.
         """
-        fits = self.matcher(stack, wanted)
+        fits = self.matcher(stack, expected)
         return any(
             fits(Change("changed", address, path, None, value))
             for address, values in held.items()
@@ -152,13 +151,13 @@ class Effects:
         return tuple(_pair(pattern) for pattern in found[0])
 
 
-def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs laid over others; null takes one away."""
+def merged_inputs(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs that override others; null removes one."""
     return {name: value for name, value in {**under, **over}.items() if value is not None}
 
 
 def text_of(value: Any) -> str:
-    """A value as globs see it: a string as it is, anything else as JSON."""
+    """A value as text for globs: a string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, default=repr)
 
 
@@ -190,14 +189,14 @@ def _became(change: Change, value: str | None) -> bool:
     if value is None:
         return True
     if value in _KINDS:
-        # A part of a resource is made by having a value for the first time.
+        # A part of a resource is added when it gets its first value.
         side = change.before if value == "made" else change.after
         return change.kind == _KINDS[value] or (change.kind == "changed" and side is None)
     return change.kind == "changed" and bool(_glob(value).fullmatch(text_of(change.after)))
 
 
 def expected(items: Iterable[Any]) -> tuple[Expected, ...]:
-    """What a list of the file expects: each item a part, or a map of parts to values."""
+    """The expectations of a list: each item is a part, or a map of parts to values."""
     found = []
     for item in items:
         pairs = item.items() if isinstance(item, Mapping) else [(item, None)]
@@ -206,9 +205,9 @@ def expected(items: Iterable[Any]) -> tuple[Expected, ...]:
 
 
 def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
-    odd = set(entry) - _KEYS
-    if odd:
-        raise EffectError(f"{PARITY.name}: {capability}: unknown {', '.join(sorted(odd))}")
+    unexpected = set(entry) - _KEYS
+    if unexpected:
+        raise EffectError(f"{PARITY.name}: {capability}: unknown {', '.join(sorted(unexpected))}")
     own = entry.get(stack.name) or {}
 
     def merged(key: str) -> dict[str, Any]:
@@ -229,9 +228,9 @@ def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
         together=entry.get("together", False),
     )
     if effect.together and (effect.base or effect.opens or effect.renames or effect.extra):
-        raise EffectError(f"{PARITY.name}: {effect.where}: what is planned together has no base")
+        raise EffectError(f"{PARITY.name}: {effect.where}: an effect marked `together` has no base")
     unlike = set(effect.inputs) ^ set(effect.must)
-    # One that lets the stack plan at all need not change anything else.
+    # An input that makes the stack plannable need not change anything else.
     if unlike and not (effect.opens and unlike <= set(effect.inputs)):
         raise EffectError(
             f"{PARITY.name}: {effect.where}, {stack.name}: {', '.join(sorted(unlike))} is "
@@ -241,18 +240,18 @@ def _effect(capability: str, stack: Stack, entry: Mapping[str, Any]) -> Effect:
 
 
 def _checked(text: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A difference, if it says something that can be wrong."""
+    """A difference, if it has a check that can fail."""
     tells = {"only", "differs"} & set(spec) or {
         key for stack in STACKS for key in (spec.get(stack) or {}) if key in _SHOWING
     }
-    odd = (set(spec) - {"inputs", "reason", "only", "differs", *STACKS}) | {
+    unexpected = (set(spec) - {"inputs", "reason", "only", "differs", *STACKS}) | {
         key for stack in STACKS for key in (spec.get(stack) or {}) if key not in {"set", *_SHOWING}
     }
-    if odd or not tells:
+    if unexpected or not tells:
         raise EffectError(
             f"{PARITY.name}: difference {text!r}: "
-            f"{f'unknown {sorted(odd)}' if odd else 'no check'}; "
-            f"say `only`, `differs`, or by stack one of {', '.join(sorted(_SHOWING))}"
+            f"{f'unknown {sorted(unexpected)}' if unexpected else 'no check'}; "
+            f"write `only`, `differs`, or by stack one of {', '.join(sorted(_SHOWING))}"
         )
     return spec
 
@@ -262,7 +261,7 @@ def load(path: Path = PARITY) -> Effects:
     """The effects of a file.
 
     Raises:
-        EffectError: an entry has an unknown key, or nothing that it expects.
+        EffectError: an entry has an unknown key, or no expectation.
     """
     document = yaml.safe_load(path.read_text())
     return Effects(

@@ -1,4 +1,4 @@
-"""Contracts that plan for themselves: what they say of a stack's module as a whole."""
+"""Contracts that plan for themselves, about a module as a whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.terraform import planning
 
 @dataclass(frozen=True, slots=True)
 class ModuleContract:
-    """A claim about a module; ``seeded`` looks at the part of it that a defect is in."""
+    """A claim about a module; ``seeded`` checks the part that a defect touches."""
 
     claim: str
     clauses: Mapping[str, str]
@@ -24,71 +24,68 @@ class ModuleContract:
 
 
 @functools.cache
-def illegal(stack: str, number: int) -> refusals.Broken:
-    """For each rule of the checkout's module, so many inputs that break it."""
-    return refusals.illegal_inputs(handwritten.space(stack), STACKS[stack], number, "illegal")
+def violations(stack: str, number: int) -> refusals.Violations:
+    """For each rule of the checkout's module, at most ``number`` inputs that violate it."""
+    return refusals.invalid_inputs(handwritten.space(stack), STACKS[stack], number, "illegal")
 
 
-def refused(held: planning.Session, stack: Stack, number: int = 1) -> Iterator[Outcome]:
-    """Every rule that the module must have refuses what breaks it, in words that help.
-
-    The rules are those of the checkout, which a defect's copy may lack.
-    """
-    found = illegal(stack.name, number)
-    module = rules.read(held.source.get(stack.name, stack.folder))
+def refused(session: planning.Session, stack: Stack, number: int = 1) -> Iterator[Outcome]:
+    """The outcomes on every rule of the checkout, which the copy of a defect may lack."""
+    found = violations(stack.name, number)
+    module = rules.read(session.source.get(stack.name, stack.folder))
     yield from refusals.message_outcomes(module, stack, found)
-    yield from refusals.refusal_outcomes(held, stack, found)
-    yield from refusals.type_outcomes(held, stack)
+    yield from refusals.refusal_outcomes(session, stack, found)
+    yield from refusals.type_outcomes(session, stack)
 
 
-def _refusals(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
-    """What is said of the rules that the defect touches: looking at all takes seconds."""
+def _refusals(session: planning.Session, defect: Defect) -> Iterator[Outcome]:
+    """The outcomes on the rules that the defect touches; all rules would take seconds."""
     stack = defect.stack
-    module = rules.read(held.source[stack.name])
-    found = illegal(stack.name, 1)
+    module = rules.read(session.source[stack.name])
+    found = violations(stack.name, 1)
     touched = {
         original: found[original]
         for original, twin in refusals.twins(module, found)
         if twin is None or (twin.condition, twin.message) != (original.condition, original.message)
     }
     yield from refusals.message_outcomes(module, stack, found, touched)
-    yield from refusals.refusal_outcomes(held, stack, touched)
+    yield from refusals.refusal_outcomes(session, stack, touched)
     if not touched:
-        yield from refusals.type_outcomes(held, stack)
+        yield from refusals.type_outcomes(session, stack)
 
 
-def _parity(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
+def _parity(session: planning.Session, defect: Defect) -> Iterator[Outcome]:
     only = parity.concerned(defect.stack, defect.inputs)
-    yield from parity.outcomes(held, defect.stack, clauses=[defect.clause], only=only)
+    yield from parity.outcomes(session, defect.stack, clauses=[defect.clause], only=only)
 
 
-def _plans(held: planning.Session, defect: Defect) -> Iterator[Outcome]:
+def _plans(session: planning.Session, defect: Defect) -> Iterator[Outcome]:
     case = planning.Case("defect", defect.stack.name, defect.planned)
-    for diagnostic in planning.plan(held, case).diagnostics:
+    for diagnostic in planning.plan(session, case).diagnostics:
         yield Outcome("plans", diagnostic.address, "failed", str(diagnostic))
 
 
 MODULE_CONTRACTS: Mapping[str, ModuleContract] = {
     "parity": ModuleContract(
-        claim="what the parity table says of an input is so on both clouds, and nothing else",
+        claim="an input does on both clouds what its parity row says, and nothing else",
         clauses=parity.CLAUSES,
         seeded=_parity,
     ),
     "plans": ModuleContract(
-        claim="legal inputs plan with no error and no warning",
+        claim="valid inputs plan without an error or a warning",
         clauses={"plans": "the plan has neither an error nor a warning"},
         seeded=_plans,
     ),
     "refusals": ModuleContract(
-        claim="illegal inputs are refused, by an error that names input, value, rule and remedy",
+        claim="invalid inputs are refused with the input, the value, the rule and the remedy",
         clauses={
-            "reached": "each rule is there, and a value is known that breaks it",
+            "reached": "each rule exists, and a value that violates it is known",
             "names-input": "its message begins with the input",
-            "names-rule": "it says what must be, what was given, and what to do",
-            "names-value": "it shows the value, unless that may be a secret",
+            "names-rule": "it states the rule, the value and the remedy",
+            "names-value": "it shows the value, unless the value may be a secret",
             "refused": "Terraform refuses the value with this message and no other error",
             "typed": "a value of another type is refused",
-            "required": "what no default can know must be given",
+            "required": "an input without a default must be set",
         },
         seeded=_refusals,
     ),

@@ -1,4 +1,4 @@
-"""The containers' environment: every name once, extras on top, what is needed and nothing else."""
+"""Environment: each container has the variables it needs, once, and no others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVERS = ("gateway", "backend")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the inputs ask for, in words that both clouds share."""
+    """What the inputs request, in one vocabulary for both clouds."""
 
     database: bool
     reader: bool
@@ -34,12 +34,12 @@ class State:
 
     @property
     def any_database(self) -> bool:
-        """Made, or the caller's."""
+        """Whether there is a database, of the stack or of the caller."""
         return self.database or self.own_database
 
 
 def state_of(subject: Subject) -> State:
-    """What the inputs of a subject ask for; unset ones by the modules' defaults."""
+    """The state that the inputs of a subject request; omitted inputs have their defaults."""
     value = subject.value
     database, redis = value("create_database", True), value("create_redis", True)
     headers = value("otel_headers_secret_arn", "") or value("otel_headers_secret", "")
@@ -57,7 +57,7 @@ def state_of(subject: Subject) -> State:
     )
 
 
-# Variables by cloud: when a component has them, and of which kind. "both" is of both clouds.
+# Variables by cloud, with their components and their condition. "both" applies to both clouds.
 _When = Callable[[State], bool]
 
 
@@ -149,7 +149,7 @@ def _extras(subject: Subject, component: str) -> tuple[dict[str, str], dict[str,
 
 
 def _otel(subject: Subject, component: str) -> dict[str, str]:
-    """The OpenTelemetry block with its values, before the extras."""
+    """The OpenTelemetry variables with their values, before the extras."""
     value = subject.value
     if not value("otel_endpoint", ""):
         return {}
@@ -170,17 +170,17 @@ def _otel(subject: Subject, component: str) -> dict[str, str]:
 def _kinds(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
     names = [name for name, _, _ in container.entries]
     twice = sorted({name for name in names if names.count(name) > 1})
-    yield judged("once", component, names, not twice, f"{twice} stand there more than once")
+    yield judged("once", component, names, not twice, f"{twice} occur more than once")
     plain = {name for name, _, secret in container.entries if secret is None}
     secret = {name for name, _, secret in container.entries if secret is not None}
     both = sorted(plain & secret)
     yield judged("one-kind", component, names, not both, f"{both} are plain and secret")
     extra_plain, extra_secret = _extras(subject, component)
-    given = {*extra_plain, *extra_secret}
-    wanted = (_names(_PLAIN, subject, component) - given) | set(extra_plain)
-    yield equal("plain", component, sorted(plain), sorted(wanted))
-    wanted = (_names(_SECRET, subject, component) - given) | set(extra_secret)
-    yield equal("secret", component, sorted(secret), sorted(wanted))
+    extras = {*extra_plain, *extra_secret}
+    expected = (_names(_PLAIN, subject, component) - extras) | set(extra_plain)
+    yield equal("plain", component, sorted(plain), sorted(expected))
+    expected = (_names(_SECRET, subject, component) - extras) | set(extra_secret)
+    yield equal("secret", component, sorted(secret), sorted(expected))
 
 
 def _values(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
@@ -216,8 +216,8 @@ def _config(subject: Subject, component: str, container: Container) -> Iterator[
         content = file["content"]
         yield equal("config", f"{component}: content", yaml.safe_load(content), config)
         if "PROXY_CONFIG_HASH" not in {*extra_plain, *extra_secret}:
-            wanted = hashlib.sha256(content.encode()).hexdigest()
-            yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), wanted)
+            expected = hashlib.sha256(content.encode()).hexdigest()
+            yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), expected)
 
 
 def _command(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
@@ -233,10 +233,10 @@ def _command(subject: Subject, component: str, container: Container) -> Iterator
 
 def check(subject: Subject) -> Iterator[Outcome]:
     """Check the variables, secrets and command of each container."""
-    held = addresses(subject.plan)
+    components = addresses(subject.plan)
     unknown = {
         component
-        for component, address in held.items()
+        for component, address in components.items()
         if subject.plan.resources[address].values.get("container_definitions") is UNKNOWN
     }
     if unknown:
@@ -248,7 +248,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
     jobs = {"migrations"} if state.any_database else set()
     if subject.stack.name == "aws" and state.database:
         jobs.add("bootstrap")
-    yield equal("plain", "components", sorted(held), sorted({*SERVERS, "ui", *jobs}))
+    yield equal("plain", "components", sorted(components), sorted({*SERVERS, "ui", *jobs}))
     for component, container in containers(subject.plan).items():
         yield from _kinds(subject, component, container)
         yield from _values(subject, component, container)
@@ -260,21 +260,21 @@ def check(subject: Subject) -> Iterator[Outcome]:
 
 
 CLAUSES = {
-    "once": "no container has a name twice",
-    "one-kind": "no name is plain and secret at once",
+    "once": "no container has a variable twice",
+    "one-kind": "no variable is both plain and secret",
     "plain": "each component has the plain variables it needs and no other",
     "secret": "each component has the secret variables it needs and no other",
-    "extras": "an extra variable or secret has the value given, whatever has that name by default",
-    "otel": "the OpenTelemetry block is whole, with the component as the service's name, or absent",
-    "fixed": "what every server needs has its value",
-    "config": "proxy_config comes back from the file as it was given",
-    "config-hash": "the hash in the environment is the file's",
-    "workers": "the gateway's command has its workers, no other has any",
-    "ui": "the UI is given nothing",
+    "extras": "an extra variable or secret overrides the default of its name",
+    "otel": "the OpenTelemetry variables are complete or absent",
+    "fixed": "the fixed variables of every server have their values",
+    "config": "the file holds proxy_config unchanged",
+    "config-hash": "the environment has the hash of the file",
+    "workers": "the gateway's command has --workers, no other command has",
+    "ui": "the UI has no variable",
 }
 CONTRACT = Contract(
     name="environment",
-    claim="each container is given what it needs, once, extras on top, and nothing else",
+    claim="each container has the variables it needs, once, and no others",
     clauses=CLAUSES,
     check=check,
 )

@@ -1,4 +1,4 @@
-"""Guards: what protects data on its way, at rest and from loss is on, whatever the inputs."""
+"""Guards: the settings that protect data in transit, at rest and from loss are on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.harness.contracts.base import Contract, Outcome, Subject, equal
 from tests.harness.offline.engine.values import at
 from tests.harness.plan.view import Resource
 
-# What a value must be: itself, or an input with its default.
+# The expected value: a constant, or an input with its default.
 Wanted = Any
 
 
@@ -21,7 +21,7 @@ def _replicated(subject: Subject) -> bool:
     return bool(subject.value("redis_num_replicas", 1) > 0)
 
 
-# By type: clause, dotted path (lists by index), and what must be there.
+# By type: clause, dotted path (lists by index), and expected value.
 _SET: Mapping[str, tuple[tuple[str, str, Wanted], ...]] = {
     "aws_elasticache_replication_group": (
         ("encrypted", "transit_encryption_enabled", True),
@@ -74,7 +74,7 @@ _SET: Mapping[str, tuple[tuple[str, str, Wanted], ...]] = {
 _ENCRYPTED_ONLY: tuple[tuple[str, str, Wanted], ...] = (
     ("encrypted", "settings.0.ip_configuration.0.ssl_mode", "ENCRYPTED_ONLY"),
 )
-# Of Cloud SQL's instances the writer alone is backed up and has a standby.
+# Only the writer of Cloud SQL has backups and a standby.
 _WRITER: tuple[tuple[str, str, Wanted], ...] = (
     *_ENCRYPTED_ONLY,
     ("kept", "settings.0.availability_type", "REGIONAL"),
@@ -86,8 +86,8 @@ _WRITER: tuple[tuple[str, str, Wanted], ...] = (
         _given("db_backup_retention_days", 7),
     ),
 )
-# What is encrypted with the caller's key, by type: dotted path. A reader on Google Cloud has its
-# writer's; load balancers write to no bucket with a key.
+# By type: the dotted path of the caller's key. A reader on Google Cloud uses the key of its writer;
+# load balancers do not write to a bucket with a key.
 _KEYED: Mapping[str, tuple[str, ...]] = {
     "aws_cloudwatch_log_group": ("kms_key_id",),
     "aws_elasticache_replication_group": ("kms_key_id",),
@@ -107,7 +107,7 @@ _KEYED: Mapping[str, tuple[str, ...]] = {
     "google_sql_database_instance": ("encryption_key_name",),
     "google_storage_bucket": ("encryption.0.default_kms_key_name",),
 }
-# What the database logs with its switch on, by cloud: setting, value.
+# By cloud: the settings and values with which the database logs.
 _AUDIT = {
     "aws": {"log_connections": "1", "log_disconnections": "1", "log_statement": "ddl"},
     "gcp": {"log_connections": "on", "log_disconnections": "on", "log_statement": "ddl"},
@@ -119,24 +119,24 @@ _SETTINGS = {
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
-def _wanted(subject: Subject, wanted: Wanted) -> Any:
-    return wanted(subject) if callable(wanted) else wanted
+def _wanted(subject: Subject, expected: Wanted) -> Any:
+    return expected(subject) if callable(expected) else expected
 
 
 def check(subject: Subject) -> Iterator[Outcome]:
-    """Compare what the table names; and where on Google Cloud each resource is."""
+    """Compare the table, and the place of each resource on Google Cloud."""
     for address, resource in subject.plan.resources.items():
         rows = _SET.get(resource.type, ())
         if resource.type == "google_sql_database_instance":
             rows = _WRITER if resource.name == "writer" else _ENCRYPTED_ONLY
         if resource.type == "aws_lb_listener" and resource.values["protocol"] == "HTTPS":
             rows = (("encrypted", "ssl_policy", _TLS_POLICY),)
-        for clause, path, wanted in rows:
+        for clause, path, expected in rows:
             value = at(resource.values, path)
-            if wanted is True and value == "true":
-                # Of ElastiCache the provider keeps a switch as text.
+            if expected is True and value == "true":
+                # The provider stores a switch of ElastiCache as text.
                 value = True
-            yield equal(clause, f"{address} {path}", value, _wanted(subject, wanted))
+            yield equal(clause, f"{address} {path}", value, _wanted(subject, expected))
         yield from _keyed(subject, address, resource)
         yield from _audited(subject, address, resource)
         if (
@@ -163,8 +163,8 @@ def _keyed(subject: Subject, address: str, resource: Resource) -> Iterator[Outco
     logs = resource.type.startswith("aws_s3") and resource.index == "logs"
     sse = "rule.0.apply_server_side_encryption_by_default.0.sse_algorithm"
     if resource.type == "aws_s3_bucket_server_side_encryption_configuration":
-        wanted = "aws:kms" if key and not logs else "AES256"
-        yield equal("encrypted", f"{address} {sse}", at(resource.values, sse), wanted)
+        expected = "aws:kms" if key and not logs else "AES256"
+        yield equal("encrypted", f"{address} {sse}", at(resource.values, sse), expected)
     if not key or logs or (resource.name == "reader" and subject.stack.name == "gcp"):
         return
     for path in _KEYED.get(resource.type, ()):
@@ -181,14 +181,14 @@ def _audited(subject: Subject, address: str, resource: Resource) -> Iterator[Out
     on = subject.value("enable_db_audit_logs", True)
     for name, value in _AUDIT[subject.stack.name].items():
         yield equal("logged", f"{address} {name}", found.get(name), value if on else None)
-    # Statements carry what users wrote: its length in the log must be none.
+    # Statements contain user data, so their length in the log must be zero.
     if "log_min_duration_statement" in found:
         where = f"{address} log_parameter_max_length"
         yield equal("logged", where, found.get("log_parameter_max_length"), "0")
 
 
 def _logged(subject: Subject) -> Iterator[Outcome]:
-    """Whether what is to be logged has somewhere to be logged to, and nothing else has."""
+    """Whether exactly the logging resources have a destination."""
     plan = subject.plan
     access = subject.value("enable_access_logs", True)
     flows = subject.value("enable_flow_logs", True)
@@ -202,15 +202,15 @@ def _logged(subject: Subject) -> Iterator[Outcome]:
         vpcs = len(plan.of_type("aws_vpc")) if flows else 0
         yield equal("logged", "the network", len(plan.of_type("aws_flow_log")), vpcs)
     for address, bucket in plan.of_type("google_storage_bucket").items():
-        wanted = 1 if access and bucket.name != "logs" else 0
-        yield equal("logged", f"{address} logging", len(bucket.values["logging"] or []), wanted)
+        expected = 1 if access and bucket.name != "logs" else 0
+        yield equal("logged", f"{address} logging", len(bucket.values["logging"] or []), expected)
     for address, subnet in plan.of_type("google_compute_subnetwork").items():
         held = len(subnet.values["log_config"] or [])
         yield equal("logged", f"{address} log_config", held, 1 if flows else 0)
 
 
 def _placed(subject: Subject, address: str, values: Mapping[str, Any]) -> Iterator[Outcome]:
-    # A secret of another project may be a caller's; all else is in the stack's own place.
+    # A secret of another project may be the caller's; everything else is in the stack's project.
     region = subject.value("region", "us-central1")
     places = {"project": subject.inputs["project"], "region": region, "location": region}
     for name, place in places.items():
@@ -220,15 +220,15 @@ def _placed(subject: Subject, address: str, values: Mapping[str, Any]) -> Iterat
 
 CONTRACT = Contract(
     name="guards",
-    claim="data is encrypted, backed up and closed to the public, in the stack's own place",
+    claim="data is encrypted, backed up and not public, in the place of the stack",
     clauses={
-        "encrypted": "data is encrypted on its way and at rest",
-        "signed-in": "databases are signed in to by what rotates",
-        "kept": "backups, versions and standbys are there",
-        "closed": "no bucket and no network is open by default",
-        "keyed": "what is stored is encrypted with the caller's key, if there is one",
-        "logged": "requests, traffic and sign-ins are logged, unless the caller says otherwise",
-        "placed": "every resource is where the stack is, the NAT gateway in a public subnet",
+        "encrypted": "data is encrypted in transit and at rest",
+        "signed-in": "database sign-in uses rotating credentials",
+        "kept": "backups, versions and standbys exist",
+        "closed": "no bucket and no network is public by default",
+        "keyed": "stored data is encrypted with the caller's key, if one is set",
+        "logged": "requests, traffic and sign-ins are logged, unless the caller disables it",
+        "placed": "every resource is in the region or project of the stack",
     },
     check=check,
 )

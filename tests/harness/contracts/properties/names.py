@@ -1,4 +1,4 @@
-"""Names: each is one that its cloud takes, whatever the tenant and the environment."""
+"""Names: each is valid in its cloud, for every tenant and environment."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _GCE = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 _RUN = "^[a-z]([-a-z0-9]{0,47}[a-z0-9])?$"
 _RDS = "^[a-z](-?[a-z0-9]){0,62}$"
 
-# Types to the attribute that names one and what the API takes there. Sources: each type's page in
-# the API references (ELBv2, ElastiCache, RDS, IAM, EC2, Secrets Manager, ECS, CloudWatch Logs;
-# Compute Engine, IAM, VPC access, Cloud Run, Memorystore, Secret Manager, Artifact Registry).
-TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
+# By type: the attribute of the name, and the form that the API accepts. Sources: the API references
+# of ELBv2, ElastiCache, RDS, IAM, EC2, Secrets Manager, ECS and CloudWatch Logs, and of Compute
+# Engine, IAM, VPC access, Cloud Run, Memorystore, Secret Manager and Artifact Registry.
+FORMS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "aws": {
         "aws_appautoscaling_policy": ("name", "^.{1,256}$"),
         "aws_cloudwatch_log_group": ("name", "^[A-Za-z0-9_./#-]{1,512}$"),
@@ -64,44 +64,44 @@ TAKEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "google_vpc_access_connector": ("name", "^[a-z][-a-z0-9]{0,23}[a-z0-9]$"),
     },
 }
-# Beginnings that a cloud keeps for itself. Source: ELBv2 CreateLoadBalancer, EC2
+# Prefixes that a cloud reserves. Source: ELBv2 CreateLoadBalancer, EC2
 # CreateSecurityGroup.
 RESERVED = {"aws_lb": "internal-", "aws_security_group": "sg-"}
 
-# What has a random end, by the row of the table or the resource that it begins: the longest whole
-# name. A Cloud SQL instance counts with its project and a colon, 98 in all (Cloud SQL, instance
-# settings); a bucket has 63 (S3 and Cloud Storage, naming rules), a snapshot 255 (RDS API).
+# The longest names with a random suffix. A Cloud SQL instance has 98 characters with its project
+# and a colon (Cloud SQL, instance settings), a bucket 63 (S3 and Cloud Storage, naming rules), a
+# snapshot 255 (RDS API).
 _BUCKET, _SNAPSHOT, _INSTANCE = 63, 255, 98
 RANDOM_DIGITS = 8
 NAMING = ("name", "identifier", "cluster_identifier", "replication_group_id", "family")
-# A project's id, which begins a bucket's name, may hold hyphens in a row.
+# A project id, which begins a bucket name, may have consecutive hyphens.
 _BEGINNING = {"bucket": "^[a-z][-a-z0-9]*-$"}
 _SINGLE_HYPHENS = "^[a-z](-?[a-z0-9])*-$"
 
 
 def longest(role: str, inputs: Mapping[str, Any]) -> int:
-    """How long a name with a random end may be, by its row of the table or its random_id."""
+    """The longest name with a random suffix, by its row of the table or its random_id."""
     if role in ("database", "database_writer", "database_reader"):
         return _INSTANCE - len(f"{inputs['project']}:")
     return _BUCKET if role.startswith("bucket") else _SNAPSHOT
 
 
 def beginnings(stack: str, table: Mapping[str, str]) -> dict[str, str]:
-    """The rows of the table that a random end follows."""
+    """The rows of the table that a random suffix completes."""
     random = {"aws": ("bucket", "database_snapshot"), "gcp": ("bucket", "database_")}[stack]
     return {role: name for role, name in table.items() if role.startswith(random)}
 
 
 def names(subject: Subject) -> Iterator[tuple[str, str, object]]:
     """Address, type and name of every planned resource that the stack names."""
-    taken = TAKEN[subject.stack.name]
+    forms = FORMS[subject.stack.name]
     for address, resource in subject.plan.resources.items():
-        if resource.type in taken:
-            yield address, resource.type, resource.values.get(taken[resource.type][0])
+        if resource.type in forms:
+            yield address, resource.type, resource.values.get(forms[resource.type][0])
 
 
 def modelled(subject: Subject) -> set[str]:
-    """The names that the module's table gives for the inputs, computed without Terraform."""
+    """The names of the module's table for the inputs, evaluated without Terraform."""
     module = rules.read(subject.module)
     table = module.locals["names"]
     if not isinstance(table, Node):
@@ -110,17 +110,17 @@ def modelled(subject: Subject) -> set[str]:
 
 
 def _derived(type_name: str, name: str, known: set[str]) -> bool:
-    """Whether a name is of the module's table, or begins with one of it and a hyphen."""
+    """Whether the module's table has a name, or its prefix before a hyphen."""
     if type_name in ("aws_cloudwatch_log_group", "aws_iam_role_policy"):
         return True
     if name in known:
         return True
-    # A scaling policy is inside its service, a certificate has its domains' hash.
+    # A scaling policy is named after its service; a certificate has a hash of its domains.
     wider = ("aws_appautoscaling_policy", "google_compute_managed_ssl_certificate")
-    return type_name in wider and any(name.startswith(f"{one}-") for one in known)
+    return type_name in wider and any(name.startswith(f"{prefix}-") for prefix in known)
 
 
-def _taken(name: Any, form: Any, reserved: tuple[str, ...] | str | None) -> bool:
+def _is_valid(name: Any, form: Any, reserved: tuple[str, ...] | str | None) -> bool:
     if not isinstance(name, str) or not form.search(name):
         return False
     return not (reserved and name.startswith(reserved))
@@ -128,35 +128,39 @@ def _taken(name: Any, form: Any, reserved: tuple[str, ...] | str | None) -> bool
 
 def check(subject: Subject) -> Iterator[Outcome]:
     """Check each name against the limits of its cloud and the module's table of names."""
-    taken = TAKEN[subject.stack.name]
+    forms = FORMS[subject.stack.name]
     known = modelled(subject)
     for address, type_name, name in names(subject):
-        form = pattern(taken[type_name][1])
+        form = pattern(forms[type_name][1])
         reserved = RESERVED.get(type_name)
         yield judged(
             "limit",
             address,
             name,
-            partial(_taken, name, form, reserved),
-            f"{name!r} is not what the cloud takes for a name",
+            partial(_is_valid, name, form, reserved),
+            f"{name!r} is not a valid name in the cloud",
         )
         if isinstance(name, str):
-            right = _derived(type_name, name, known)
-            yield judged("modelled", address, name, right, f"{name!r} is not of local.names")
+            derived = _derived(type_name, name, known)
+            yield judged("modelled", address, name, derived, f"{name!r} is not in local.names")
     for address, resource in subject.plan.of_type("random_id").items():
         prefix = resource.values["prefix"]
         most = longest(resource.name, subject.inputs)
         form = pattern(_BEGINNING.get(resource.name, _SINGLE_HYPHENS))
         fits = len(prefix) + RANDOM_DIGITS <= most and form.search(prefix)
         yield judged(
-            "limit", address, prefix, bool(fits), f"{prefix!r} and 8 digits, at most {most}"
+            "limit",
+            address,
+            prefix,
+            bool(fits),
+            f"{prefix!r} and 8 digits exceed {most} characters or the form",
         )
-        right = prefix.removesuffix("-") in known
-        yield judged("modelled", address, prefix, right, f"{prefix!r} is not of local.names")
+        derived = prefix.removesuffix("-") in known
+        yield judged("modelled", address, prefix, derived, f"{prefix!r} is not in local.names")
 
 
 def shared(subjects: list[Subject]) -> Iterator[Outcome]:
-    """Names that two of several distinct stacks of one account, region and project both have."""
+    """The outcomes on names that two distinct stacks of one account, region and project share."""
     holders: dict[tuple[str, str], tuple[str, str]] = {}
     for subject in subjects:
         stack = (subject.inputs["tenant"], subject.inputs["env"])
@@ -165,17 +169,17 @@ def shared(subjects: list[Subject]) -> Iterator[Outcome]:
                 continue
             other = holders.setdefault((type_name, str(name)), stack)
             where = f"{address} of {stack[0]}, {stack[1]}"
-            said = f"{name!r} is also of {other[0]}, {other[1]}"
-            yield judged("distinct", where, name, other == stack, said)
+            message = f"{other[0]}, {other[1]} also has {name!r}"
+            yield judged("distinct", where, name, other == stack, message)
 
 
 CONTRACT = Contract(
     name="names",
-    claim="every name is one that its cloud takes, and no two stacks share one",
+    claim="every name is valid in its cloud, and no two stacks share one",
     clauses={
-        "limit": "each name is one that its cloud takes",
-        "modelled": "each name is of the module's one table of names",
-        "distinct": "no two stacks have a name of one type in common",
+        "limit": "each name is valid in its cloud",
+        "modelled": "each name is in the module's table of names",
+        "distinct": "no two stacks share a name of one type",
     },
     check=check,
 )

@@ -1,4 +1,4 @@
-"""Network: who may reach whom, on which port, and that nobody else may."""
+"""Network: which component reaches which, on which port, and that nothing else can."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _WORLD = "0.0.0.0/0"
 
 
 def tls(subject: Subject) -> bool:
-    """Whether the inputs ask for TLS."""
+    """Whether the inputs request TLS."""
     if subject.stack.name == "gcp":
         return bool(subject.value("lb_domains", []))
-    given = subject.inputs.get("enable_tls")
-    return bool(subject.value("acm_certificate_arn", "")) if given is None else bool(given)
+    enabled = subject.inputs.get("enable_tls")
+    return bool(subject.value("acm_certificate_arn", "")) if enabled is None else bool(enabled)
 
 
 def _public_ports(subject: Subject) -> list[int]:
@@ -30,46 +30,54 @@ def _public_ports(subject: Subject) -> list[int]:
 
 
 def _ingress(subject: Subject) -> set[Edge]:
-    """The only ways in: the world to the load balancer, it to the services, these to the stores."""
+    """Ingress: internet to load balancer, load balancer to services, services to data stores."""
     state = state_of(subject)
-    found = {Edge("in", _WORLD, "alb", "tcp", port, port) for port in _public_ports(subject)}
-    found |= {Edge("in", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
+    allowed = {Edge("in", _WORLD, "alb", "tcp", port, port) for port in _public_ports(subject)}
+    allowed |= {Edge("in", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
     if state.database:
         users = (*SERVERS, "jobs")
-        found |= {Edge("in", u, "database", "tcp", _POSTGRES, _POSTGRES) for u in users}
+        allowed |= {Edge("in", u, "database", "tcp", _POSTGRES, _POSTGRES) for u in users}
     if state.redis:
-        found |= {Edge("in", u, "redis", "tcp", _REDIS, _REDIS) for u in SERVERS}
-    return found
+        allowed |= {Edge("in", u, "redis", "tcp", _REDIS, _REDIS) for u in SERVERS}
+    return allowed
 
 
 def _egress(subject: Subject) -> set[Edge]:
-    """The ways out: what calls models may call anywhere, the UI fetches its image only."""
+    """Egress: components that call models reach any address, the UI only its registry."""
     state = state_of(subject)
-    found = {Edge("out", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
+    allowed = {Edge("out", "alb", role, "tcp", port, port) for role, port in PORTS.items()}
     anywhere = [*SERVERS, *(["jobs"] if state.any_database else [])]
-    found |= {Edge("out", role, _WORLD, "-1", None, None) for role in anywhere}
-    found.add(Edge("out", "ui", _WORLD, "tcp", 443, 443))
-    return found
+    allowed |= {Edge("out", role, _WORLD, "-1", None, None) for role in anywhere}
+    allowed.add(Edge("out", "ui", _WORLD, "tcp", 443, 443))
+    return allowed
 
 
 def _registry_port(edge: Edge) -> bool:
-    # A registry on a port of its own: the UI's tasks pull from there as well.
+    # The tasks of the UI also pull from a registry on another port.
     return edge.direction == "out" and edge.source == "ui" and edge.target == _WORLD
 
 
 def _on_aws(subject: Subject) -> Iterator[Outcome]:
     plan = subject.plan
-    found = edges(plan)
-    if any(UNKNOWN in (e.source, e.target, e.low, e.high) for e in found):
+    actual = edges(plan)
+    if any(UNKNOWN in (e.source, e.target, e.low, e.high) for e in actual):
         yield Outcome("reach", "security groups", "unknown", "their ids are known after apply")
     else:
-        seen = {e for e in found if e.direction == "in"}
-        yield equal("reach", "ways in", sorted(seen, key=repr), sorted(_ingress(subject), key=repr))
-        out = {e for e in found if e.direction == "out"}
-        wanted = _egress(subject)
-        odd = {e for e in out - wanted if not (_registry_port(e) and e.protocol == "tcp")}
+        ingress = {e for e in actual if e.direction == "in"}
+        yield equal(
+            "reach", "ingress", sorted(ingress, key=repr), sorted(_ingress(subject), key=repr)
+        )
+        egress = {e for e in actual if e.direction == "egress"}
+        expected = _egress(subject)
+        unexpected = {
+            e for e in egress - expected if not (_registry_port(e) and e.protocol == "tcp")
+        }
         yield judged(
-            "way-out", "ways out", out, not odd and wanted <= out, f"{odd or wanted - out}"
+            "way-egress",
+            "egress",
+            egress,
+            not unexpected and expected <= egress,
+            f"{unexpected or expected - egress}",
         )
     yield from _aws_placed(subject)
 
@@ -80,15 +88,15 @@ def _groups(plan: Plan) -> dict[Any, str]:
 
 def _aws_placed(subject: Subject) -> Iterator[Outcome]:
     plan = subject.plan
-    given = set(subject.value("additional_task_security_group_ids", []))
+    additional = set(subject.value("additional_task_security_group_ids", []))
     for address, balancer in plan.of_type("aws_lb").items():
         yield equal("entry", f"{address} internal", balancer.values["internal"], False)
     listeners = {
         (listener.values["port"], listener.values["protocol"])
         for listener in plan.of_type("aws_lb_listener").values()
     }
-    wanted = {(80, "HTTP")} | ({(443, "HTTPS")} if tls(subject) else set())
-    yield equal("tls-only", "listeners", listeners, wanted)
+    expected = {(80, "HTTP")} | ({(443, "HTTPS")} if tls(subject) else set())
+    yield equal("tls-only", "listeners", listeners, expected)
     for address, instance in plan.of_type("aws_rds_cluster_instance").items():
         yield equal("private", address, instance.values["publicly_accessible"], False)
     for address, subnet in plan.of_type("aws_subnet").items():
@@ -102,7 +110,7 @@ def _aws_placed(subject: Subject) -> Iterator[Outcome]:
             continue
         role = str(service.index)
         own = {key for key, index in _groups(plan).items() if index == role}
-        extra = set() if role == "ui" else given
+        extra = set() if role == "ui" else additional
         yield equal("group", address, set(groups), own | extra)
     if subject.resolved:
         yield from _aws_subnets(subject)
@@ -110,11 +118,11 @@ def _aws_placed(subject: Subject) -> Iterator[Outcome]:
 
 def _aws_subnets(subject: Subject) -> Iterator[Outcome]:
     plan = subject.plan
-    made = {name: set[Any]() for name in ("public", "private")}
+    created = {name: set[Any]() for name in ("public", "private")}
     for subnet in plan.of_type("aws_subnet").values():
-        made[subnet.name].add(subnet.values["id"])
-    public = made["public"] or set(subject.value("public_subnet_ids", []))
-    private = made["private"] or set(subject.value("private_subnet_ids", []))
+        created[subnet.name].add(subnet.values["id"])
+    public = created["public"] or set(subject.value("public_subnet_ids", []))
+    private = created["private"] or set(subject.value("private_subnet_ids", []))
     holders: Mapping[str, tuple[Callable[[Any], Any], set[Any]]] = {
         "aws_lb": (lambda v: v["subnets"], public),
         "aws_ecs_service": (lambda v: v["network_configuration"][0]["subnets"], private),
@@ -123,8 +131,8 @@ def _aws_subnets(subject: Subject) -> Iterator[Outcome]:
     }
     for resource in plan.resources.values():
         if resource.type in holders:
-            of, wanted = holders[resource.type]
-            yield equal("subnets", resource.address, set(of(resource.values)), wanted)
+            subnets_of, expected = holders[resource.type]
+            yield equal("subnets", resource.address, set(subnets_of(resource.values)), expected)
     stores = {
         "aws_rds_cluster": ("vpc_security_group_ids", "database"),
         "aws_elasticache_replication_group": ("security_group_ids", "redis"),
@@ -134,13 +142,13 @@ def _aws_subnets(subject: Subject) -> Iterator[Outcome]:
     for resource in plan.resources.values():
         if resource.type in stores:
             name, role = stores[resource.type]
-            seen = {groups.get(group, group) for group in resource.values[name]}
-            yield equal("group", resource.address, seen, {role})
+            roles = {groups.get(group, group) for group in resource.values[name]}
+            yield equal("group", resource.address, roles, {role})
     yield from _aws_routes(plan)
 
 
 def _aws_routes(plan: Plan) -> Iterator[Outcome]:
-    """Private subnets have their way out through the NAT gateway, never a way in."""
+    """Private subnets route through the NAT gateway, never through the internet gateway."""
     gateways = {r.values["id"] for r in plan.of_type("aws_internet_gateway").values()}
     for address, route in plan.of_type("aws_route").items():
         inward = route.values["gateway_id"] in gateways
@@ -152,8 +160,8 @@ def _on_gcp(subject: Subject) -> Iterator[Outcome]:
     for address, instance in plan.of_type("google_sql_database_instance").items():
         (ip,) = instance.values["settings"][0]["ip_configuration"]
         yield equal("private", f"{address} ipv4_enabled", ip["ipv4_enabled"], False)
-        there = ip["private_network"]
-        yield judged("private", address, there, partial(bool, there), "is in no network")
+        network_id = ip["private_network"]
+        yield judged("private", address, network_id, partial(bool, network_id), "is in no network")
         yield equal("private", f"{address} networks", ip["authorized_networks"] or [], [])
     for address, redis in plan.of_type("google_redis_instance").items():
         mode = redis.values["connect_mode"]
@@ -164,8 +172,8 @@ def _on_gcp(subject: Subject) -> Iterator[Outcome]:
         (rule.values["port_range"], rule.values["load_balancing_scheme"])
         for rule in plan.of_type("google_compute_global_forwarding_rule").values()
     )
-    wanted = sorted((str(port), "EXTERNAL_MANAGED") for port in _public_ports(subject))
-    yield equal("tls-only", "forwarding rules", ports, wanted)
+    expected = sorted((str(port), "EXTERNAL_MANAGED") for port in _public_ports(subject))
+    yield equal("tls-only", "forwarding rules", ports, expected)
     for component, address in addresses(plan).items():
         yield from _gcp_placed(plan, component, address)
 
@@ -201,15 +209,15 @@ def check(subject: Subject) -> Iterator[Outcome]:
 
 CONTRACT = Contract(
     name="network",
-    claim="the world reaches the load balancer, it the services, and these the stores; nobody else",
+    claim="the internet reaches the load balancer only, which reaches the services",
     clauses={
-        "reach": "who reaches whom on which port is as listed, and no more",
-        "way-out": "gateway, backend and jobs reach out anywhere, the UI only to fetch its image",
+        "reach": "components reach each other on the listed ports only",
+        "way-out": "gateway, backend and jobs reach any address, the UI only its registry",
         "entry": "the load balancer faces the internet",
         "private": "databases, caches and tasks have no public address",
         "tls-only": "443 is open if and only if TLS is served",
-        "group": "everything is in the group of its own role",
-        "subnets": "the load balancer is in the public subnets, all else in the private ones",
+        "group": "every resource is in the security group of its role",
+        "subnets": "the load balancer is in the public subnets, everything else in private ones",
     },
     check=check,
 )

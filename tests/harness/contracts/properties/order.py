@@ -1,4 +1,4 @@
-"""Order and destroy: what waits for what, and that nothing keeps a destroy from going through."""
+"""Order and destroy: which resource waits for which, and that a destroy succeeds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import partial
 
 from tests.harness.contracts.base import Contract, Outcome, Subject, equal, judged
 
-# What must be there, and in force, before the first one starts; all named directly, since what lies
-# between two may not be made, and then makes nothing wait.
+# Resources that must exist before a task starts. The dependency must be direct: a resource between
+# two others may be omitted, and then nothing waits.
 _AWS_WAY_OUT = frozenset(
     {
         "aws_iam_role_policy.secrets",
@@ -94,18 +94,18 @@ NEEDS: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
 }
 
-# What a destroy needs to be: type, attribute, its value; or the input that says so, and how.
+# The attribute and value that a destroy needs, by type.
 ABANDONED: Mapping[str, tuple[str, str | int]] = {
-    # The role owns the tables the migrations made: Postgres refuses DROP ROLE.
+    # The role owns the tables of the migrations: PostgreSQL refuses DROP ROLE.
     "google_sql_user": ("deletion_policy", "ABANDON"),
     "google_sql_database": ("deletion_policy", "ABANDON"),
-    # Google keeps what used the peering for days.
+    # Google keeps the users of the peering for days.
     "google_service_networking_connection": ("deletion_policy", "ABANDON"),
     # A name in its recovery window cannot be used again.
     "aws_secretsmanager_secret": ("recovery_window_in_days", 0),
 }
 _PROTECTIONS = ("deletion_protection", "enable_deletion_protection", "deletion_protection_enabled")
-# Types whose protection is an input, and its default.
+# Types with an input for their protection, and its default.
 _PROTECTED_BY: Mapping[str, tuple[str, bool]] = {
     "aws_lb": ("alb_deletion_protection", False),
     "aws_rds_cluster": ("db_deletion_protection", True),
@@ -123,7 +123,7 @@ def _ordered(subject: Subject) -> Iterator[Outcome]:
 
 
 def _named(references: frozenset[str]) -> set[str]:
-    """Resources among references: the first two parts, without an index."""
+    """The resources among references: the first two parts, without an index."""
     return {".".join(reference.split("[")[0].split(".")[:2]) for reference in references}
 
 
@@ -137,17 +137,17 @@ def _destroyed(subject: Subject) -> Iterator[Outcome]:
             schema = subject.schema.resources.get(resource.type)
             if schema is None or name not in schema.block.attributes:
                 continue
-            given, default = _PROTECTED_BY.get(resource.type, ("", False))
-            wanted = subject.value(given, default) if given else False
+            name_of_input, default = _PROTECTED_BY.get(resource.type, ("", False))
+            expected = subject.value(name_of_input, default) if name_of_input else False
             value = resource.values.get(name)
-            # Of AWS's, nothing is as good as false.
-            held = False if value is None and resource.type.startswith("aws_") else value
-            yield equal("protected", f"{address} {name}", held, wanted)
+            # For AWS a missing value equals false.
+            protection = False if value is None and resource.type.startswith("aws_") else value
+            yield equal("protected", f"{address} {name}", protection, expected)
         if resource.type in _BUCKETS:
             forced = subject.value(_FORCED_BY[subject.stack.name], False)
-            # The module's own file holds nothing of the user's; of logs there always are some.
-            wanted = True if {resource.index, resource.name} & {"config", "logs"} else forced
-            yield equal("bucket", address, resource.values["force_destroy"], wanted)
+            # The bucket of the configuration holds no user data; the log bucket is never empty.
+            expected = True if {resource.index, resource.name} & {"config", "logs"} else forced
+            yield equal("bucket", address, resource.values["force_destroy"], expected)
 
 
 def _snapshots(subject: Subject) -> Iterator[Outcome]:
@@ -158,39 +158,47 @@ def _snapshots(subject: Subject) -> Iterator[Outcome]:
         if skipped:
             yield equal("snapshot", f"{address} name", name, None)
             continue
-        (end,) = (
+        (random_id,) = (
             r for r in subject.plan.of_type("random_id").values() if r.name == "final_snapshot"
         )
-        yield equal("snapshot", f"{address} name", name, end.values["hex"])
-        # Whatever replaces the cluster must draw another name: the last snapshot keeps its own.
-        kept = set((end.values["keepers"] or {}).values())
+        yield equal("snapshot", f"{address} name", name, random_id.values["hex"])
+        # A replacement of the cluster must draw another name: the snapshot keeps the old one.
+        keepers_of_snapshot = set((random_id.values["keepers"] or {}).values())
         replacing = ["cluster_identifier", "database_name", "master_username"]
-        # Without a key of the caller's, which one it is is not the plan's to say.
+        # Without a key of the caller, the plan does not know the key.
         replacing += ["kms_key_id"] if subject.value("kms_key_arn", "") else []
-        odd = [n for n in replacing if cluster.values[n] not in kept]
-        yield judged("snapshot", f"{address} keepers", kept, not odd, f"{odd} are no keepers")
+        unexpected = [n for n in replacing if cluster.values[n] not in keepers_of_snapshot]
+        yield judged(
+            "snapshot",
+            f"{address} keepers",
+            keepers_of_snapshot,
+            not unexpected,
+            f"{unexpected} are missing among the keepers",
+        )
     for address, instance in subject.plan.of_type("google_sql_database_instance").items():
-        # A deleted instance's name stays taken for a week.
+        # The name of a deleted instance is reserved for a week.
         drawn = {r.values["hex"] for r in subject.plan.of_type("random_id").values()}
         name = instance.values["name"]
         yield judged(
             "name-free", address, name, partial(drawn.__contains__, name), f"{name!r} is fixed"
         )
-    # Terraform frees a resource once all that refers to it is gone, whichever element it refers to:
-    # an end shared by two instances outlives the first, and names it again within its week.
+    # Terraform deletes a resource after everything that refers to it. A random id shared by two
+    # instances outlives the first one, and a new apply would reuse its name within the week.
     named = {
         instance: {ref for ref in refs if ref.startswith("random_id.")}
         for instance, refs in subject.plan.references.items()
         if instance.startswith("google_sql_database_instance.")
     }
     for name, ends in named.items():
-        shared = {end for other, held in named.items() if other != name for end in held & ends}
+        shared = {
+            random_id for other, ids in named.items() if other != name for random_id in ids & ends
+        }
         yield judged("name-free", f"{name} name", ends, not shared, f"shares {sorted(shared)}")
     key = subject.value("kms_key_name", "")
-    for address, end in subject.plan.of_type("random_id").items():
-        if end.name in ("writer", "reader") and key:
-            # Another key makes another instance.
-            keepers = (end.values["keepers"] or {}).values()
+    for address, random_id in subject.plan.of_type("random_id").items():
+        if random_id.name in ("writer", "reader") and key:
+            # Another key replaces the instance.
+            keepers = (random_id.values["keepers"] or {}).values()
             yield judged("name-free", f"{address} keepers", keepers, key in keepers, "has no key")
 
 
@@ -203,14 +211,14 @@ def check(subject: Subject) -> Iterator[Outcome]:
 
 CONTRACT = Contract(
     name="order",
-    claim="what starts waits for what it needs, and a destroy goes through, once",
+    claim="services and jobs wait for their dependencies, and a destroy succeeds at once",
     clauses={
-        "waits": "what starts names all that must be there and in force before it",
-        "abandons": "what its cloud would refuse to delete is left to what holds it",
-        "protected": "nothing is protected from destroy but what an input protects",
-        "bucket": "a bucket with the user's data goes only if the caller says so",
-        "snapshot": "the last snapshot is taken unless the caller says otherwise, under a new name",
-        "name-free": "a name is free again, or another one, for the next stack",
+        "waits": "a service or job depends directly on everything it needs",
+        "abandons": "a resource that its cloud would refuse to delete is abandoned",
+        "protected": "only an input protects a resource from destroy",
+        "bucket": "a bucket with user data is deleted only if the caller allows it",
+        "snapshot": "a final snapshot with a new name is taken, unless the caller skips it",
+        "name-free": "the next stack of the same name can be created at once",
     },
     check=check,
 )

@@ -1,4 +1,4 @@
-"""Routing: every path to its component, within what each load balancer takes."""
+"""Routing: every path reaches its component, within the limits of each load balancer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from tests.harness.plan.view import UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a load balancer takes.
+    """The limits of a load balancer.
 
-    ``rules``, and of one rule: ``values`` and ``wildcards``; ``paths`` in all; a path's ``length``
-    in characters and ``form``. ``priorities`` are the lowest and highest; None: it has none.
+    ``rules`` and ``paths`` in total; ``values`` and ``wildcards`` of a rule; the ``length`` in
+    characters and the ``form`` of a path. ``priorities`` are the lowest and highest, None without
+    priorities.
     """
 
     rules: int
@@ -47,8 +48,8 @@ LIMITS: Mapping[str, Limits] = {
     ),
     # Compute Engine API, urlMaps (a path begins with "/", has "*" at its end only and only after
     # "/", and no "?" or "#"; 1024 characters); Cloud Load Balancing, quotas (1000 rules and 1000
-    # predicates, of which each path is one, a path matcher); ten paths are what a rule is known to
-    # take (LiteLLM's own stack).
+    # predicates, of which each path is one, in a path matcher); ten paths in a rule are known to
+    # work (LiteLLM's own stack).
     "gcp": Limits(
         rules=1000,
         paths=1000,
@@ -60,7 +61,7 @@ LIMITS: Mapping[str, Limits] = {
     ),
 }
 
-# A sample: one path of each kind that tests/data/routes.yaml and LiteLLM's package tell apart.
+# A sample: one path of each kind in tests/data/routes.yaml and in LiteLLM's lists.
 GATEWAY = (
     "/v1/chat/completions",
     "/chat/completions",
@@ -146,25 +147,25 @@ BACKEND = (
     "/nowhere",
     "/V1/chat/completions",
 )
-# Of these "/*.txt" on AWS must take no request that is not a fetch.
+# On AWS "/*.txt" must match only GET and HEAD requests of these.
 POSTED = ("/nowhere.txt", "/key/a.txt")
 
 CLAUSES = {
-    "rules": "A load balancer has no more rules and paths than its cloud takes.",
-    "values": "A rule has no more values and wildcards than its cloud takes.",
-    "form": "A path is of the length, characters and form that its load balancer takes.",
-    "priorities": "Each rule of a listener has a priority of its own, in the range there is.",
-    "once": "No path is in two rules, or twice in one, so that none is without effect.",
-    "gateway": "The gateway's paths, the extra ones and all below their prefixes reach it.",
-    "ui": "The dashboard's paths reach the UI.",
-    "backend": "Every other path reaches the backend.",
-    "plain": "Port 80 redirects to 443 if there is TLS and serves if there is none.",
-    "output": "The paths of the output `routes` are those that the rules have, by component.",
+    "rules": "a load balancer has no more rules and paths than its cloud allows",
+    "values": "a rule has no more values and wildcards than its cloud allows",
+    "form": "a path has a length, characters and form that its load balancer allows",
+    "priorities": "each rule of a listener has its own priority, within the range",
+    "once": "no path occurs twice, so that none is without effect",
+    "gateway": "the paths of the gateway and the extra paths reach it, with all paths below them",
+    "ui": "the paths of the dashboard reach the UI",
+    "backend": "every other path reaches the backend",
+    "plain": "port 80 redirects to 443 with TLS, and serves without TLS",
+    "output": "the output `routes` has the paths of the rules, by component",
 }
 
 
 def check(subject: Subject) -> Iterator[Outcome]:
-    """Look at the rules, and ask the load balancer for a sample and for what the inputs add."""
+    """Check the rules, and the answers to a sample of paths and to the extra paths."""
     rules, limits = path_rules(subject.plan), LIMITS[subject.stack.name]
     yield from _limits(rules, limits)
     yield from _priorities(rules, limits)
@@ -177,7 +178,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
 
 CONTRACT = Contract(
     name="routing",
-    claim="every path reaches its component, within what each load balancer takes",
+    claim="every path reaches its component, within the limits of each load balancer",
     clauses=CLAUSES,
     check=check,
 )
@@ -209,7 +210,7 @@ def _priorities(rules: list[Rule], limits: Limits) -> Iterator[Outcome]:
     if limits.priorities is None:
         return
     lowest, highest = limits.priorities
-    # All rules are one listener's; whether they are is what the answers tell.
+    # All rules belong to one listener; the answers verify it.
     times = Counter(rule.priority for rule in rules)
     for priority, count in times.items():
         right = lowest <= priority <= highest and count == 1
@@ -229,13 +230,13 @@ def _components(subject: Subject, model: Balancer) -> Iterator[Outcome]:
     extra = tuple(subject.value("extra_gateway_paths", ()))
     asked = [("gateway", "POST", path) for path in GATEWAY]
     asked += [("ui", "GET", path) for path in UI]
-    # An extra path may be one of the backend's.
+    # An extra path may cover a path of the backend.
     for method, paths in (("GET", BACKEND), ("POST", POSTED)):
         for path in paths:
             taken = any(fits(pattern, path) for pattern in extra)
             asked.append(("gateway" if taken else "backend", method, path))
     asked += [("gateway", "POST", path) for pattern in extra for path in _of(pattern)]
-    # What is beside an extra path may be the gateway's for another reason: routes.yaml tells.
+    # routes.yaml may give the gateway a path beside an extra path.
     own = split(subject.stack.folder, ())
     beside = [path for pattern in extra for path in _beside(pattern)]
     asked += [(own.component(path, extra), "POST", path) for path in beside]
@@ -251,9 +252,9 @@ def _of(pattern: str) -> tuple[str, ...]:
 
 
 def _beside(pattern: str) -> tuple[str, ...]:
-    """Paths that an extra one does not cover: a longer word, and a prefix's own bare path."""
+    """Paths that an extra path does not cover: a longer word, and the bare path of a prefix."""
     bare = pattern.removesuffix("/*")
-    # The bare path may be a file of a dashboard page, which stays the UI's.
+    # The bare path may be a file of a dashboard page, which the UI serves.
     return (f"{bare}_x9",) if bare == pattern or bare.endswith(".txt") else (bare, f"{bare}_x9")
 
 
@@ -273,22 +274,22 @@ def _plain(subject: Subject, model: Balancer) -> Iterator[Outcome]:
 def _output(subject: Subject, rules: list[Rule], model: Balancer) -> Iterator[Outcome]:
     routes: Any = subject.plan.outputs.get("routes", UNKNOWN)
     if routes is UNKNOWN:
-        yield Outcome("output", "routes", "unknown", "the plan does not hand the output on")
+        yield Outcome("output", "routes", "unknown", "the plan does not pass the output on")
         return
     given = {path for rule in rules for path in rule.paths}
-    # An ALB's pattern has "?" for "!"; /robots.txt is the one rule that the backend has.
+    # An ALB pattern has "?" for "!"; /robots.txt is the only rule of the backend.
     put = str.maketrans("!", "?") if subject.stack.name == "aws" else {}
     named = {path.translate(put) for paths in routes.values() for path in paths}
     for path in sorted(given | named):
         right = path in given and (path in named or path == "/robots.txt")
-        said = "is in no rule" if path in named else "is not in the output"
-        yield judged("output", path, path, right, said)
+        message = "is in no rule" if path in named else "is not in the output"
+        yield judged("output", path, path, right, message)
     yield from _output_components(routes, model)
 
 
 def _output_components(routes: Mapping[str, Any], model: Balancer) -> Iterator[Outcome]:
     for component, paths in routes.items():
         for path in paths:
-            # A path that fits a pattern: what follows "/" has no longer pattern of its own.
+            # A path that matches the pattern, and no longer pattern.
             asked = path.replace("*.txt", "zz9.txt").replace("*", "zz9")
             yield equal("output", f"{component} {path}", model.answer("GET", asked), component)

@@ -1,4 +1,4 @@
-"""Secrets: no value, given or made, is in a plan, an output or a container's environment."""
+"""Secrets: no secret value is in a plan, an output or the environment of a container."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.harness.contracts.base import Contract, Outcome, Subject, judged
 from tests.harness.offline.providers.google import MADE_UP_SECRET
 
 INPUTS = ("litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url")
-# What a generated master key looks like.
+# The form of a generated master key.
 _MADE_KEY = re.compile(r"sk-[A-Za-z0-9]{48}")
 
-# Where a secret's value goes, and the arguments that would keep it in the state.
+# By type: the arguments that would keep a secret in the state.
 _WRITTEN: Mapping[str, tuple[str, ...]] = {
     "aws_secretsmanager_secret_version": ("secret_string", "secret_binary", "secret_string_wo"),
     "google_secret_manager_secret_version": ("secret_data", "secret_data_wo"),
@@ -24,29 +24,29 @@ _WRITTEN: Mapping[str, tuple[str, ...]] = {
     "aws_rds_cluster": ("master_password", "master_password_wo"),
     "aws_elasticache_replication_group": ("auth_token",),
 }
-# What says that a write-only argument was given, and that a new value is to be written.
+# By type: the version of a write-only argument; a new version writes the value.
 _VERSIONS: Mapping[str, str] = {
     "aws_secretsmanager_secret_version": "secret_string_wo_version",
     "google_secret_manager_secret_version": "secret_data_wo_version",
 }
-# Outputs that show what may hold a caller's secret in an *_extra_env.
+# Outputs that show *_extra_env, in which a caller may have put a secret.
 _HIDDEN_OUTPUTS = ("containers",)
 
 
 def _parts(value: str) -> set[str]:
-    """A secret, and of a URL its password alone."""
+    """A secret; for a URL also its password."""
     password = urllib.parse.urlsplit(value).password if "://" in value else None
     return {value, *([password] if password else [])}
 
 
 def _forms(value: str) -> set[str]:
-    """A secret as it may be written: plain, in base64, in a URL."""
+    """The forms of a secret: plain, base64, URL-encoded."""
     encoded = base64.b64encode(value.encode()).decode().rstrip("=")
     return {value, encoded, urllib.parse.quote(value, safe="")}
 
 
 def leaked(inputs: Mapping[str, Any], text: str) -> list[str]:
-    """The inputs whose secret value is in ``text``, and "made" for a generated one."""
+    """The inputs with a secret value in ``text``, and "made" for a generated one."""
     found = [
         name
         for name in INPUTS
@@ -57,13 +57,13 @@ def leaked(inputs: Mapping[str, Any], text: str) -> list[str]:
     return [*found, *(["made"] if made else [])]
 
 
-# The text of the last document: the cases of a batch share one of some megabytes.
+# The text of the last document: the cases of a batch share one of several megabytes.
 _last: list[tuple[Mapping[str, Any], str]] = []
 
 
 def _without_configuration(document: Mapping[str, Any]) -> str:
     if not _last or _last[0][0] is not document:
-        # The configuration is the module's text and the same for all inputs.
+        # The configuration is the text of the module, the same for all inputs.
         held = {key: value for key, value in document.items() if key != "configuration"}
         _last[:] = [(document, json.dumps(held, ensure_ascii=False))]
     return _last[0][1]
@@ -78,12 +78,14 @@ def check(subject: Subject) -> Iterator[Outcome]:
     yield judged("made", "the plan", text, "made" not in found, "a generated secret is in it")
     for resource in subject.plan.resources.values():
         kept = {n: resource.values.get(n) for n in _WRITTEN.get(resource.type, ())}
-        odd = sorted(name for name, value in kept.items() if value not in (None, ""))
+        unexpected = sorted(name for name, value in kept.items() if value not in (None, ""))
         if kept:
-            yield judged("write-only", resource.address, kept, not odd, f"{odd} would be kept")
+            yield judged(
+                "write-only", resource.address, kept, not unexpected, f"{unexpected} would be kept"
+            )
         if resource.type in _VERSIONS:
             version = resource.values.get(_VERSIONS[resource.type])
-            # A number, or, of google 8, its digits.
+            # A number, or its digits with google 8.
             digits = str(version)
             right = digits.isdigit() and int(digits) >= 1
             yield judged("write-only", resource.address, version, right, "nothing is written")
@@ -97,10 +99,10 @@ CONTRACT = Contract(
     name="secrets",
     claim="no secret is in a plan, an output or an environment",
     clauses={
-        "given": "no secret input's value is anywhere in the plan, in any form",
-        "made": "no generated secret is",
-        "write-only": "every secret is written by a write-only argument, under a version",
-        "marks": "what may hold a secret of the caller's is hidden",
+        "given": "the plan holds no value of a secret input, in any form",
+        "made": "the plan holds no generated secret",
+        "write-only": "every secret is a write-only argument with a version",
+        "marks": "an output that may hold a secret of the caller is sensitive",
     },
     check=check,
 )

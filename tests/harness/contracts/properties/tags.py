@@ -1,4 +1,4 @@
-"""Tags and labels: whose stack it is, who manages it, and the caller's on top, on all that can."""
+"""Tags and labels: stack name, managed-by and the caller's tags on every taggable resource."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.harness.offline.engine.values import at
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import UNKNOWN, Resource
 
-# The attribute of the resource itself, or, where a type has none, of a block of it: Cloud SQL keeps
-# its labels among its settings. What Google calls tags is for conditions in policies.
+# The attribute of the resource, or of one of its blocks: Cloud SQL has its labels in its settings.
+# Google's tags are for conditions in policies and are no labels.
 _ATTRIBUTE = {"aws": "tags", "gcp": "labels"}
 _NESTED = ("user_labels",)
 
@@ -28,9 +28,9 @@ _RESERVED = {"aws": "aws:", "gcp": "goog"}
 
 _IDENTITY = {"aws": "litellm:stack", "gcp": "litellm-stack"}
 _CALLERS = {"aws": "tags", "gcp": "labels"}
-# What a resource may have beside these: the name that AWS's console shows.
+# The only other tag: the name that the AWS console shows.
 _BESIDE = {"aws": {"Name"}, "gcp": set[str]()}
-# Where the provider writes what it will send, its own defaults included.
+# The attributes with all tags that the provider sends, including its defaults.
 _EFFECTIVE = {"tags": "tags_all", "labels": "effective_labels"}
 
 
@@ -40,7 +40,7 @@ def _settable(block: Block, name: str) -> bool:
 
 
 def path_of(block: Block, stack: str) -> str | None:
-    """The dotted path of the attribute that a type is tagged by; None where it has none."""
+    """The dotted path of the attribute with the tags of a type; None without one."""
     if _settable(block, _ATTRIBUTE[stack]):
         return _ATTRIBUTE[stack]
     for outer, nested in block.blocks.items():
@@ -51,7 +51,7 @@ def path_of(block: Block, stack: str) -> str | None:
 
 
 def tagged(subject: Subject) -> Iterator[tuple[Resource, str]]:
-    """The planned resources that can be tagged, each with the path of the attribute."""
+    """The planned taggable resources, with the path of the attribute."""
     for resource in subject.plan.resources.values():
         schema = subject.schema.resources.get(resource.type)
         path = path_of(schema.block, subject.stack.name) if schema else None
@@ -60,13 +60,13 @@ def tagged(subject: Subject) -> Iterator[tuple[Resource, str]]:
 
 
 def untagged(subject: Subject) -> list[str]:
-    """The types of planned resources that cannot be tagged, one entry a resource."""
+    """The types of the planned resources that cannot be tagged, one entry for each resource."""
     can = {resource.address for resource, _ in tagged(subject)}
     return [r.type for a, r in subject.plan.resources.items() if a not in can]
 
 
-def wanted(subject: Subject) -> dict[str, str]:
-    """What every resource must have."""
+def expected(subject: Subject) -> dict[str, str]:
+    """The tags that every resource must have."""
     name = f"{subject.inputs['tenant']}-litellm-{subject.inputs['env']}"
     stack = subject.stack.name
     own = {_IDENTITY[stack]: name, "managed-by": "terraform"}
@@ -90,20 +90,22 @@ def _fits(subject: Subject, resource: Resource, tags: Mapping[str, str]) -> bool
     )
 
 
-def _missing(clause: str, where: str, tags: Any, wanted: Mapping[str, str]) -> Outcome:
+def _missing(clause: str, where: str, tags: Any, expected: Mapping[str, str]) -> Outcome:
     held = {} if tags is None else tags
-    odd = (
+    unexpected = (
         {}
         if held is UNKNOWN
-        else {key: held.get(key) for key, value in wanted.items() if held.get(key) != value}
+        else {key: held.get(key) for key, value in expected.items() if held.get(key) != value}
     )
-    return judged(clause, where, held, lambda: not odd, f"has {odd} where {wanted} must be")
+    return judged(
+        clause, where, held, lambda: not unexpected, f"has {unexpected} where {expected} must be"
+    )
 
 
 def check(subject: Subject) -> Iterator[Outcome]:
     """Check the tags or labels of every resource that takes them."""
     stack = subject.stack.name
-    whole = wanted(subject)
+    whole = expected(subject)
     identity = _IDENTITY[stack]
     for resource, path in tagged(subject):
         tags = _found(resource, path)
@@ -111,7 +113,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
         yield _missing("identity", where, tags, {identity: whole[identity]})
         yield _missing("managed-by", where, tags, {"managed-by": whole["managed-by"]})
         callers = subject.value(_CALLERS[stack], {})
-        # Of an object S3 takes so few that the caller's may have to stay away, all of them.
+        # S3 takes so few tags on an object that those of the caller may be left out.
         kept = len(whole) <= _MOST_BY_TYPE.get(resource.type, _MOST[stack])
         yield _missing("caller", where, tags, callers if kept else {})
         if tags is UNKNOWN or tags is None:
@@ -123,7 +125,7 @@ def check(subject: Subject) -> Iterator[Outcome]:
 
 
 def defaults(subject: Subject, given: Mapping[str, str]) -> Iterator[Outcome]:
-    """What becomes of the provider's default tags or labels: below the stack's own, and sent."""
+    """The outcomes on the provider's default tags: sent, and below those of the stack."""
     for resource, path in tagged(subject):
         effective = _EFFECTIVE.get(path)
         if effective and effective in resource.values:
@@ -134,13 +136,13 @@ def defaults(subject: Subject, given: Mapping[str, str]) -> Iterator[Outcome]:
 
 CONTRACT = Contract(
     name="tags",
-    claim="every resource that can be tagged or labelled tells its stack and carries the caller's",
+    claim="every taggable resource has the stack's name and the caller's tags",
     clauses={
-        "identity": "the stack's name is on every resource that can carry it",
-        "managed-by": "so is managed-by",
-        "caller": "so is all that the caller gives, and wins over the stack's own",
-        "nothing-else": "nothing else is, but the name that a console shows",
-        "legal": "keys, values and their number are what the cloud takes",
+        "identity": "every taggable resource has the name of the stack",
+        "managed-by": "every taggable resource has managed-by",
+        "caller": "every taggable resource has the caller's tags, which override the stack's",
+        "nothing-else": "no resource has another tag, except the name that a console shows",
+        "legal": "keys, values and their number are valid in the cloud",
     },
     check=check,
 )
