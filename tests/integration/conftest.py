@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,118 +23,19 @@ from tests.harness.plan.view import Plan
 from tests.harness.process import supervisor
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import binary, planning, providers
+from tests.plugins import not_run
+from tests.plugins.stages import LACKING
 
-# Its claims are those of two modules, so that pytest would not look into it by itself.
+# Two modules share the tests of it, so pytest would not rewrite its assertions by itself.
 pytest.register_assert_rewrite("tests.integration.stages")
-# In the order of a lifecycle.
-STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leftovers", "again")
-# Whose failure leaves nothing to look at for the later ones; `destroy` is always tried.
-_NEEDED = ("init", "apply", "migrate", "destroy", "leftovers")
 stage = pytest.mark.stage
-# What a whole run on an account would do and nothing here does yet, with the reason.
-NOT_RUN = {
-    **aws.not_run(os.environ),
-    **google.NOT_RUN,
-}
-# What this machine or the local clouds lack, with the reason.
-LACKS = {
-    **google.LACKS,
-    **aws.LACKS,
-    **({} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}),
-}
-_deselected: dict[str, str] = {}
-_failed = pytest.StashKey[dict[str, str]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what the lifecycles of stacks take."""
-    group = parser.getgroup("lifecycles of stacks")
-    group.addoption("--stages", default="", help=f"some of {','.join(STAGES)}; default: all")
-    group.addoption("--run-folder", help="keep the state here, for a later run to go on with")
-    group.addoption("--cloud", default="", help="the URL of a local Google Cloud that is there")
-    group.addoption(
-        "--kills", type=int, default=2, help="how many applies are killed at a random moment"
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks."""
-    config.addinivalue_line(
-        "markers", f"stage(name): of the lifecycle of a stack: {', '.join(STAGES)}"
-    )
-    config.addinivalue_line("markers", "needs(what): what a place may lack; there it is not run")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the stages that are not asked for, and what the local cloud lacks."""
-    items[:] = [one for _, some in itertools.groupby(items, _module) for one in _in_order(some)]
-    wanted = [name for name in config.getoption("stages").split(",") if name]
-    if unknown := set(wanted) - set(STAGES):
-        raise pytest.UsageError(f"--stages: {sorted(unknown)} is none of {', '.join(STAGES)}")
-    kept, left = [], []
-    for item in items:
-        mark, needs = item.get_closest_marker("stage"), item.get_closest_marker("needs")
-        if wanted and (mark is None or mark.args[0] not in wanted):
-            left.append(item)
-        elif needs is not None and needs.args[0] in LACKS:
-            _deselected[item.name] = LACKS[needs.args[0]]
-            left.append(item)
-        else:
-            kept.append(item)
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = kept
-    # A worker of xdist tells its controller, which collects nothing itself.
-    if hasattr(config, "workeroutput"):
-        config.workeroutput["deselected"] = _deselected
-
-
-def _module(item: pytest.Item) -> Any:
-    return item.parent
-
-
-def _in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """The tests of a module by their stages; a stage's as they are written, wherever that is."""
-
-    def place(item: pytest.Item) -> tuple[int, int]:
-        mark = item.get_closest_marker("stage")
-        if mark is None or not isinstance(item, pytest.Function):
-            return -1, 0
-        return STAGES.index(mark.args[0]), item.function.__code__.co_firstlineno
-
-    return sorted(items, key=place)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take over what a worker of xdist left out; all leave out the same."""
-    _deselected.update(getattr(node, "workeroutput", {}).get("deselected", {}))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Remember which stage of a module failed, and how."""
-    report = yield
-    mark = item.get_closest_marker("stage")
-    if mark is not None and report.failed and item.parent is not None:
-        name = mark.args[0]
-        item.parent.stash.setdefault(_failed, {}).setdefault(name, item.name)
-        before = [one for one in STAGES[: STAGES.index(name)] if one in _NEEDED]
-        stages = ",".join([*before, name])
-        file = item.path.relative_to(item.config.rootpath)
-        replay = f"tox -e integration -- {file} --numprocesses=0 --stages={stages}"
-        report.sections.append(("replay alone", replay))
-    return report
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Do not run what needs a stage that failed."""
-    mark = item.get_closest_marker("stage")
-    if mark is None or item.parent is None or mark.args[0] == "destroy":
-        return
-    for name, test in item.parent.stash.get(_failed, {}).items():
-        if name in _NEEDED and STAGES.index(name) < STAGES.index(mark.args[0]):
-            pytest.skip(f"not run: {name} failed ({test})")
+    """Report what a run on an account would show and the emulators do not."""
+    plugin = {} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}
+    config.stash[LACKING] = {**google.LACKS, **aws.LACKS, **plugin}
+    not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
 
 
 def planned(held: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
@@ -202,10 +102,3 @@ def lifecycles(
             return run.prepare(target, root, found.binary, environment, inputs, source)
 
         yield begin
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what is not run."""
-    terminalreporter.section("not run")
-    for what, why in {**NOT_RUN, **_deselected}.items():
-        terminalreporter.write_line(f"not run: {what}: {why}")

@@ -51,7 +51,7 @@ def test_every_set_argument_is_sent_or_listed(
 ) -> None:
     held = botocore.session.get_session()
     lost = set()
-    for resource in planned(sessions("oldest", False), "aws", INPUTS).resources.values():
+    for resource in planned(sessions("oldest", resolved=False), "aws", INPUTS).resources.values():
         if not resource.type.startswith("aws_"):
             continue
         entry = TABLE[resource.type]

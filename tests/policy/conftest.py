@@ -19,13 +19,13 @@ from tests.harness.policy.scan import load_checks, scanned
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cache, cases, planning
 from tests.harness.terraform.planning import Case
+from tests.plugins.sessions import Sessions
 
 RELEASES = ("oldest", "newest")
 # Without `listed`, which is for cases.yaml of the unit suite: a replay gives the inputs.
 CASES = tuple(replace(e.case, listed=False) for e in cases.load(POLICY_CASES))
 PLANS = {case.id: planning.replay_command(case) for case in CASES}
 
-Sessions = Callable[[str, bool], planning.Session]
 Scan = Callable[[Case, str], tuple[list[Outcome], float]]
 
 
@@ -52,15 +52,15 @@ def scan(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory, worker_id
     def scan(case: Case, release: str) -> tuple[list[Outcome], float]:
         def make() -> list[Any]:
             begun = time.perf_counter()
-            planned = planning.plan(sessions(release, False), case)
-            resolved = planning.plan(sessions(release, True), case)
+            planned = planning.plan(sessions(release, resolved=False), case)
+            resolved = planning.plan(sessions(release, resolved=True), case)
             # A plan with an error in it is there in part, and would pass for what is missing.
             if planned.errors or resolved.errors or not (planned.plan and resolved.plan):
                 raise AssertionError(f"{case.id} is refused:\n{planned}\n{resolved}")
             found = scanned(
                 planned.plan,
                 resolved.plan,
-                sessions(release, False).choice.offline,
+                sessions(release, resolved=False).choice.offline,
                 stack=case.stack,
                 case=case.name,
                 release=release,

@@ -20,7 +20,8 @@ from tests.harness.policy.outcomes import Outcome
 from tests.harness.policy.scan import judged, load_checks, scan
 from tests.harness.stacks import Stack
 from tests.harness.terraform import planning
-from tests.policy.conftest import Sessions, planned
+from tests.plugins.sessions import Sessions
+from tests.policy.conftest import planned
 
 EXAMPLES = examples.load()
 CHECKS = load_checks()
@@ -36,9 +37,9 @@ CLAIMED = {
 
 def outcome_of(sessions: Sessions, example: Example) -> Outcome:
     """What the check says of the subject as applied and, where it is asked, as planned."""
-    held = sessions("newest", False)
+    held = sessions("newest", resolved=False)
     text = example.path.read_text()
-    plans = planned(held, text), planned(sessions("newest", True), text)
+    plans = planned(held, text), planned(sessions("newest", resolved=True), text)
     early = (False, True) if example.wanted == "unknown" else (False, False)
     both = {
         plain: scan(document(*plans, held.choice.offline, plain=plain), (example.check,))
@@ -83,12 +84,14 @@ def failing(sessions: Sessions) -> Failing:
         case = planning.Case("defect", stack.name, inputs)
         trees = {stack.name: source} if source else {}
         results = [
-            planning.plan(dataclasses.replace(sessions("oldest", resolved), source=trees), case)
+            planning.plan(
+                dataclasses.replace(sessions("oldest", resolved=resolved), source=trees), case
+            )
             for resolved in (False, True)
         ]
         plans = [result.plan for result in results if result.plan and not result.errors]
         assert len(plans) == 2, "\n".join(map(str, results))
-        scanned = document(plans[0], plans[1], sessions("oldest", False).choice.offline)
+        scanned = document(plans[0], plans[1], sessions("oldest", resolved=False).choice.offline)
         return {key for key, one in scan(scanned, tuple(CHECKS)).items() if one.verdict == "failed"}
 
     unbroken: dict[str, set[tuple[str, str]]] = {}

@@ -18,7 +18,8 @@ from tests.harness.policy.resolving import SENTINEL
 from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
-from tests.policy.conftest import CASES, Scan, Sessions, planned
+from tests.plugins.sessions import Sessions
+from tests.policy.conftest import CASES, Scan, planned
 
 Make = Callable[..., Document]
 
@@ -29,8 +30,8 @@ def made(sessions: Sessions) -> Make:
     load_checks()
 
     def make(text: str, *, plain: bool = False) -> Document:
-        plans = [planned(sessions("newest", resolved), text) for resolved in (False, True)]
-        releases = sessions("newest", False).choice.offline
+        plans = [planned(sessions("newest", resolved=resolved), text) for resolved in (False, True)]
+        releases = sessions("newest", resolved=False).choice.offline
         return document(plans[0], plans[1], releases, plain=plain)
 
     return make
@@ -289,11 +290,14 @@ resource "aws_ecs_service" "subject" {
 
 def test_resource_of_a_child_module_is_refused(sessions: Sessions) -> None:
     case = planning.Case("called", "gcp", STACKS["gcp"].smallest, root="call")
-    plans = [planning.plan(sessions("oldest", resolved), case).plan for resolved in (False, True)]
+    plans = [
+        planning.plan(sessions("oldest", resolved=resolved), case).plan
+        for resolved in (False, True)
+    ]
     assert plans[0] is not None
     assert plans[1] is not None
     with pytest.raises(DocumentError, match="root: module"):
-        document(plans[0], plans[1], sessions("oldest", False).choice.offline)
+        document(plans[0], plans[1], sessions("oldest", resolved=False).choice.offline)
 
 
 # ---- Scans ----

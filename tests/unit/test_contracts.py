@@ -25,8 +25,7 @@ from tests.harness.inputs.legal import Known
 from tests.harness.paths import ROOT
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
-
-Sessions = Callable[[str, bool], planning.Session]
+from tests.plugins.sessions import Sessions
 
 # Cases a stack by hypothesis's profile (conftest.py). More than the rows of the covering arrays.
 SIZES = {
@@ -55,7 +54,7 @@ def test_contracts_pass_for_valid_inputs(
     record_property: Callable[[str, object], None],
     contract_seed: int,
 ) -> None:
-    held = sessions(block.release, block.resolved)
+    held = sessions(block.release, resolved=block.resolved)
     space = handwritten.space(block.stack.name)
     covering = rows(block.stack.name)
     cases = batches.inputs_of(block, space, covering, contract_seed)
@@ -86,7 +85,7 @@ def test_contracts_pass_for_valid_inputs(
 def test_contracts_pass_for_the_corpus(
     sessions: Sessions, path: Path, release: str, resolved: bool
 ) -> None:
-    held = sessions(release, resolved)
+    held = sessions(release, resolved=resolved)
     stack = STACKS[path.name.split("-", 1)[0]]
     given = json.loads(path.read_text())
     result = planning.plan(held, planning.Case(path.name, stack.name, given))

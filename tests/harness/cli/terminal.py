@@ -1,8 +1,8 @@
-"""What the contracts looked at, in words, from what the tests record as properties.
+"""What the contracts checked, from the properties that the tests record.
 
 ``planned_cases`` is [stack, number], ``contract_outcomes`` a list of [contract, clause, verdict,
-number], ``untagged`` a map of types to numbers, ``pairs`` [stack, number]; what else is known here
-is a number.
+number], ``untagged`` a map of types to numbers, ``pairs`` [stack, number]; every other
+property is a number.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _outcomes(recorded: list[tuple[str, Any]]) -> list[str]:
                 counts[contract, verdict] += number
     contracts = sorted({contract for contract, _ in counts})
     return [
-        f"  {contract:12} held {counts[contract, 'held']:8}   "
+        f"  {contract:12} passed {counts[contract, 'passed']:8}   "
         f"known only after apply {counts[contract, 'unknown']:7}"
         for contract in contracts
     ]
@@ -54,14 +54,14 @@ def _untagged(recorded: list[tuple[str, Any]]) -> list[str]:
 
 
 def render(recorded: Iterable[tuple[str, Any]]) -> list[str]:
-    """The lines of the report; none where nothing was recorded."""
-    held = list(recorded)
-    lines = [*_cases(held), *_outcomes(held), *_untagged(held)]
-    for name, value in held:
+    """The lines of the report; none without properties."""
+    properties = list(recorded)
+    lines = [*_cases(properties), *_outcomes(properties), *_untagged(properties)]
+    for name, value in properties:
         if name == "pairs":
             lines.append(f"pairs of switches and enumerations planned: {value[0]} {value[1]}")
     for name, words in _NUMBERS.items():
-        numbers = [int(value) for recorded_name, value in held if recorded_name == name]
+        numbers = [int(value) for recorded_name, value in properties if recorded_name == name]
         if numbers:
             lines.append(
                 f"{words}: {max(numbers)}"
