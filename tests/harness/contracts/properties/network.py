@@ -67,13 +67,13 @@ def _on_aws(subject: Subject) -> Iterator[Outcome]:
         yield equal(
             "reach", "ingress", sorted(ingress, key=repr), sorted(_ingress(subject), key=repr)
         )
-        egress = {e for e in actual if e.direction == "egress"}
+        egress = {e for e in actual if e.direction == "out"}
         expected = _egress(subject)
         unexpected = {
             e for e in egress - expected if not (_registry_port(e) and e.protocol == "tcp")
         }
         yield judged(
-            "way-egress",
+            "way-out",
             "egress",
             egress,
             not unexpected and expected <= egress,
