@@ -33,7 +33,7 @@ from tests.integration.probing import PROBES, Door, failures, watching
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 DOMAIN = "litellm.example.com"
-SAID = "what the model was told to say"
+ANSWER = "the mocked answer"
 # The longest that a job of the stacks may take.
 JOB_SECONDS = 1800
 NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
@@ -41,7 +41,7 @@ NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
 
 def model(name: str) -> dict[str, object]:
     """A model that answers without a provider."""
-    params = {"model": "openai/gpt-4o-mini", "api_key": "none", "mock_response": SAID}
+    params = {"model": "openai/gpt-4o-mini", "api_key": "none", "mock_response": ANSWER}
     return {"model_name": name, "litellm_params": params}
 
 

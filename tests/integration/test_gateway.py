@@ -18,7 +18,7 @@ from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
-SAID = "what the model was told to say"
+ANSWER = "the mocked answer"
 # Neither database nor Redis: the keys that a database would hold are not run here.
 INPUTS: Mapping[str, Any] = {
     "create_database": False,
@@ -30,7 +30,7 @@ INPUTS: Mapping[str, Any] = {
                 "litellm_params": {
                     "model": "openai/mock",
                     "api_key": "none",
-                    "mock_response": SAID,
+                    "mock_response": ANSWER,
                 },
             }
         ]
@@ -78,7 +78,7 @@ def test_models_come_from_the_uploaded_configuration(url: str, client: requests.
 def test_gateway_answers_a_chat(url: str, client: requests.Session) -> None:
     answer = client.post(f"{url}/v1/chat/completions", headers=with_key(KEY), json=CHAT, timeout=10)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["choices"][0]["message"]["content"] == SAID
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER
 
 
 def test_streamed_chat_comes_in_chunks(url: str, client: requests.Session) -> None:
@@ -92,7 +92,7 @@ def test_streamed_chat_comes_in_chunks(url: str, client: requests.Session) -> No
     assert lines[-1] == "data: [DONE]"
     pieces = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
     said = [piece["choices"][0]["delta"].get("content") or "" for piece in pieces]
-    assert "".join(said) == SAID
+    assert "".join(said) == ANSWER
     assert sum(map(bool, said)) > 1
 
 
@@ -103,7 +103,7 @@ def test_request_without_the_master_key_is_refused(
     answer = client.post(f"{url}/v1/chat/completions", headers=headers, json=CHAT, timeout=10)
     # Without a database it cannot look a key up, and says so with 400.
     assert answer.status_code == (400 if headers else 401), answer.text
-    assert SAID not in answer.text
+    assert ANSWER not in answer.text
 
 
 def test_foreign_path_does_not_reach_the_gateway(url: str, client: requests.Session) -> None:

@@ -142,7 +142,7 @@ def test_row_gives_inputs_with_values_and_notes() -> None:
     rows = {row.capability: row.inputs["aws"] for row in parity_effects.load().rows}
     (tags,) = rows["Per-deployment tags / labels"]
     assert (tags.pattern, tags.type) == ("tags", "map(string)")
-    switch, url = rows["Own database, or none"]
+    switch, url = rows["Existing database, or none"]
     assert (switch.value, switch.secret, url.value, url.secret) == ("false", False, "", True)
     assert rows["Extra secret-backed env"][-1].note == "ARNs"
 

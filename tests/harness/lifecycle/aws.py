@@ -1,4 +1,4 @@
-"""AWS's own view of a stack, by boto3."""
+"""The control plane of AWS for a stack, by boto3."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.harness.lifecycle.aws_inventory import Client, Thing, leftovers, things
+from tests.harness.lifecycle.aws_inventory import Client, Resource, leftovers, resources
 from tests.harness.lifecycle.sweep import Sweep
 from tests.harness.lifecycle.target import ControlPlane, Run, Service
 from tests.harness.sdk.aws import paged
 
 _COMPONENTS = ("gateway", "backend", "ui")
 _JOBS = ("bootstrap", "migrations")
-# A sweep goes on as long as it gets somewhere, and waits this long for what is still in use.
+# A sweep ends after this time, or if it deletes nothing for the second one.
 _SWEEP_SECONDS = 900
 _STALLED_SECONDS = 120
 
 
 class _DependentError(RuntimeError):
-    """AWS deletes a resource of this kind with the one it depends on."""
+    """AWS deletes a resource of this kind with the item it depends on."""
 
 
-def _of_kind(client: Client, stack: str, kind: str) -> list[Thing]:
-    return [one for one in things(client, stack) if one.kind == kind]
+def _of_kind(client: Client, stack: str, kind: str) -> list[Resource]:
+    return [item for item in resources(client, stack) if item.kind == kind]
 
 
 # ---- Services ----
 
 
 def _health(client: Client, service: Mapping[str, Any]) -> int:
-    """How many targets the load balancer found healthy, of the group that has the fewest."""
+    """The number of healthy targets, of the target group with the fewest."""
     elb = client("elbv2")
     counts = []
     for block in service.get("loadBalancers", ()):
-        told = elb.describe_target_health(TargetGroupArn=block["targetGroupArn"])
-        states = [one["TargetHealth"]["State"] for one in told["TargetHealthDescriptions"]]
+        answer = elb.describe_target_health(TargetGroupArn=block["targetGroupArn"])
+        states = [item["TargetHealth"]["State"] for item in answer["TargetHealthDescriptions"]]
         counts.append(states.count("healthy"))
     return min(counts, default=0)
 
 
 def _service(client: Client, described: Mapping[str, Any]) -> Service:
     name = described["serviceName"]
-    component = next(one for one in _COMPONENTS if name.removesuffix("-fixed").endswith(one))
-    asked = client("ecs").describe_task_definition(taskDefinition=described["taskDefinition"])
+    component = next(item for item in _COMPONENTS if name.removesuffix("-fixed").endswith(item))
+    answer = client("ecs").describe_task_definition(taskDefinition=described["taskDefinition"])
     first, healthy = described["deployments"][0], _health(client, described)
     wanted, running = described["desiredCount"], described["runningCount"]
     alone = len(described["deployments"]) == 1
@@ -52,11 +52,11 @@ def _service(client: Client, described: Mapping[str, Any]) -> Service:
     return Service(
         component,
         name,
-        asked["taskDefinition"]["containerDefinitions"][0]["image"],
+        answer["taskDefinition"]["containerDefinitions"][0]["image"],
         ready and first.get("rolloutState") == "COMPLETED",
         f"service {name}: {running} of {wanted} tasks run, {healthy} are healthy: "
         f"{first.get('rolloutStateReason', '')}",
-        {one["key"]: one["value"] for one in described.get("tags", ())},
+        {item["key"]: item["value"] for item in described.get("tags", ())},
         healthy,
     )
 
@@ -66,11 +66,11 @@ def _services(client: Client, stack: str) -> Mapping[str, Service]:
     found = {}
     for cluster in _of_kind(client, stack, "ecs Clusters"):
         for arn in paged(ecs, "list_services", "serviceArns", cluster=cluster.name):
-            asked = ecs.describe_services(cluster=cluster.name, services=[arn], include=["TAGS"])
-            for one in asked["services"]:
-                if one["status"] == "ACTIVE":
-                    held = _service(client, one)
-                    found[held.component] = held
+            answer = ecs.describe_services(cluster=cluster.name, services=[arn], include=["TAGS"])
+            for item in answer["services"]:
+                if item["status"] == "ACTIVE":
+                    described = _service(client, item)
+                    found[described.component] = described
     return found
 
 
@@ -78,15 +78,17 @@ def _runs(client: Client, stack: str) -> list[Run]:
     ecs = client("ecs")
     found = []
     for cluster in _of_kind(client, stack, "ecs Clusters"):
-        given = {"cluster": cluster.name, "desiredStatus": "STOPPED"}
-        arns = paged(ecs, "list_tasks", "taskArns", **given)
+        options = {"cluster": cluster.name, "desiredStatus": "STOPPED"}
+        arns = paged(ecs, "list_tasks", "taskArns", **options)
         tasks = ecs.describe_tasks(cluster=cluster.name, tasks=arns)["tasks"] if arns else []
         for task in tasks:
-            job = next((one for one in _JOBS if task["containers"][0]["name"] == one), "")
+            job = next((item for item in _JOBS if task["containers"][0]["name"] == item), "")
             if job:
-                codes = [one.get("exitCode") for one in task["containers"]]
-                said = f"exit codes {codes}: {task.get('stoppedReason', '')}"
-                found.append(Run(f"{job}/{task['taskArn'].rpartition('/')[2]}", codes == [0], said))
+                codes = [item.get("exitCode") for item in task["containers"]]
+                message = f"exit codes {codes}: {task.get('stoppedReason', '')}"
+                found.append(
+                    Run(f"{job}/{task['taskArn'].rpartition('/')[2]}", codes == [0], message)
+                )
     return found
 
 
@@ -94,15 +96,15 @@ def _runs(client: Client, stack: str) -> list[Run]:
 
 
 def _tags(client: Client, stack: str) -> Mapping[str, Mapping[str, str]]:
-    return {f"{o.kind}: {o.name}": o.tags for o in things(client, stack) if o.tags}
+    return {f"{o.kind}: {o.name}": o.tags for o in resources(client, stack) if o.tags}
 
 
 def _secrets(client: Client, stack: str) -> Mapping[str, bool]:
-    asked = client("secretsmanager")
+    answer = client("secretsmanager")
     found = {}
-    for one in _of_kind(client, stack, "secretsmanager Secrets"):
-        stages = asked.describe_secret(SecretId=one.name).get("VersionIdsToStages", {})
-        found[one.names[0]] = any("AWSCURRENT" in held for held in stages.values())
+    for item in _of_kind(client, stack, "secretsmanager Secrets"):
+        stages = answer.describe_secret(SecretId=item.name).get("VersionIdsToStages", {})
+        found[item.names[0]] = any("AWSCURRENT" in described for described in stages.values())
     return found
 
 
@@ -119,8 +121,8 @@ def _store(client: Client, bucket: str, name: str, data: bytes | None) -> None:
 
 def _drop_bucket(s3: Any, name: str) -> None:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            s3.delete_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+        for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
     s3.delete_bucket(Bucket=name)
 
 
@@ -144,25 +146,29 @@ def _drop_cluster(rds: Any, name: str) -> None:
 
 
 def _drop_gateway(ec2: Any, name: str) -> None:
-    (held,) = ec2.describe_internet_gateways(InternetGatewayIds=[name])["InternetGateways"]
-    for one in held.get("Attachments", ()):
-        ec2.detach_internet_gateway(InternetGatewayId=name, VpcId=one["VpcId"])
+    (described,) = ec2.describe_internet_gateways(InternetGatewayIds=[name])["InternetGateways"]
+    for item in described.get("Attachments", ()):
+        ec2.detach_internet_gateway(InternetGatewayId=name, VpcId=item["VpcId"])
     ec2.delete_internet_gateway(InternetGatewayId=name)
 
 
 def _drop_table(ec2: Any, name: str) -> None:
-    (held,) = ec2.describe_route_tables(RouteTableIds=[name])["RouteTables"]
-    for one in held["Associations"]:
-        ec2.disassociate_route_table(AssociationId=one["RouteTableAssociationId"])
+    (described,) = ec2.describe_route_tables(RouteTableIds=[name])["RouteTables"]
+    for item in described["Associations"]:
+        ec2.disassociate_route_table(AssociationId=item["RouteTableAssociationId"])
     ec2.delete_route_table(RouteTableId=name)
 
 
 def _drop_rule(ec2: Any, name: str) -> None:
-    (held,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[name])["SecurityGroupRules"]
+    (described,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[name])[
+        "SecurityGroupRules"
+    ]
     revoke = (
-        ec2.revoke_security_group_egress if held["IsEgress"] else ec2.revoke_security_group_ingress
+        ec2.revoke_security_group_egress
+        if described["IsEgress"]
+        else ec2.revoke_security_group_ingress
     )
-    revoke(GroupId=held["GroupId"], SecurityGroupRuleIds=[name])
+    revoke(GroupId=described["GroupId"], SecurityGroupRuleIds=[name])
 
 
 def _drop_service(ecs: Any, arn: str) -> None:
@@ -176,7 +182,7 @@ def _drop_target(scaling: Any, resource: str) -> None:
     )
 
 
-# How each kind is deleted, after what refers to it.
+# How each kind is deleted, dependents first.
 _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
     "autoscaling ScalableTargets": _drop_target,
     "ecs Services": _drop_service,
@@ -220,22 +226,24 @@ _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
 _SERVICES = {"autoscaling": "application-autoscaling"}
 
 
-def _held(client: Client, stack: str) -> Iterator[Thing]:
+def _existing(client: Client, stack: str) -> Iterator[Resource]:
     """The resources of a stack, dependents first."""
     order = {kind: position for position, kind in enumerate(_DROPS)}
-    yield from sorted(things(client, stack), key=lambda thing: order.get(thing.kind, len(order)))
+    yield from sorted(
+        resources(client, stack), key=lambda resource: order.get(resource.kind, len(order))
+    )
 
 
 def _sweep(client: Client, stack: str) -> list[str]:
-    def delete(thing: Thing) -> None:
-        if thing.kind not in _DROPS:
-            raise _DependentError(thing.kind)
-        service = thing.kind.partition(" ")[0]
-        _DROPS[thing.kind](client(_SERVICES.get(service, service)), thing.name)
+    def delete(resource: Resource) -> None:
+        if resource.kind not in _DROPS:
+            raise _DependentError(resource.kind)
+        service = resource.kind.partition(" ")[0]
+        _DROPS[resource.kind](client(_SERVICES.get(service, service)), resource.name)
 
     return Sweep(
-        resources=lambda: list(_held(client, stack)),
-        name=lambda thing: f"{thing.kind}: {thing.name}",
+        resources=lambda: list(_existing(client, stack)),
+        name=lambda resource: f"{resource.kind}: {resource.name}",
         delete=delete,
         refused=(ClientError, _DependentError),
         seconds=_SWEEP_SECONDS,
@@ -244,7 +252,7 @@ def _sweep(client: Client, stack: str) -> list[str]:
 
 
 def control_plane(client: Client) -> ControlPlane:
-    """The view of an account's region; ``client`` gives a boto3 client by service."""
+    """The control plane of an account's region; ``client`` returns the client of a service."""
     return ControlPlane(
         services=lambda stack: _services(client, stack),
         runs=lambda stack: _runs(client, stack),

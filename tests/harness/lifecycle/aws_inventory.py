@@ -1,7 +1,7 @@
-"""What of a stack is still there, by the API of each service.
+"""The resources of a stack that exist, by the API of each service.
 
-The tagging API is not asked: it goes on listing what is deleted, and what is inactive. A thing is a
-stack's if its tag ``litellm:stack`` says so, or, without one, if its name begins with the stack's.
+The tagging API is not used, because it lists deleted and inactive resources. A resource belongs to
+a stack by its tag ``litellm:stack``; without the tag, by the beginning of its name.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from tests.harness.sdk.aws import paged
 
 Client = Callable[[str], Any]
-"""Gives a boto3 client by the service's name."""
+"""Returns the boto3 client of a service."""
 
 TAG = "litellm:stack"
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A thing that is there, with its names; ``tags`` as the service tells them."""
+class Resource:
+    """An existing resource, with its names and tags."""
 
     kind: str
     name: str
@@ -30,18 +30,18 @@ class Thing:
 
 
 def _tags(listed: Any) -> dict[str, str]:
-    """Tags as a map, however a service writes them."""
+    """Tags as a map, from the form of any service."""
     if isinstance(listed, Mapping):
         return {str(name): str(value) for name, value in listed.items()}
     return {
-        str(one.get("Key") or one.get("key")): str(one.get("Value") or one.get("value") or "")
-        for one in listed or ()
+        str(item.get("Key") or item.get("key")): str(item.get("Value") or item.get("value") or "")
+        for item in listed or ()
     }
 
 
 # ---- EC2 ----
 
-# The operation, the list's key, the id's, and what is not there any more though it is listed.
+# The operation, the keys of list and id, and the states of deleted resources that are listed.
 _EC2: tuple[tuple[str, str, str, frozenset[str]], ...] = (
     ("describe_vpcs", "Vpcs", "VpcId", frozenset()),
     ("describe_subnets", "Subnets", "SubnetId", frozenset()),
@@ -56,73 +56,73 @@ _EC2: tuple[tuple[str, str, str, frozenset[str]], ...] = (
 )
 
 
-def _ec2(client: Client) -> Iterator[Thing]:
+def _ec2(client: Client) -> Iterator[Resource]:
     ec2 = client("ec2")
     for operation, key, identity, gone in _EC2:
-        for one in paged(ec2, operation, key):
-            tags = _tags(one.get("Tags") or one.get("TagSet"))
-            names = (tags.get("Name", ""), one.get("GroupName", ""))
-            if one.get("State") not in gone:
-                yield Thing(f"ec2 {key}", one[identity], names, tags)
-    for one in ec2.describe_addresses()["Addresses"]:
-        tags = _tags(one.get("Tags"))
-        yield Thing("ec2 Addresses", one["AllocationId"], (tags.get("Name", ""),), tags)
+        for item in paged(ec2, operation, key):
+            tags = _tags(item.get("Tags") or item.get("TagSet"))
+            names = (tags.get("Name", ""), item.get("GroupName", ""))
+            if item.get("State") not in gone:
+                yield Resource(f"ec2 {key}", item[identity], names, tags)
+    for item in ec2.describe_addresses()["Addresses"]:
+        tags = _tags(item.get("Tags"))
+        yield Resource("ec2 Addresses", item["AllocationId"], (tags.get("Name", ""),), tags)
 
 
 # ---- Load balancers ----
 
 
-def _elb(client: Client) -> Iterator[Thing]:
+def _elb(client: Client) -> Iterator[Resource]:
     elb = client("elbv2")
     balancers = paged(elb, "describe_load_balancers", "LoadBalancers")
     groups = paged(elb, "describe_target_groups", "TargetGroups")
-    found = [
+    named = [
         *(("LoadBalancers", o["LoadBalancerArn"], o["LoadBalancerName"]) for o in balancers),
         *(("TargetGroups", o["TargetGroupArn"], o["TargetGroupName"]) for o in groups),
     ]
-    for kind, arn, name in found:
-        (told,) = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
-        yield Thing(f"elbv2 {kind}", arn, (name,), _tags(told["Tags"]))
-    # Listeners and rules go with their load balancer, so they need no look of their own.
+    for kind, arn, name in named:
+        (answer,) = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+        yield Resource(f"elbv2 {kind}", arn, (name,), _tags(answer["Tags"]))
+    # AWS deletes listeners and rules with their load balancer.
 
 
 # ---- ECS ----
 
 
-def _ecs(client: Client) -> Iterator[Thing]:
+def _ecs(client: Client) -> Iterator[Resource]:
     ecs = client("ecs")
     clusters = paged(ecs, "list_clusters", "clusterArns")
     for cluster in clusters:
-        held = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"]
-        for one in held:
-            if one["status"] != "INACTIVE":
-                name = one["clusterName"]
-                yield Thing("ecs Clusters", cluster, (name,), _tags(one.get("tags")))
+        described = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"]
+        for item in described:
+            if item["status"] != "INACTIVE":
+                name = item["clusterName"]
+                yield Resource("ecs Clusters", cluster, (name,), _tags(item.get("tags")))
         for arn in paged(ecs, "list_services", "serviceArns", cluster=cluster):
-            (one,) = ecs.describe_services(cluster=cluster, services=[arn], include=["TAGS"])[
+            (item,) = ecs.describe_services(cluster=cluster, services=[arn], include=["TAGS"])[
                 "services"
             ]
-            if one["status"] != "INACTIVE":
-                yield Thing("ecs Services", arn, (one["serviceName"],), _tags(one.get("tags")))
+            if item["status"] != "INACTIVE":
+                yield Resource("ecs Services", arn, (item["serviceName"],), _tags(item.get("tags")))
         for arn in paged(ecs, "list_tasks", "taskArns", cluster=cluster):
             cluster_name = cluster.rpartition("/")[2]
-            yield Thing("ecs Tasks", arn, (cluster_name,), {})
+            yield Resource("ecs Tasks", arn, (cluster_name,), {})
     for status in ("ACTIVE", "DELETE_IN_PROGRESS"):
-        given = {"status": status}
-        for arn in paged(ecs, "list_task_definitions", "taskDefinitionArns", **given):
-            told = ecs.list_tags_for_resource(resourceArn=arn)["tags"]
+        options = {"status": status}
+        for arn in paged(ecs, "list_task_definitions", "taskDefinitionArns", **options):
+            answer = ecs.list_tags_for_resource(resourceArn=arn)["tags"]
             family = arn.rpartition("/")[2].partition(":")[0]
-            yield Thing("ecs TaskDefinitions", arn, (family,), _tags(told))
+            yield Resource("ecs TaskDefinitions", arn, (family,), _tags(answer))
 
 
-def _scaling(client: Client) -> Iterator[Thing]:
+def _scaling(client: Client) -> Iterator[Resource]:
     scaling = client("application-autoscaling")
     namespace = {"ServiceNamespace": "ecs"}
-    for one in paged(scaling, "describe_scalable_targets", "ScalableTargets", **namespace):
-        _, cluster, service = one["ResourceId"].split("/")
-        yield Thing("autoscaling ScalableTargets", one["ResourceId"], (cluster, service), {})
-    for one in paged(scaling, "describe_scaling_policies", "ScalingPolicies", **namespace):
-        yield Thing("autoscaling ScalingPolicies", one["PolicyARN"], (one["PolicyName"],), {})
+    for item in paged(scaling, "describe_scalable_targets", "ScalableTargets", **namespace):
+        _, cluster, service = item["ResourceId"].split("/")
+        yield Resource("autoscaling ScalableTargets", item["ResourceId"], (cluster, service), {})
+    for item in paged(scaling, "describe_scaling_policies", "ScalingPolicies", **namespace):
+        yield Resource("autoscaling ScalingPolicies", item["PolicyARN"], (item["PolicyName"],), {})
 
 
 # ---- Stores ----
@@ -151,56 +151,58 @@ _ELASTICACHE = (
 )
 
 
-def _stores(client: Client) -> Iterator[Thing]:
+def _stores(client: Client) -> Iterator[Resource]:
     for service, rows in (("rds", _RDS), ("elasticache", _ELASTICACHE)):
-        asked = client(service)
+        api = client(service)
         for operation, key, identity, arn in rows:
-            for one in paged(asked, operation, key):
-                tags = one.get("TagList")
-                if tags is None and one.get(arn):
-                    tags = asked.list_tags_for_resource(ResourceName=one[arn])["TagList"]
-                yield Thing(f"{service} {key}", one[identity], (one[identity],), _tags(tags))
+            for item in paged(api, operation, key):
+                tags = item.get("TagList")
+                if tags is None and item.get(arn):
+                    tags = api.list_tags_for_resource(ResourceName=item[arn])["TagList"]
+                yield Resource(f"{service} {key}", item[identity], (item[identity],), _tags(tags))
 
 
-def _secrets(client: Client) -> Iterator[Thing]:
-    # One in its recovery window still takes its name.
-    given = {"IncludePlannedDeletion": True}
-    for one in paged(client("secretsmanager"), "list_secrets", "SecretList", **given):
-        yield Thing("secretsmanager Secrets", one["ARN"], (one["Name"],), _tags(one.get("Tags")))
+def _secrets(client: Client) -> Iterator[Resource]:
+    # A secret in its recovery window still has its name.
+    options = {"IncludePlannedDeletion": True}
+    for item in paged(client("secretsmanager"), "list_secrets", "SecretList", **options):
+        yield Resource(
+            "secretsmanager Secrets", item["ARN"], (item["Name"],), _tags(item.get("Tags"))
+        )
 
 
-def _buckets(client: Client) -> Iterator[Thing]:
+def _buckets(client: Client) -> Iterator[Resource]:
     s3 = client("s3")
-    for one in s3.list_buckets()["Buckets"]:
-        name = one["Name"]
+    for item in s3.list_buckets()["Buckets"]:
+        name = item["Name"]
         try:
             tags = _tags(s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except s3.exceptions.ClientError:
             tags = {}
-        yield Thing("s3 Buckets", name, (name,), tags)
+        yield Resource("s3 Buckets", name, (name,), tags)
 
 
 # ---- The rest ----
 
 
-def _roles(client: Client) -> Iterator[Thing]:
+def _roles(client: Client) -> Iterator[Resource]:
     iam = client("iam")
-    for one in paged(iam, "list_roles", "Roles"):
-        name = one["RoleName"]
+    for item in paged(iam, "list_roles", "Roles"):
+        name = item["RoleName"]
         tags = _tags(iam.list_role_tags(RoleName=name)["Tags"])
-        yield Thing("iam Roles", name, (name,), tags)
+        yield Resource("iam Roles", name, (name,), tags)
 
 
-def _logs(client: Client) -> Iterator[Thing]:
+def _logs(client: Client) -> Iterator[Resource]:
     logs = client("logs")
-    for one in paged(logs, "describe_log_groups", "logGroups"):
+    for item in paged(logs, "describe_log_groups", "logGroups"):
         # /ecs/STACK/component, /aws/rds/cluster/STACK-db/postgresql, and so on.
-        name = one["logGroupName"]
+        name = item["logGroupName"]
         tags = logs.list_tags_log_group(logGroupName=name)["tags"]
-        yield Thing("logs LogGroups", name, tuple(name.split("/")), _tags(tags))
+        yield Resource("logs LogGroups", name, tuple(name.split("/")), _tags(tags))
 
 
-_LOOKS: tuple[Callable[[Client], Iterator[Thing]], ...] = (
+_INVENTORIES: tuple[Callable[[Client], Iterator[Resource]], ...] = (
     _ec2,
     _elb,
     _ecs,
@@ -213,35 +215,37 @@ _LOOKS: tuple[Callable[[Client], Iterator[Thing]], ...] = (
 )
 
 
-def _of(thing: Thing, stack: str) -> bool:
-    """Whether a thing is the stack's: by its tag, and without one by its name.
+def _of(resource: Resource, stack: str) -> bool:
+    """Whether a resource belongs to the stack: by its tag; without the tag, by its name.
 
-    ``acme-litellm-prod`` is not that of ``acme-litellm-pro``. A name too long for its place is cut
-    and ends in a digest of the whole (naming.tf of the module).
+    ``acme-litellm-prod`` does not belong to ``acme-litellm-pro``. A long name is shortened and ends
+    in a digest of the whole name (naming.tf of the module).
     """
-    if TAG in thing.tags:
-        return thing.tags[TAG] == stack
+    if TAG in resource.tags:
+        return resource.tags[TAG] == stack
     mark = f"-0{hashlib.sha256(stack.encode()).hexdigest()[:8]}"
     return any(
-        name == stack or name.startswith(f"{stack}-") or mark in name for name in thing.names
+        name == stack or name.startswith(f"{stack}-") or mark in name for name in resource.names
     )
 
 
-def things(client: Client, stack: str) -> Iterator[Thing]:
-    """Each thing of a stack that is there; ``client`` gives a boto3 client by service."""
-    for look in _LOOKS:
-        for thing in look(client):
-            if _of(thing, stack):
-                yield thing
+def resources(client: Client, stack: str) -> Iterator[Resource]:
+    """The existing resources of a stack."""
+    for inventory in _INVENTORIES:
+        for resource in inventory(client):
+            if _of(resource, stack):
+                yield resource
 
 
 def leftovers(client: Client, name_prefix: str) -> list[str]:
-    """A line for each thing of a stack that is still there: its kind and its name, sorted.
+    """A line for each existing resource of a stack: its kind and name, sorted.
 
-    A final snapshot is one of them, for it costs money until somebody deletes it.
+    Final snapshots are included, because they cost money until they are deleted.
 
     Args:
-        client: gives a boto3 client by service, as :meth:`Cloud.client` and ``Session.client`` do.
-        name_prefix: the stack's name, which begins those of its things and is its tag's value.
+        client: returns the boto3 client of a service.
+        name_prefix: the name of the stack.
     """
-    return sorted(f"{thing.kind}: {thing.name}" for thing in things(client, name_prefix))
+    return sorted(
+        f"{resource.kind}: {resource.name}" for resource in resources(client, name_prefix)
+    )

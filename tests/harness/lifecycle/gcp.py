@@ -1,4 +1,4 @@
-"""Google Cloud's own view of a stack, by Google's client of Cloud Run and the REST APIs."""
+"""The control plane of Google Cloud for a stack, by the Cloud Run client and REST APIs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from tests.harness.sdk import google as google_clients
 _COMPONENTS = ("gateway", "backend", "ui")
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _CALL_SECONDS = 60
-# A sweep goes on as long as it gets somewhere, and waits this long for what is still in use.
+# A sweep ends after this time, or if it deletes nothing for the second one.
 _SWEEP_SECONDS = 600
 _STALLED_SECONDS = 60
-# Every collection that a stack has something in, each after what refers to it: service, path, the
-# list's field, the field with the name.
+# The collections of a stack's resources, dependents first: service, path, field of the list.
 _COLLECTIONS = (
     ("compute", "projects/{project}/global/forwardingRules", "items"),
     ("compute", "projects/{project}/global/targetHttpProxies", "items"),
@@ -50,12 +49,12 @@ _COLLECTIONS = (
 
 
 class ViewError(RuntimeError):
-    """An API did not answer as it should."""
+    """An API returned an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A project and a region, at Google or at the server at ``url``."""
+    """A project and a region, at Google or at the server of ``url``."""
 
     project: str
     region: str
@@ -63,7 +62,7 @@ class _Place:
     session: requests.Session
 
     def ask(self, method: str, service: str, path: str, **query: str) -> Any:
-        """The answer of an API; None where it says that there is no such thing."""
+        """The answer of an API; None for 404."""
         answer = self.session.request(
             method,
             google_clients.address(service, self.url) + path,
@@ -79,7 +78,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A resource: the service and the path it is at, and its document."""
+    """A resource: its service, path and document."""
 
     service: str
     path: str
@@ -87,8 +86,8 @@ class _Item:
 
 
 def _is_of(stack: str, project: str) -> Callable[[_Item], bool]:
-    """Whether a resource is a stack's: by its label, by its name, or by the end of a cut name."""
-    # A name too long for its place is cut and ends in a digest of it (naming.tf).
+    """Whether a resource belongs to a stack: by its label, its name, or its shortened name."""
+    # A long name is shortened and ends in a digest of the whole name (naming.tf).
     bases = (stack, f"{project}-{stack}")
     marks = [stack, *(f"-0{hashlib.sha256(base.encode()).hexdigest()[:8]}" for base in bases)]
 
@@ -128,22 +127,22 @@ def _items(place: _Place, stack: str) -> Iterator[_Item]:
 def _services(place: _Place, stack: str) -> Mapping[str, Service]:
     client = google_clients.services(place.url)
     parent = f"projects/{place.project}/locations/{place.region}"
-    found = {}
-    for one in client.list_services(parent=parent):
-        if one.labels.get("litellm-stack") != stack:
+    services = {}
+    for service in client.list_services(parent=parent):
+        if service.labels.get("litellm-stack") != stack:
             continue
-        name = one.name.rsplit("/", 1)[-1]
+        name = service.name.rsplit("/", 1)[-1]
         component = next(part for part in _COMPONENTS if name.endswith(f"-{part}"))
-        succeeded = one.terminal_condition.state.name == "CONDITION_SUCCEEDED"
-        found[component] = Service(
+        succeeded = service.terminal_condition.state.name == "CONDITION_SUCCEEDED"
+        services[component] = Service(
             component,
             name,
-            one.template.containers[0].image,
-            succeeded and one.latest_ready_revision == one.latest_created_revision,
-            one.terminal_condition.message,
-            dict(one.labels),
+            service.template.containers[0].image,
+            succeeded and service.latest_ready_revision == service.latest_created_revision,
+            service.terminal_condition.message,
+            dict(service.labels),
         )
-    return found
+    return services
 
 
 def _runs(place: _Place, stack: str) -> list[Run]:
@@ -151,35 +150,37 @@ def _runs(place: _Place, stack: str) -> list[Run]:
     client = google_clients.executions(place.url)
     return [
         Run(
-            one.name.rsplit("/", 1)[-1],
-            one.succeeded_count == one.task_count,
-            "; ".join(condition.message for condition in one.conditions if condition.message),
+            execution.name.rsplit("/", 1)[-1],
+            execution.succeeded_count == execution.task_count,
+            "; ".join(condition.message for condition in execution.conditions if condition.message),
         )
         for job in google_clients.jobs(place.url).list_jobs(parent=parent)
         if job.labels.get("litellm-stack") == stack
-        for one in client.list_executions(parent=job.name)
+        for execution in client.list_executions(parent=job.name)
     ]
 
 
 def _tags(place: _Place, stack: str) -> Mapping[str, Mapping[str, str]]:
-    return {item.path: held for item in _items(place, stack) if (held := _labels(item.document))}
+    return {
+        item.path: labels for item in _items(place, stack) if (labels := _labels(item.document))
+    }
 
 
 def _secrets(place: _Place, stack: str) -> Mapping[str, bool]:
-    found = {}
+    current = {}
     for item in _items(place, stack):
         if item.service == "secret_manager":
             versions = place.ask("GET", item.service, f"{item.path}/versions") or {}
-            states = [one["state"] for one in versions.get("versions", [])]
-            found[item.path.rsplit("/", 1)[-1]] = "ENABLED" in states
-    return found
+            states = [version["state"] for version in versions.get("versions", [])]
+            current[item.path.rsplit("/", 1)[-1]] = "ENABLED" in states
+    return current
 
 
 def _store(place: _Place, bucket: str, name: str, data: bytes | None) -> None:
     if data is None:
         place.ask("DELETE", "storage", f"b/{bucket}/o/{quote(name, safe='')}")
         return
-    # An upload's path begins before that of the other calls.
+    # Uploads have another base path.
     url = google_clients.address("storage", place.url).replace(
         "/storage/v1/", "/upload/storage/v1/"
     )
@@ -212,14 +213,14 @@ def _sweep(place: _Place, stack: str) -> list[str]:
 def _delete(place: _Place, item: _Item) -> None:
     if item.service == "storage":
         objects = place.ask("GET", "storage", f"{item.path}/o", versions="true") or {}
-        for one in objects.get("items", []):
-            path = f"{item.path}/o/{quote(one['name'], safe='')}"
-            place.ask("DELETE", "storage", path, generation=one["generation"])
+        for item_object in objects.get("items", []):
+            path = f"{item.path}/o/{quote(item_object['name'], safe='')}"
+            place.ask("DELETE", "storage", path, generation=item_object["generation"])
     place.ask("DELETE", item.service, item.path)
 
 
 def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
-    """The view of a project's region: Google's with the credentials found, or a local server's."""
+    """The control plane of a project's region: Google, or the emulator at ``url``."""
     if url:
         session = requests.Session()
         session.trust_env = False
