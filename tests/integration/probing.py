@@ -1,4 +1,4 @@
-"""Requests through a stack's load balancer, once and all the time while it changes."""
+"""Requests through the load balancer of a stack, once and continuously during a change."""
 
 from __future__ import annotations
 
@@ -22,43 +22,45 @@ _SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A stack's load balancer: where its URLs begin, a session that reaches it, the master key."""
+    """The load balancer of a stack: its base URL, a session that reaches it, the master key."""
 
     url: str
     session: requests.Session
     key: str = field(repr=False)
 
-    def ask(self, path: str, method: str = "GET", key: str = "", **more: Any) -> requests.Response:
+    def ask(
+        self, path: str, method: str = "GET", key: str = "", **options: Any
+    ) -> requests.Response:
         """Send a request; ``key`` is master, wrong or none. A redirect is not followed."""
-        given = {"master": self.key, "wrong": "sk-not-the-key"}.get(key)
-        headers = {"Authorization": f"Bearer {given}"} if given else {}
+        token = {"master": self.key, "wrong": "sk-not-the-key"}.get(key)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self.session.request(
             method,
             f"{self.url}{path}",
             headers=headers,
             timeout=_SECONDS,
             allow_redirects=False,
-            **more,
+            **options,
         )
 
 
 def failures(door: Door, probe: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a probe's answer."""
-    more = {"json": probe["json"]} if "json" in probe else {}
-    answer = door.ask(probe["path"], probe.get("method", "GET"), probe.get("key", ""), **more)
-    wanted = probe["status"] if isinstance(probe["status"], list) else [probe["status"]]
-    asked = f"{probe.get('method', 'GET')} {door.url}{probe['path']}"
-    found = []
-    if answer.status_code not in wanted:
-        found.append(f"{asked}: {answer.status_code}, not {wanted}: {answer.text[:300]}")
+    """The errors in the answer to a probe."""
+    options = {"json": probe["json"]} if "json" in probe else {}
+    answer = door.ask(probe["path"], probe.get("method", "GET"), probe.get("key", ""), **options)
+    expected = probe["status"] if isinstance(probe["status"], list) else [probe["status"]]
+    request = f"{probe.get('method', 'GET')} {door.url}{probe['path']}"
+    errors = []
+    if answer.status_code not in expected:
+        errors.append(f"{request}: {answer.status_code}, not {expected}: {answer.text[:300]}")
     elif probe.get("text", "") not in answer.text:
-        found.append(f"{asked}: {probe['text']!r} is not in {answer.text[:300]!r}")
-    return found
+        errors.append(f"{request}: {probe['text']!r} is not in {answer.text[:300]!r}")
+    return errors
 
 
 @dataclass(slots=True)
 class Watch:
-    """What a watch saw: how many requests there were, and those that failed."""
+    """The result of a watch: the number of requests, and the failures."""
 
     count: int = 0
     failed: list[str] = field(default_factory=list)
@@ -66,23 +68,23 @@ class Watch:
 
 @contextlib.contextmanager
 def watching(door: Door, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
-    """Send probes one after the other for as long as the block lasts."""
-    seen, over = Watch(), threading.Event()
+    """Send probes one after another until the block ends."""
+    result, ended = Watch(), threading.Event()
 
     def watch() -> None:
-        while not over.is_set():
+        while not ended.is_set():
             for name in names:
                 try:
-                    seen.failed += failures(door, PROBES[name])
+                    result.failed += failures(door, PROBES[name])
                 except requests.RequestException as error:
-                    seen.failed.append(f"{name}: {error}")
-                seen.count += 1
+                    result.failed.append(f"{name}: {error}")
+                result.count += 1
             time.sleep(pause)
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        yield seen
+        yield result
     finally:
-        over.set()
+        ended.set()
         thread.join()

@@ -1,6 +1,6 @@
 """The stages of a lifecycle, the same for both clouds: the tests of ``test_lifecycle_*.py``.
 
-Such a module has all of these for its own, and a ``CASE`` with what is its cloud's.
+Such a module imports all of them, and has a ``CASE`` with the values of its cloud.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.integration.probing import PROBES, Door, failures, watching
 KEY = "sk-a-master-key-of-the-test-0123456789"
 DOMAIN = "litellm.example.com"
 ANSWER = "the mocked answer"
-# The longest that a job of the stacks may take.
+# The longest duration of a job.
 JOB_SECONDS = 1800
 NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
 
@@ -45,29 +45,29 @@ def model(name: str) -> dict[str, object]:
     return {"model_name": name, "litellm_params": params}
 
 
-# Redis is used where the configuration says so.
+# LiteLLM uses Redis as a cache only with these settings.
 SETTINGS = {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}
 INPUTS: Mapping[str, Any] = {
     "litellm_master_key": KEY,
     "proxy_config": {"model_list": [model("mock")], **SETTINGS},
 }
-# The changes that every cloud has; what is expected of each is the cloud's.
+# The changes of every cloud; each cloud has its own expected plan.
 CONFIGURATION = {"proxy_config": {"model_list": [model("mock"), model("second")], **SETTINGS}}
 IMAGE = {"gateway_image": NEXT_IMAGE}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What of a lifecycle is its cloud's own.
+    """The values of a cloud in its lifecycle.
 
     Attributes:
-        stack: which one is applied; its target is the fixture ``STACK_target``.
-        inputs: laid over those of every cloud.
-        entry: the outputs with the load balancer's address, the stack's URL and the data bucket.
-        labels: what everything that can be labelled or tagged carries.
-        jobs: how many jobs ran by the end of the apply.
-        secrets: how many secrets the stack has.
-        changes: inputs that change, with what the plan must be, by name.
+        stack: the stack to apply; its target is the fixture ``STACK_target``.
+        inputs: override the inputs of every cloud.
+        entry: the outputs with the address of the load balancer, the URL and the data bucket.
+        labels: the tags or labels of every taggable resource.
+        jobs: the number of jobs that the apply runs.
+        secrets: the number of secrets of the stack.
+        changes: changed inputs with the expected plan, by name.
     """
 
     stack: str
@@ -80,7 +80,7 @@ class Case:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give the changes of the cloud to the test of changes."""
+    """Parametrize the test of changes with the changes of the cloud."""
     if {"inputs", "expected"} <= set(metafunc.fixturenames):
         held = metafunc.module.CASE.changes
         metafunc.parametrize(("inputs", "expected"), list(held.values()), ids=list(held))

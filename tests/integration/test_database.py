@@ -1,4 +1,4 @@
-"""Migrations, bootstrap and destroy against a real PostgreSQL, as the planned stacks want them."""
+"""Migrations, bootstrap and destroy of the planned stacks on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.integration.conftest import planned
 WORD = "a-word-of-the-test"
 
 
-def broken(held: planning.Session, defect: Defect, folder: Path) -> planning.Session:
-    """The session, with a defect in a stack's module."""
+def with_defect(session: planning.Session, defect: Defect, folder: Path) -> planning.Session:
+    """The session with a defect in the module of a stack."""
     source = {defect.stack.name: defects.seeded(defect, folder)}
-    return dataclasses.replace(held, source=source)
+    return dataclasses.replace(session, source=source)
 
 
 def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
@@ -35,7 +35,7 @@ def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
 
 
 def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
-    """Make database and user as Cloud SQL does, and run the migrations; gives their names."""
+    """Create database and user as Cloud SQL does, and run the migrations; returns their names."""
     database, user = (only(plan, f"google_sql_{kind}")["name"] for kind in ("database", "user"))
     postgres.make_cloud_sql_group(server)
     postgres.make_cloud_sql_user(server, user, WORD)
@@ -75,19 +75,19 @@ def test_postgres_refuses_no_statement_of_a_destroy(
 def test_postgres_refuses_to_drop_an_owning_user(
     server: Server, session: planning.Session, tmp_path: Path
 ) -> None:
-    """The failure that this project began with: the role owns every table the migrations made."""
-    plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
+    """The first failure of this project: the role owns every table of the migrations."""
+    plan = planned(with_defect(session, NOT_ABANDONED, tmp_path), "gcp")
     migrated_by_the_app(server, plan)
-    (said,) = cloud_sql.refusals(server, plan)
-    assert said.startswith("google_sql_user.app[0]: 2BP01: ")
-    assert "cannot be dropped because some objects depend on it" in said
+    (refusal,) = cloud_sql.refusals(server, plan)
+    assert refusal.startswith("google_sql_user.app[0]: 2BP01: ")
+    assert "cannot be dropped because some objects depend on it" in refusal
 
 
 def test_postgres_drops_a_user_without_objects(
     server: Server, session: planning.Session, tmp_path: Path
 ) -> None:
-    # So it is the migrations that a destroy would fail by, not the dropping.
-    plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
+    # The tables of the migrations make a destroy fail, not DROP ROLE itself.
+    plan = planned(with_defect(session, NOT_ABANDONED, tmp_path), "gcp")
     postgres.make_cloud_sql_group(server)
     postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
     assert cloud_sql.refusals(server, plan) == []
@@ -97,7 +97,7 @@ def test_postgres_drops_a_user_without_objects(
 
 
 def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
-    """Run the stack's own SQL as the master user; gives the database and the app's user."""
+    """Run the SQL of the stack as the master user; returns the database and the app's user."""
     cluster = only(plan, "aws_rds_cluster")
     master, database = cluster["master_username"], cluster["database_name"]
     postgres.make_aurora_cluster(server, master, WORD, database)
@@ -105,7 +105,7 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
         with server.connect(database, master, WORD) as connection:
             connection.execute(plan.outputs["db_bootstrap_sql"])
     user = STACKS["aws"].smallest.get("db_username", "litellm_app")
-    # For the token of IAM, which there is none of here.
+    # A password replaces the IAM token.
     postgres.set_password(server, user, WORD)
     return database, user
 
@@ -131,7 +131,7 @@ def test_migrations_fail_without_the_schema_grant(
         old='GRANT ALL ON SCHEMA public TO "${username}";\n',
         new="",
     )
-    database, user = bootstrapped(server, planned(broken(session, defect, tmp_path), "aws"), 1)
+    database, user = bootstrapped(server, planned(with_defect(session, defect, tmp_path), "aws"), 1)
     with (
         server.connect(database, user, WORD) as connection,
         pytest.raises(migrations.MigrationError, match="permission denied for schema public"),
@@ -140,10 +140,10 @@ def test_migrations_fail_without_the_schema_grant(
 
 
 def test_failed_migration_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = migrations.files()
-    monkeypatch.setattr(migrations, "files", lambda: [held[-1], *held])
+    files = migrations.files()
+    monkeypatch.setattr(migrations, "files", lambda: [files[-1], *files])
     with (
         server.connect() as connection,
-        pytest.raises(migrations.MigrationError, match=f"^{held[-1].parent.name}: "),
+        pytest.raises(migrations.MigrationError, match=f"^{files[-1].parent.name}: "),
     ):
         migrations.run(connection)

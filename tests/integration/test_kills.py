@@ -1,6 +1,6 @@
-"""A run that is killed in the middle of an apply is cleaned up by the next one, which then passes.
+"""The run after a killed apply cleans up and passes.
 
-``--kills=20`` kills more of them. Terraform and the worker that runs it are killed in turn.
+``--kills=20`` kills more runs. The tests kill Terraform and its worker alternately.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.harness.emulators.launch import GcpOptions
 from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
 
-# Of some 40 resources that the cloud lists of the whole stack; 0 is before the first.
+# The emulator lists about 40 resources of a stack; 0 kills before the first one.
 MOST_RESOURCES = 30
 STACK = "acme-litellm-dev"
 SUITE = "tests/integration/test_lifecycle_gcp.py"
@@ -40,13 +40,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
 
 
 def command(url: str, folder: Path, core: str, stages: str) -> list[str]:
-    """A run of the lifecycle's stages in a process of its own."""
+    """The command that runs stages of a lifecycle in a process of its own."""
     options = [f"--cloud={url}", f"--run-folder={folder}", f"--core={core}", f"--stages={stages}"]
     return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, SUITE]
 
 
 def applying(root: int) -> int:
-    """The process below ``root`` that applies, 0 if there is none."""
+    """The process below ``root`` that applies; 0 without one."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             words = (path / "cmdline").read_bytes().split(b"\0")
@@ -62,7 +62,7 @@ def test_next_run_cleans_up_after_a_kill(
     number: int, cloud: launch.Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     core = request.config.getoption("core")
-    wanted = random.randrange(MOST_RESOURCES)  # noqa: S311
+    resources = random.randrange(MOST_RESOURCES)  # noqa: S311
     control = target.target(cloud.url, tmp_path).control
     worker = subprocess.Popen(
         command(cloud.url, tmp_path, core, "init,apply"),
@@ -73,22 +73,22 @@ def test_next_run_cleans_up_after_a_kill(
     try:
         assert soon(lambda: applying(worker.pid) > 0, 60)
         terraform = applying(worker.pid)
-        assert soon(lambda: len(control.leftovers(STACK)) >= wanted, 60)
+        assert soon(lambda: len(control.leftovers(STACK)) >= resources, 60)
         victim = terraform if number % 2 else worker.pid
         assert alive(victim)
-        print(f"killed {'Terraform' if number % 2 else 'the worker'} at {wanted} resources")
+        print(f"killed {'Terraform' if number % 2 else 'the worker'} at {resources} resources")
         os.kill(victim, signal.SIGKILL)
-        # What is under way is finished or left; the worker's end asks Terraform to end.
+        # A killed worker makes Terraform end after the running operations.
         assert soon(lambda: not alive(terraform), 60)
     finally:
         if worker.poll() is None and number % 2 == 0:
             worker.kill()
         worker.wait(timeout=60)
-    done = subprocess.run(
+    result = subprocess.run(
         command(cloud.url, tmp_path, core, "init,apply,replan,destroy,leftovers"),
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-4000:]
+    assert result.returncode == 0, result.stdout[-4000:]

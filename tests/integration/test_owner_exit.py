@@ -1,4 +1,4 @@
-"""A local cloud, and a lifecycle in it, leave no process and no file behind, however they end."""
+"""An emulator with a stack leaves no process and no file, however its owner ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
 
-# Applies a stack in a cloud of its own and says where that is; destroys once its input closes.
-# A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
+# Applies a stack to an emulator and prints where it runs; destroys the stack when its input closes.
+# A shell that runs the suite in the background makes its children ignore SIGINT.
 OWNER = """
 import signal
 import sys
@@ -44,29 +44,29 @@ with launch.serving(GcpOptions(), folder / "log") as cloud:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that others may pass through, which those of pytest are not."""
-    with tempfile.TemporaryDirectory(prefix="litellm-leavings-") as name:
+    """A folder that other users can enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="litellm-exit-") as name:
         path = Path(name)
         path.chmod(0o711)
         yield path
 
 
 def below(pid: int) -> set[int]:
-    """A process and all that it started, directly or not."""
+    """A process and all of its descendants."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError):
             parents[int(path.name)] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-    found, new = {pid}, {pid}
+    processes, new = {pid}, {pid}
     while new:
-        new = {one for one, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
+        new = {process for process, parent in parents.items() if parent in new} - processes
+        processes |= new
+    return processes
 
 
 @contextlib.contextmanager
 def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
-    """A process that owns a cloud with a stack: it, the cloud's process, the cloud's folder."""
+    """A process that owns an emulator with a stack, the emulator's process id and its folder."""
     home, temporary = folder / "home", folder / "tmp"
     run = folder / "run"
     for path in (home, temporary, run):
@@ -100,7 +100,7 @@ def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
         ("owner", signal.SIGINT),
         ("owner", signal.SIGTERM),
         ("owner", signal.SIGKILL),
-        # It heeds no other: its owner decides when it ends.
+        # It ignores the other signals, because its owner ends it.
         ("cloud", signal.SIGKILL),
     ],
 )
@@ -108,15 +108,17 @@ def test_ended_process_leaves_no_process_and_folder(
     who: str, how: signal.Signals, place: Path
 ) -> None:
     with applied(place) as (owner, cloud, folder):
-        held = below(owner.pid)
+        processes = below(owner.pid)
         # The supervisor, PostgreSQL, Redis with its TLS, Envoy, three containers, the providers.
-        assert len(held) > 10
+        assert len(processes) > 10
         assert folder.exists()
         os.kill(owner.pid if who == "owner" else cloud, how)
         if who == "cloud":
             owner.kill()
         owner.wait()
-        assert soon(lambda: not any(map(alive, held)), 60), [one for one in held if alive(one)]
+        assert soon(lambda: not any(map(alive, processes)), 60), [
+            process for process in processes if alive(process)
+        ]
         assert soon(lambda: not folder.exists(), 60)
 
 

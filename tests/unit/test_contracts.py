@@ -1,4 +1,4 @@
-"""Every contract holds for any legal inputs, and each one finds the defects seeded for it."""
+"""Every contract passes for valid inputs, and finds the defects that are seeded for it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_impossible_pair_is_refused(session: planning.Session, name: str) -> Non
         assert result.errors, f"{pair} planned"
 
 
-# ---- What the provider is told to set ----
+# ---- Default tags of the provider ----
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))

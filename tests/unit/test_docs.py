@@ -50,7 +50,7 @@ def blocks_of_hcl() -> list[tuple[str, str]]:
 def test_readme_example_plans(session: planning.Session, where: str, text: str) -> None:
     source = re.compile(r'source( *)= "[^"]*//terraform/litellm/(aws|gcp)[^"]*"')
     match = source.search(text)
-    assert match, f"{where} calls no module of ours"
+    assert match, f"{where} calls no module of this repository"
     stack = STACKS[match[2]]
     if f'provider "{stack.provider}"' not in text:
         text += f'provider "{stack.provider}" {{\n  {stack.scope[0]} = "{stack.scope[1]}"\n}}\n'
@@ -154,7 +154,7 @@ def test_no_code_root_requires_only_inputs_without_default(name: str) -> None:
 def test_terraform_is_formatted(session: planning.Session) -> None:
     terraform = Terraform(MODULES, session.core.binary, session.environment)
     output = terraform.run("fmt", "-check", "-recursive", "-diff")
-    assert (output.retcode, output.out) == (0, ""), "`terraform fmt -recursive terraform` mends it"
+    assert (output.retcode, output.out) == (0, ""), "run `terraform fmt -recursive terraform`"
 
 
 @pytest.mark.parametrize(

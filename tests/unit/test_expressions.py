@@ -122,10 +122,10 @@ def test_evaluator_agrees_with_terraform(session: planning.Session) -> None:
     with planning.root_of(session, files) as root:
         result = root.planned(VARIABLES)
         assert result.plan is not None, str(result)
-        told = {name: json.loads(value) for name, value in result.plan.outputs.items()}
+        evaluated = {name: json.loads(value) for name, value in result.plan.outputs.items()}
         scope = Scope(VARIABLES, path=root.tfdir)
         for i, expression in enumerate(EXPRESSIONS):
-            assert evaluate(node(expression), scope) == told[f"x{i:02}"], expression
+            assert evaluate(node(expression), scope) == evaluated[f"x{i:02}"], expression
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_row_gives_inputs_with_values_and_notes() -> None:
     ("old", "new", "said"),
     [
         ("capability: UI admin password", "what: UI admin password", "write capability, aws, gcp"),
-        ("    gcp: [project, region]\n", "", "'Where it goes' has the keys"),
+        ("    gcp: [project, region]\n", "", "'Region and project' has the keys"),
         ("aws: [{input: tags, type: map(string)}]", "aws: [{name: tags}]", "write input and some"),
         ("aws: [{input: tags, type: map(string)}]", "aws: [{input: tags, kind: map}]", "'kind'"),
     ],

@@ -1,7 +1,7 @@
-"""Every path to its component, the same on both clouds: allow-lists, LiteLLM's routes, dashboard.
+"""Every path reaches its component on both clouds: allow-lists, LiteLLM's routes, dashboard.
 
-What is whose is in ``routes.yaml`` beside this file and in the released litellm package; what the
-load balancers do is asked of one plan a cloud in which all is known.
+The owners of paths come from ``tests/data/routes.yaml`` and from the description of the LiteLLM
+release. The answers come from one resolved plan for each cloud.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def test_limits_hold_with_the_costliest_extra_paths(
         assert [str(o) for o in outcomes if o.verdict != "passed"] == []
 
 
-# ---- The model, and what it is told of the package ----
+# ---- The routing model and the description of the release ----
 
 
 def test_alb_pattern_is_a_case_sensitive_glob() -> None:

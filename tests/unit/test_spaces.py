@@ -67,7 +67,7 @@ variable "names" {
     condition = (
       length(var.names) >= 1 && alltrue([for n in var.names : can(regex("^[a-z]{1,4}$", n))])
     )
-    error_message = "names must be words of a to z; got ${jsonencode(var.names)}. Mend the odd one."
+    error_message = "names must be words; got ${jsonencode(var.names)}. Rename the invalid one."
   }
 }
 variable "pair" {

@@ -1,4 +1,4 @@
-"""Running Terraform: what tftest gets wrong is mended, and nothing is left behind."""
+"""Running Terraform: the known defects of tftest do not occur, and no file remains."""
 
 from __future__ import annotations
 

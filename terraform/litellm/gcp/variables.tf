@@ -20,7 +20,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    condition     = can(regex("^[a-z]{2,16}-[a-z]{4,16}[0-9]{1,2}$", var.region))
     error_message = "region must be the name of a Google Cloud region, such as us-central1; got \"${var.region}\". Set region to a region, not to a zone."
   }
 }

@@ -36,7 +36,7 @@ def outcomes_of(
 
 
 def failures(session: Session, outcomes: Outcomes) -> dict[str, list[str]]:
-    """The failed outcomes by contract, and the unknown ones of a plan whose values are known."""
+    """The failed outcomes by contract; for a resolved plan also the unknown ones."""
     verdicts = {"failed", "unknown"} if session.choice.resolved else {"failed"}
     by_contract = {
         name: [str(outcome) for outcome in found if outcome.verdict in verdicts]
@@ -89,7 +89,7 @@ def defect_outcomes(session: Session, defect: Defect) -> Iterator[Outcome]:
 
 
 def _similar(session: Session, defect: Defect) -> Iterator[Subject]:
-    """The stacks of one account whose names are closest to those of a defect's stack."""
+    """The stacks of one account with the most similar names to those of a defect's stack."""
     for tenant, env in handwritten.ALIKE:
         inputs = {**defect.planned, "tenant": tenant, "env": env}
         result = plan(session, Case("alike", defect.stack.name, inputs))

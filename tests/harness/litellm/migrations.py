@@ -1,6 +1,6 @@
 """LiteLLM's migrations, run as SQL in the order of Prisma.
 
-The job of the stacks calls Prisma, whose engines are in no Python package; the SQL is the same.
+The job of the stacks calls Prisma. Its engines are in no Python package; the SQL is the same.
 """
 
 from __future__ import annotations

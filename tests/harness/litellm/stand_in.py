@@ -1,4 +1,4 @@
-"""A server that answers 200 to every request, for containers whose work is not tested.
+"""A server that answers 200 to every request, for containers in tests of something else.
 
 ``python -m tests.harness.litellm.stand_in PORT TEXT``
 """

@@ -1,4 +1,4 @@
-"""Virtual environments in the cache, for programs whose pins conflict with the suite's."""
+"""Virtual environments in the cache, for programs with pins that conflict with the suite."""
 
 from __future__ import annotations
 

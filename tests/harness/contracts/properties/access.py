@@ -58,7 +58,7 @@ def _secrets(plan: Plan, component: str) -> list[str]:
 
 
 def _on_aws(subject: Subject, component: str) -> set[tuple[str, str, str]]:
-    """The grants that a component has on AWS: whose role, action, resource."""
+    """The grants of a component on AWS: role, action, resource."""
     plan, state = subject.plan, state_of(subject)
     expected: set[tuple[str, str, str]] = set()
     if component in SERVERS:
