@@ -62,10 +62,10 @@ def test_every_set_argument_is_sent_or_listed(
         for path in given(block, resource.values):
             name = path.split(".")[0]
             sent = {*entry.fields, *entry.sends, *entry.local, *entry.kept, *entry.attributes}
-            members = {codec.plain(member) for one in shapes if one for member in one.members}
+            members = {codec.letters(member) for one in shapes if one for member in one.members}
             seen = (
                 name in sent
-                or codec.plain(name) in members
+                or codec.letters(name) in members
                 or f"{{{name}}}" in str([one.by for one in ops])
             )
             if not seen and name not in ("id", "tags", "tags_all", "region"):
