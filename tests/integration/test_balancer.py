@@ -13,7 +13,7 @@ import pytest
 import requests
 import trustme
 
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.load_balancers import (
     Balancer,
     Listener,
@@ -154,12 +154,16 @@ def test_tls_listener_serves_its_certificate(
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
     client.verify = str(file)
-    running.update({port: SECURE}, {"gateway": servers[0]}, issued(authority, "127.0.0.1"))
+    running.update(
+        {port: SECURE}, {"gateway": servers[0]}, issue_certificate(authority, "127.0.0.1")
+    )
     # What the client itself says of the scheme counts for nothing.
     said = {"x-forwarded-proto": "http"}
     answer = client.get(f"https://127.0.0.1:{port}/", headers=said, timeout=10)
     assert answer.text == f"{servers[0]} https"
-    running.update({port: SECURE}, {"gateway": servers[0]}, issued(trustme.CA(), "127.0.0.1"))
+    running.update(
+        {port: SECURE}, {"gateway": servers[0]}, issue_certificate(trustme.CA(), "127.0.0.1")
+    )
     # On a new connection: the open one has seen a certificate.
     client.close()
     with pytest.raises(requests.exceptions.SSLError):

@@ -37,9 +37,9 @@ def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
 def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
     """Make database and user as Cloud SQL does, and run the migrations; gives their names."""
     database, user = (only(plan, f"google_sql_{kind}")["name"] for kind in ("database", "user"))
-    postgres.make_cloud_sql_group(server)
-    postgres.make_cloud_sql_user(server, user, WORD)
-    postgres.make_cloud_sql_database(server, database)
+    postgres.create_cloud_sql_group(server)
+    postgres.create_cloud_sql_user(server, user, WORD)
+    postgres.create_cloud_sql_database(server, database)
     with server.connect(database, user, WORD) as connection:
         migrations.run(connection)
     return database, user
@@ -88,8 +88,8 @@ def test_postgres_drops_a_user_without_objects(
 ) -> None:
     # So it is the migrations that a destroy would fail by, not the dropping.
     plan = planned(broken(session, NOT_ABANDONED, tmp_path), "gcp")
-    postgres.make_cloud_sql_group(server)
-    postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
+    postgres.create_cloud_sql_group(server)
+    postgres.create_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
     assert cloud_sql.refusals(server, plan) == []
 
 
@@ -100,7 +100,7 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
     """Run the stack's own SQL as the master user; gives the database and the app's user."""
     cluster = only(plan, "aws_rds_cluster")
     master, database = cluster["master_username"], cluster["database_name"]
-    postgres.make_aurora_cluster(server, master, WORD, database)
+    postgres.create_aurora_cluster(server, master, WORD, database)
     for _ in range(times):
         with server.connect(database, master, WORD) as connection:
             connection.execute(plan.outputs["db_bootstrap_sql"])

@@ -16,7 +16,7 @@ import requests
 import trustme
 
 from tests.harness.emulators.parts import load_balancers
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.load_balancers import LoadBalancerError
 from tests.harness.plan import routing
 from tests.harness.plan.view import Plan
@@ -108,7 +108,7 @@ def stack(
     name, tls = request.param
     plan = planned(resolved_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
-    made = issued(authority, HOST, "127.0.0.1")
+    made = issue_certificate(authority, HOST, "127.0.0.1")
     with supervising() as held:
         ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, made)
         yield Stack(plan, ports, authority)

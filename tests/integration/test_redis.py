@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.emulators.parts import redis as local
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.process.child import alive
 from tests.harness.process.supervisor import supervising
 
@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
     password, authority = secrets.token_urlsafe(16), trustme.CA()
     with supervising() as supervisor:
         held = local.start(supervisor, password)
-        tls = local.with_tls(supervisor, held, issued(authority, "127.0.0.1")).port
+        tls = local.with_tls(supervisor, held, issue_certificate(authority, "127.0.0.1")).port
         yield Server(held, tls, password, authority)
     assert not alive(held.pid)
 

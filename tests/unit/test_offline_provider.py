@@ -272,7 +272,9 @@ def test_provider_alias_keeps_its_settings(planned: Planned) -> None:
       data "aws_region" "gov" { provider = aws.gov }
       data "aws_partition" "gov" { provider = aws.gov }
       output "regions" {
-        value = [data.aws_region.default.id, data.aws_region.gov.id, data.aws_partition.gov.partition]
+        value = [
+          data.aws_region.default.id, data.aws_region.gov.id, data.aws_partition.gov.partition
+        ]
       }
     """)
     assert result.plan is not None, str(result)

@@ -149,7 +149,7 @@ def health(targets: list[tuple[str, int]], states: Mapping[str, str] | None) -> 
     ).encode()
 
 
-# ministack knows neither two targets of one address nor the states of targets.
+# ministack has one target for each address, and no states of targets.
 OVERLAY: Mapping[str, Overlay] = {
     "RegisterTargets": _register,
     "DeregisterTargets": _deregister,
@@ -171,7 +171,7 @@ REFUSALS: Refuse = {
 # ELBv2 API, DeleteLoadBalancer: AWS deletes the listeners with it.
 SIDE_EFFECTS: dict[str, SideEffect] = {"DeleteLoadBalancer": _delete_listeners}
 
-# The provider reads it of every load balancer; ministack does not serve it.
+# The provider calls it for every load balancer. ministack does not serve it.
 CONSTANT: Mapping[str, str] = {
     "DescribeCapacityReservation": (
         f'<DescribeCapacityReservationResponse xmlns="{_ELB}"><DescribeCapacityReservationResult>'
