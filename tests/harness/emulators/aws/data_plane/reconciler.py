@@ -288,7 +288,7 @@ class Reconciler:
     def _break_circuit(
         self, service: Mapping[str, Any], current: list[Replica], state: dict[str, Any]
     ) -> None:
-        """The deployment circuit breaker: it trips at half of the tasks, at least 3, at most 200."""
+        """The deployment circuit breaker: it trips at half the tasks, at least 3, at most 200."""
         arn, primary = service["serviceArn"], state["deployment"]
         breaker = service["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
         threshold = min(200, max(3, -(-service["desiredCount"] // 2)))
