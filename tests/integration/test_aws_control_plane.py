@@ -177,17 +177,17 @@ def test_plugin_is_found_only_in_a_mirror(tmp_path: Path) -> None:
 def test_referenced_security_group_is_not_deleted(aws: Cloud) -> None:
     ec2 = aws.client("ec2")
     vpc, _ = network(aws, 0)
-    named, naming = group(aws, vpc, "named"), group(aws, vpc, "naming")
+    referenced, referencing = group(aws, vpc, "named"), group(aws, vpc, "naming")
     permission = {
         "IpProtocol": "tcp",
         "FromPort": 80,
         "ToPort": 80,
-        "UserIdGroupPairs": [{"GroupId": named}],
+        "UserIdGroupPairs": [{"GroupId": referenced}],
     }
-    ec2.authorize_security_group_ingress(GroupId=naming, IpPermissions=[permission])
-    assert refused(ec2.delete_security_group, GroupId=named) == "DependencyViolation"
-    ec2.revoke_security_group_ingress(GroupId=naming, IpPermissions=[permission])
-    ec2.delete_security_group(GroupId=named)
+    ec2.authorize_security_group_ingress(GroupId=referencing, IpPermissions=[permission])
+    assert refused(ec2.delete_security_group, GroupId=referenced) == "DependencyViolation"
+    ec2.revoke_security_group_ingress(GroupId=referencing, IpPermissions=[permission])
+    ec2.delete_security_group(GroupId=referenced)
 
 
 def test_load_balancer_dependencies_are_not_deleted(aws: Cloud) -> None:
@@ -195,13 +195,13 @@ def test_load_balancer_dependencies_are_not_deleted(aws: Cloud) -> None:
     vpc, subnets = network(aws)
     guard = group(aws, vpc)
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    where = {"InternetGatewayId": gateway, "VpcId": vpc}
-    ec2.attach_internet_gateway(**where)
+    attachment = {"InternetGatewayId": gateway, "VpcId": vpc}
+    ec2.attach_internet_gateway(**attachment)
     arn = balancer(aws, "uses", subnets, [guard])
     violation = "DependencyViolation"
     assert refused(ec2.delete_security_group, GroupId=guard) == violation
     assert refused(ec2.delete_subnet, SubnetId=subnets[0]) == violation
-    assert refused(ec2.detach_internet_gateway, **where) == violation
+    assert refused(ec2.detach_internet_gateway, **attachment) == violation
     assert refused(ec2.delete_vpc, VpcId=vpc) == violation
     elb.delete_load_balancer(LoadBalancerArn=arn)
     ec2.delete_security_group(GroupId=guard)
@@ -209,7 +209,7 @@ def test_load_balancer_dependencies_are_not_deleted(aws: Cloud) -> None:
         ec2.delete_subnet(SubnetId=subnet)
     assert refused(ec2.delete_internet_gateway, InternetGatewayId=gateway) == violation
     assert refused(ec2.delete_vpc, VpcId=vpc) == violation
-    ec2.detach_internet_gateway(**where)
+    ec2.detach_internet_gateway(**attachment)
     ec2.delete_internet_gateway(InternetGatewayId=gateway)
     ec2.delete_vpc(VpcId=vpc)
 
@@ -239,38 +239,42 @@ def test_invalid_listener_rule_is_refused(aws: Cloud) -> None:
     vpc, subnets = network(aws)
     arn = balancer(aws, "rules", subnets, [group(aws, vpc)])
     target = target_group(aws, "rules", vpc)
-    on = {"ListenerArn": listener(aws, arn, target), "Actions": forward(target)}
-    rule = elb.create_rule(**on, Priority=1, Conditions=paths(*"abcde"))["Rules"][0]["RuleArn"]
-    assert refused(elb.create_rule, **on, Priority=1, Conditions=paths("/b")) == "PriorityInUse"
+    arguments = {"ListenerArn": listener(aws, arn, target), "Actions": forward(target)}
+    rule = elb.create_rule(**arguments, Priority=1, Conditions=paths(*"abcde"))["Rules"][0][
+        "RuleArn"
+    ]
+    assert (
+        refused(elb.create_rule, **arguments, Priority=1, Conditions=paths("/b")) == "PriorityInUse"
+    )
     six = paths(*"abcdef")
-    assert refused(elb.create_rule, **on, Priority=2, Conditions=six) == "ValidationError"
+    assert refused(elb.create_rule, **arguments, Priority=2, Conditions=six) == "ValidationError"
     methods = {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET"]}}
     six = [*paths(*"abcde"), methods]
-    assert refused(elb.create_rule, **on, Priority=2, Conditions=six) == "ValidationError"
+    assert refused(elb.create_rule, **arguments, Priority=2, Conditions=six) == "ValidationError"
     assert refused(elb.modify_rule, RuleArn=rule, Conditions=six) == "ValidationError"
     elb.delete_rule(RuleArn=rule)
     for priority in range(1, 101):
-        elb.create_rule(**on, Priority=priority, Conditions=paths("/b"))
-    over = {**on, "Priority": 101, "Conditions": paths("/b")}
-    assert refused(elb.create_rule, **over) == "TooManyRules"
-    rules = elb.describe_rules(ListenerArn=on["ListenerArn"])["Rules"]
+        elb.create_rule(**arguments, Priority=priority, Conditions=paths("/b"))
+    excess = {**arguments, "Priority": 101, "Conditions": paths("/b")}
+    assert refused(elb.create_rule, **excess) == "TooManyRules"
+    rules = elb.describe_rules(ListenerArn=arguments["ListenerArn"])["Rules"]
     elb.delete_rule(RuleArn=rules[-1]["RuleArn"])
-    elb.create_rule(**over)
+    elb.create_rule(**excess)
 
 
 def test_used_target_group_is_not_deleted(aws: Cloud) -> None:
     elb = aws.client("elbv2")
     vpc, subnets = network(aws)
     arn = balancer(aws, "in-use", subnets, [group(aws, vpc)])
-    default, named = target_group(aws, "default", vpc), target_group(aws, "named", vpc)
-    on = listener(aws, arn, default)
-    forwarding = {"ListenerArn": on, "Actions": forward(named)}
+    default, other = target_group(aws, "default", vpc), target_group(aws, "named", vpc)
+    listener_arn = listener(aws, arn, default)
+    forwarding = {"ListenerArn": listener_arn, "Actions": forward(other)}
     rule = elb.create_rule(**forwarding, Priority=1, Conditions=paths("/a"))["Rules"][0]["RuleArn"]
-    for arn_in_use in (default, named):
+    for arn_in_use in (default, other):
         assert refused(elb.delete_target_group, TargetGroupArn=arn_in_use) == "ResourceInUse"
     elb.delete_rule(RuleArn=rule)
-    elb.delete_target_group(TargetGroupArn=named)
-    elb.delete_listener(ListenerArn=on)
+    elb.delete_target_group(TargetGroupArn=other)
+    elb.delete_listener(ListenerArn=listener_arn)
     elb.delete_target_group(TargetGroupArn=default)
 
 
@@ -280,7 +284,7 @@ def test_load_balancer_deletion_obeys_protection(
     elb = aws.client("elbv2")
     vpc, subnets = network(aws)
     arn = balancer(aws, "protected", subnets, [group(aws, vpc)])
-    on = listener(aws, arn, target_group(aws, "protected", vpc))
+    listener_arn = listener(aws, arn, target_group(aws, "protected", vpc))
     for value in ("true", "false"):
         elb.modify_load_balancer_attributes(
             LoadBalancerArn=arn,
@@ -290,7 +294,7 @@ def test_load_balancer_deletion_obeys_protection(
             code = refused(elb.delete_load_balancer, LoadBalancerArn=arn)
             assert code == "OperationNotPermitted"
     elb.delete_load_balancer(LoadBalancerArn=arn)
-    assert on not in {
+    assert listener_arn not in {
         described["ListenerArn"] for described in elb.describe_listeners()["Listeners"]
     }
 
@@ -331,13 +335,13 @@ def test_store_dependencies_are_not_deleted(aws: Cloud) -> None:
     ec2, rds, cache = (aws.client(name) for name in ("ec2", "rds", "elasticache"))
     vpc, subnets = network(aws)
     guard = group(aws, vpc)
-    named = {"DBSubnetGroupName": "store"}
-    rds.create_db_subnet_group(**named, DBSubnetGroupDescription="a", SubnetIds=subnets)
+    subnet_group = {"DBSubnetGroupName": "store"}
+    rds.create_db_subnet_group(**subnet_group, DBSubnetGroupDescription="a", SubnetIds=subnets)
     parameters = {"DBClusterParameterGroupName": "store"}
     rds.create_db_cluster_parameter_group(
         **parameters, DBParameterGroupFamily="aurora-postgresql16", Description="a"
     )
-    cluster(aws, "store", **named, **parameters, VpcSecurityGroupIds=[guard])
+    cluster(aws, "store", **subnet_group, **parameters, VpcSecurityGroupIds=[guard])
     instance = {"DBInstanceIdentifier": "writer"}
     rds.create_db_instance(
         **instance,
@@ -361,13 +365,13 @@ def test_store_dependencies_are_not_deleted(aws: Cloud) -> None:
     )
     assert refused(ec2.delete_security_group, GroupId=guard) == "DependencyViolation"
     assert refused(ec2.delete_subnet, SubnetId=subnets[1]) == "DependencyViolation"
-    assert refused(rds.delete_db_subnet_group, **named) == "InvalidDBSubnetGroupStateFault"
+    assert refused(rds.delete_db_subnet_group, **subnet_group) == "InvalidDBSubnetGroupStateFault"
     code = refused(rds.delete_db_cluster_parameter_group, **parameters)
     assert code == "InvalidDBParameterGroupState"
     assert refused(cache.delete_cache_subnet_group, **caches) == "CacheSubnetGroupInUse"
     rds.delete_db_instance(**instance, SkipFinalSnapshot=True)
     rds.delete_db_cluster(DBClusterIdentifier="store", SkipFinalSnapshot=True)
-    rds.delete_db_subnet_group(**named)
+    rds.delete_db_subnet_group(**subnet_group)
     rds.delete_db_cluster_parameter_group(**parameters)
     assert refused(ec2.delete_security_group, GroupId=guard) == "DependencyViolation"
     cache.delete_replication_group(**replicas)
@@ -389,17 +393,17 @@ def test_secret_name_is_taken_in_its_recovery_window(aws: Cloud) -> None:
 
 def test_bucket_with_a_version_is_not_deleted(aws: Cloud) -> None:
     s3 = aws.client("s3")
-    named = {"Bucket": "versions"}
-    s3.create_bucket(**named, CreateBucketConfiguration={"LocationConstraint": aws.region})
-    s3.put_bucket_versioning(**named, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(**named, Key="a", Body=b"a")
-    assert refused(s3.delete_bucket, **named) == "BucketNotEmpty"
-    s3.delete_object(**named, Key="a")
-    assert refused(s3.delete_bucket, **named) == "BucketNotEmpty"
-    answer = s3.list_object_versions(**named)
+    bucket = {"Bucket": "versions"}
+    s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": aws.region})
+    s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(**bucket, Key="a", Body=b"a")
+    assert refused(s3.delete_bucket, **bucket) == "BucketNotEmpty"
+    s3.delete_object(**bucket, Key="a")
+    assert refused(s3.delete_bucket, **bucket) == "BucketNotEmpty"
+    answer = s3.list_object_versions(**bucket)
     for version in (*answer["Versions"], *answer["DeleteMarkers"]):
-        s3.delete_object(**named, Key="a", VersionId=version["VersionId"])
-    s3.delete_bucket(**named)
+        s3.delete_object(**bucket, Key="a", VersionId=version["VersionId"])
+    s3.delete_bucket(**bucket)
 
 
 # ---- Application Auto Scaling ----
@@ -427,8 +431,8 @@ def test_scaling_target_and_policy_are_returned(aws: Cloud) -> None:
     sizes = {"MinCapacity": 1, "MaxCapacity": 4}
     assert refused(scaling.register_scalable_target, **target, **sizes) == "ValidationException"
     ecs.create_cluster(clusterName="scaled")
-    on = {"cluster": "scaled", "serviceName": "app", "launchType": "FARGATE"}
-    ecs.create_service(**on, taskDefinition=definition(aws, "scaled"), desiredCount=1)
+    service = {"cluster": "scaled", "serviceName": "app", "launchType": "FARGATE"}
+    ecs.create_service(**service, taskDefinition=definition(aws, "scaled"), desiredCount=1)
     code = refused(ecs.delete_cluster, cluster="scaled")
     assert code == "ClusterContainsServicesException"
     policy = {"PolicyName": "cpu", **target}
@@ -487,13 +491,13 @@ def test_arguments_are_returned_as_set(aws: Cloud) -> None:
     (returned,) = ec2.describe_nat_gateways(NatGatewayIds=[created["NatGatewayId"]])["NatGateways"]
     for gateway in (created, returned):
         assert [part["AllocationId"] for part in gateway["NatGatewayAddresses"]] == [address]
-    named = {"DBClusterIdentifier": "exports"}
+    identifier = {"DBClusterIdentifier": "exports"}
     assert cluster(aws, "exports", EnableCloudwatchLogsExports=["postgresql"])[
         "EnabledCloudwatchLogsExports"
     ] == ["postgresql"]
     change = {"DisableLogTypes": ["postgresql"]}
-    rds.modify_db_cluster(**named, CloudwatchLogsExportConfiguration=change)
-    (returned,) = rds.describe_db_clusters(**named)["DBClusters"]
+    rds.modify_db_cluster(**identifier, CloudwatchLogsExportConfiguration=change)
+    (returned,) = rds.describe_db_clusters(**identifier)["DBClusters"]
     assert returned.get("EnabledCloudwatchLogsExports", []) == []
     _, subnets = network(aws)
     arn = balancer(aws, "capacity", subnets, [])
@@ -505,9 +509,9 @@ def test_s3_control_returns_bucket_tags_through_the_proxy(aws: Cloud) -> None:
     aws.client("s3").create_bucket(Bucket="controlled", CreateBucketConfiguration=place)
     config = Config(proxies={"http": aws.url})
     control = clients.session().client("s3control", endpoint_url=aws.url, config=config)
-    of = {"AccountId": "123456789012", "ResourceArn": "arn:aws:s3:::controlled"}
-    control.tag_resource(**of, Tags=[{"Key": "a", "Value": "b"}])
-    assert control.list_tags_for_resource(**of)["Tags"] == [{"Key": "a", "Value": "b"}]
+    resource = {"AccountId": "123456789012", "ResourceArn": "arn:aws:s3:::controlled"}
+    control.tag_resource(**resource, Tags=[{"Key": "a", "Value": "b"}])
+    assert control.list_tags_for_resource(**resource)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
 def test_proxy_refuses_other_hosts(aws: Cloud) -> None:
@@ -605,27 +609,27 @@ def emulator() -> Iterator[Emulator]:
             yield Emulator(aws, running, started, works)
 
 
-def named(name: str, **more: str) -> list[dict[str, str]]:
-    return [{"name": key, "value": value} for key, value in {"NAME": name, **more}.items()]
+def variables_of(name: str, **variables: str) -> list[dict[str, str]]:
+    return [{"name": key, "value": value} for key, value in {"NAME": name, **variables}.items()]
 
 
-def serve(emulator: Emulator, name: str, count: int, **more: Any) -> tuple[str, str]:
+def serve(emulator: Emulator, name: str, count: int, **arguments: Any) -> tuple[str, str]:
     """Create a service in its own cluster behind a load balancer; returns listener and group."""
     aws = emulator.aws
     vpc, subnets = network(aws)
     target = target_group(aws, name, vpc)
-    on = listener(aws, balancer(aws, name, subnets, [group(aws, vpc)]), target)
+    listener_arn = listener(aws, balancer(aws, name, subnets, [group(aws, vpc)]), target)
     aws.client("ecs").create_cluster(clusterName=name)
     aws.client("ecs").create_service(
         cluster=name,
         serviceName="app",
-        taskDefinition=definition(aws, name, environment=named(name)),
+        taskDefinition=definition(aws, name, environment=variables_of(name)),
         desiredCount=count,
         launchType="FARGATE",
         loadBalancers=[{"targetGroupArn": target, "containerName": "app", "containerPort": 4000}],
-        **more,
+        **arguments,
     )
-    return on, target
+    return listener_arn, target
 
 
 def test_service_runs_rolls_scales_and_stops(emulator: Emulator) -> None:
@@ -636,7 +640,7 @@ def test_service_runs_rolls_scales_and_stops(emulator: Emulator) -> None:
     assert emulator.service("rolls")["runningCount"] == 2
 
     # The old tasks run until the new ones are healthy, which takes a second.
-    new = definition(emulator.aws, "rolls", environment=named("rolled", SICK_SECONDS="1"))
+    new = definition(emulator.aws, "rolls", environment=variables_of("rolled", SICK_SECONDS="1"))
     ecs.update_service(cluster="rolls", service="app", taskDefinition=new)
     assert soon(lambda: len(emulator.running("rolled")) == 2)
     assert len(emulator.running("rolls")) == 2
@@ -683,7 +687,7 @@ def test_failed_deployment_is_rolled_back(emulator: Emulator) -> None:
     _, target = serve(emulator, "back", 1, deploymentConfiguration=breaker)
     assert soon(lambda: emulator.service("back")["deployments"][0]["rolloutState"] == "COMPLETED")
     before = emulator.service("back")["taskDefinition"]
-    broken = definition(emulator.aws, "back", environment=named("back", BROKEN="1"))
+    broken = definition(emulator.aws, "back", environment=variables_of("back", BROKEN="1"))
     ecs.update_service(cluster="back", service="app", taskDefinition=broken)
     assert soon(lambda: emulator.service("back")["taskDefinition"] == before)
     assert emulator.health(target) == ["healthy"]
@@ -697,7 +701,7 @@ def test_container_gets_secrets_files_and_command(emulator: Emulator) -> None:
     s3.put_object(Bucket="files", Key="config.yaml", Body=b"a: 1")
     arn = secrets.create_secret(Name="whole", SecretString="word")["ARN"]
     part = secrets.create_secret(Name="part", SecretString=json.dumps({"password": "p"}))["ARN"]
-    environment = named(
+    environment = variables_of(
         "inputs",
         CODE="0",
         CONFIG_FILE_PATH="/tmp/config.yaml",  # noqa: S108
@@ -737,7 +741,7 @@ def test_job_reports_its_exit_code_and_log(emulator: Emulator, code: int) -> Non
     task_definition = definition(
         emulator.aws,
         name,
-        environment=named(name, CODE=str(code)),
+        environment=variables_of(name, CODE=str(code)),
         logConfiguration={"logDriver": "awslogs", "options": options},
     )
     (task,) = ecs.run_task(cluster=name, taskDefinition=task_definition, launchType="FARGATE")[
@@ -764,7 +768,7 @@ def test_job_without_its_secret_does_not_run(emulator: Emulator) -> None:
     task_definition = definition(
         emulator.aws,
         "lost",
-        environment=named("lost"),
+        environment=variables_of("lost"),
         secrets=[{"name": "A", "valueFrom": arn}],
     )
     (task,) = ecs.run_task(cluster="lost", taskDefinition=task_definition)["tasks"]
@@ -800,19 +804,19 @@ def answers(emulator: Emulator, name: str, path: str, expected: str) -> bool:
 
 def test_listener_rules_route_requests(emulator: Emulator) -> None:
     elb = emulator.aws.client("elbv2")
-    on, target = serve(emulator, "routes", 1)
+    listener_arn, target = serve(emulator, "routes", 1)
     assert soon(lambda: answers(emulator, "routes", "/", "routes"))
     # The other group has no targets.
     vpc, _ = network(emulator.aws, 0)
     other = target_group(emulator.aws, "routes-other", vpc)
     rule = elb.create_rule(
-        ListenerArn=on, Priority=10, Conditions=paths("/none/*"), Actions=forward(other)
+        ListenerArn=listener_arn, Priority=10, Conditions=paths("/none/*"), Actions=forward(other)
     )["Rules"][0]["RuleArn"]
     assert soon(lambda: get(emulator, "routes", "/none/a").status_code == 503)
     assert answers(emulator, "routes", "/none", "routes")
     # The lower priority is evaluated first.
     elb.create_rule(
-        ListenerArn=on, Priority=5, Conditions=paths("/none/a?c"), Actions=forward(target)
+        ListenerArn=listener_arn, Priority=5, Conditions=paths("/none/a?c"), Actions=forward(target)
     )
     assert soon(lambda: answers(emulator, "routes", "/none/abc", "routes"))
     assert get(emulator, "routes", "/none/abbc").status_code == 503
@@ -820,7 +824,7 @@ def test_listener_rules_route_requests(emulator: Emulator) -> None:
     assert soon(lambda: answers(emulator, "routes", "/none/abbc", "routes"))
     redirect = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
     elb.modify_listener(
-        ListenerArn=on, DefaultActions=[{"Type": "redirect", "RedirectConfig": redirect}]
+        ListenerArn=listener_arn, DefaultActions=[{"Type": "redirect", "RedirectConfig": redirect}]
     )
     assert soon(lambda: get(emulator, "routes", "/x").status_code == 301)
     assert get(emulator, "routes", "/x").headers["location"].startswith("https://127.0.0.1")
@@ -829,7 +833,7 @@ def test_listener_rules_route_requests(emulator: Emulator) -> None:
 def test_rolling_service_fails_no_request(emulator: Emulator) -> None:
     serve(emulator, "steady", 1)
     assert soon(lambda: answers(emulator, "steady", "/", "steady"))
-    new = definition(emulator.aws, "steady", environment=named("steadier"))
+    new = definition(emulator.aws, "steady", environment=variables_of("steadier"))
     emulator.aws.client("ecs").update_service(cluster="steady", service="app", taskDefinition=new)
     statuses: list[str] = []
 
@@ -862,7 +866,7 @@ def test_master_user_signs_in_to_postgres(emulator: Emulator) -> None:
     # A container with the endpoint in its environment gets the loopback address.
     ecs = emulator.aws.client("ecs")
     ecs.create_cluster(clusterName="stores")
-    environment = named(
+    environment = variables_of(
         "stores", CODE="0", DATABASE_HOST=database["Endpoint"], DATABASE_PORT="5432"
     )
     ecs.run_task(
@@ -986,8 +990,8 @@ def test_leftovers_query_every_service(aws: Cloud) -> None:
     balancer(aws, name, subnets, [guard])
     ecs, scaling = aws.client("ecs"), aws.client("application-autoscaling")
     ecs.create_cluster(clusterName=name)
-    on = {"cluster": name, "serviceName": f"{name}-ui", "launchType": "FARGATE"}
-    ecs.create_service(**on, taskDefinition=definition(aws, f"{name}-ui"), desiredCount=1)
+    arguments = {"cluster": name, "serviceName": f"{name}-ui", "launchType": "FARGATE"}
+    ecs.create_service(**arguments, taskDefinition=definition(aws, f"{name}-ui"), desiredCount=1)
     target = {
         "ServiceNamespace": "ecs",
         "ResourceId": f"service/{name}/{name}-ui",
@@ -995,8 +999,8 @@ def test_leftovers_query_every_service(aws: Cloud) -> None:
     }
     scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
     scaling.put_scaling_policy(**target, PolicyName=f"{name}-ui-cpu")
-    where = {"DBSubnetGroupName": f"{name}-db", "DBSubnetGroupDescription": "a"}
-    rds.create_db_subnet_group(**where, SubnetIds=subnets)
+    subnet_group = {"DBSubnetGroupName": f"{name}-db", "DBSubnetGroupDescription": "a"}
+    rds.create_db_subnet_group(**subnet_group, SubnetIds=subnets)
     rds.create_db_cluster_parameter_group(
         DBClusterParameterGroupName=f"{name}-pg16",
         DBParameterGroupFamily="aurora-postgresql16",
@@ -1094,8 +1098,8 @@ def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     for role_name in (role, truncated):
         iam.delete_role(RoleName=role_name)
     logs.delete_log_group(logGroupName=f"/ecs/{STACK}/ui")
-    named = {"DBClusterIdentifier": f"{STACK}-db", "FinalDBSnapshotIdentifier": f"{STACK}-final"}
-    aws.client("rds").delete_db_cluster(**named)
+    deletion = {"DBClusterIdentifier": f"{STACK}-db", "FinalDBSnapshotIdentifier": f"{STACK}-final"}
+    aws.client("rds").delete_db_cluster(**deletion)
     # Resources that reserve a name or cost money are leftovers.
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
     kinds = [line.partition(": ")[0] for line in aws_inventory.leftovers(aws.client, STACK)]

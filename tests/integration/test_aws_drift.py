@@ -31,10 +31,10 @@ WIDE = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
 def ingress_of(aws: Cloud, name: str) -> tuple[str, str]:
     """The id of a security group, and the id of its only ingress rule."""
     ec2 = aws.client("ec2")
-    named = [{"Name": "group-name", "Values": [name]}]
-    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
-    of_group = [{"Name": "group-id", "Values": [group["GroupId"]]}]
-    rules = ec2.describe_security_group_rules(Filters=of_group)["SecurityGroupRules"]
+    name_filter = [{"Name": "group-name", "Values": [name]}]
+    (group,) = ec2.describe_security_groups(Filters=name_filter)["SecurityGroups"]
+    group_filter = [{"Name": "group-id", "Values": [group["GroupId"]]}]
+    rules = ec2.describe_security_group_rules(Filters=group_filter)["SecurityGroupRules"]
     (rule,) = (described["SecurityGroupRuleId"] for described in rules if not described["IsEgress"])
     return group["GroupId"], rule
 

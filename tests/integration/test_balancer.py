@@ -97,8 +97,8 @@ def test_changing_servers_fails_no_request(
     for thread in threads:
         thread.start()
     errors = []
-    for turn in range(20):
-        active = servers[(turn + 1) % 2]
+    for attempt in range(20):
+        active = servers[(attempt + 1) % 2]
         running.update({port: PLAIN}, {"gateway": active})
         answer = client.get(f"http://127.0.0.1:{port}/", timeout=10).text
         if answer != f"{active} http":

@@ -37,7 +37,7 @@ def arguments_of(type_name: str) -> set[str]:
 def test_entry_names_only_schema_arguments(type_name: str) -> None:
     entry = TABLE[type_name]
     triggers = {name for operation in entry.change for name in operation.when}
-    named = {
+    names = {
         *entry.fields,
         *entry.sends,
         *entry.reads,
@@ -47,7 +47,7 @@ def test_entry_names_only_schema_arguments(type_name: str) -> None:
         *entry.attributes,
         *triggers,
     }
-    assert named - COMMON <= arguments_of(type_name)
+    assert names - COMMON <= arguments_of(type_name)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -86,11 +86,11 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("prior", "returned", "defaults", "own"), STATES)
+@pytest.mark.parametrize(("prior", "returned", "defaults", "expected"), STATES)
 def test_tags_changed_outside_terraform_are_read(
-    prior: Mapping[str, Any], returned: dict[str, str], defaults: dict[str, str], own: Any
+    prior: Mapping[str, Any], returned: dict[str, str], defaults: dict[str, str], expected: Any
 ) -> None:
-    assert tags.split(returned, prior["tags"], defaults) == (own, returned)
+    assert tags.split(returned, prior["tags"], defaults) == (expected, returned)
 
 
 def test_policy_rewording_is_no_drift_but_a_change_is() -> None:

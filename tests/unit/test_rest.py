@@ -32,10 +32,10 @@ def dotted(block: Block, prefix: str = "") -> Iterator[str]:
 def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None:
     entry = TABLE[type_name]
     schema_names = set(dotted(catalogue.schema("google", release).resources[type_name].block))
-    named = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
+    names = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
     document = codec.yaml.safe_load(crud.TABLE.read_text())
     local = {*document["types"][type_name].get("local", ())}
-    assert named | local - schema_names <= schema_names
+    assert names | local - schema_names <= schema_names
 
 
 @pytest.mark.parametrize("release", RELEASES)

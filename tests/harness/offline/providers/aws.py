@@ -200,7 +200,7 @@ def _change(
     name = _display_name(prior or planned or {})
     try:
         call = _call(type_name, block, settings, config)
-        return crud.guarded(call, verb, name, lambda: run(call))
+        return crud.with_provider_errors(call, verb, name, lambda: run(call))
     except CallError as error:
         raise ApplyError(str(error), error.state) from error
 
@@ -208,7 +208,9 @@ def _change(
 def _read(type_name: str, block: Block, state: Values, settings: Settings) -> Values | None:
     try:
         call = _call(type_name, block, settings, {})
-        return crud.guarded(call, "reading", _display_name(state), lambda: crud.read(call, state))
+        return crud.with_provider_errors(
+            call, "reading", _display_name(state), lambda: crud.read(call, state)
+        )
     except CallError as error:
         raise ApplyError(str(error)) from error
 

@@ -127,7 +127,7 @@ def _change(
 ) -> dict[str, Any] | None:
     verb = "deleting" if planned is None else "creating" if prior is None else "updating"
     try:
-        call = crud.call_of(type_name, block, settings)
+        call = crud.new_call(type_name, block, settings)
         if planned is None:
             crud.delete(call, prior or {})
             return None
@@ -142,7 +142,7 @@ def _read(
     type_name: str, block: Block, state: dict[str, Any], settings: Settings
 ) -> dict[str, Any] | None:
     try:
-        return crud.read(crud.call_of(type_name, block, settings), state)
+        return crud.read(crud.new_call(type_name, block, settings), state)
     except crud.RestError as error:
         raise ApplyError(f"Error when reading {type_name}: {error}") from error
 

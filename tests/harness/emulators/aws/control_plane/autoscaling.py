@@ -111,8 +111,8 @@ def _matches(parameters: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
 
 
 def _targets(state: State, call: Call, _: Clients) -> Answer:
-    fit = [target for target in state.targets.values() if _matches(call.parameters, target)]
-    return {"ScalableTargets": fit}
+    matches = [target for target in state.targets.values() if _matches(call.parameters, target)]
+    return {"ScalableTargets": matches}
 
 
 def _deregister(state: State, call: Call, _: Clients) -> Answer:
@@ -158,8 +158,8 @@ def _put_policy(state: State, call: Call, _: Clients) -> Answer:
 
 
 def _policies(state: State, call: Call, _: Clients) -> Answer:
-    fit = [policy for policy in state.policies.values() if _matches(call.parameters, policy)]
-    return {"ScalingPolicies": fit}
+    matches = [policy for policy in state.policies.values() if _matches(call.parameters, policy)]
+    return {"ScalingPolicies": matches}
 
 
 def _delete_policy(state: State, call: Call, _: Clients) -> Answer:

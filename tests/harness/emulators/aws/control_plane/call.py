@@ -56,7 +56,7 @@ def read(headers: Mapping[str, str], body: bytes) -> Call:
     return Call(service, "", {}, region, key)
 
 
-def listed(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]]:
+def list_members(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]]:
     """The members of a list in flat parameters, each as flat parameters; a value has the key "".
 
     ``Targets.member.1.Id=a`` with the prefix ``Targets`` returns ``[{"Id": "a"}]``.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from tests.harness.emulators.aws.control_plane import ecs
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Completion,
@@ -173,8 +173,8 @@ def _flow_logs(client: Clients, call: Call, _: Memory, body: str) -> str:
     """
     tags = [
         {"Key": tag["Key"], "Value": tag.get("Value", "")}
-        for specification in listed(call.parameters, "TagSpecification")
-        for tag in listed(specification, "Tag")
+        for specification in list_members(call.parameters, "TagSpecification")
+        for tag in list_members(specification, "Tag")
     ]
     created = re.findall(r"<item>(fl-\w+)</item>", body)
     if tags and created:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Observations,
@@ -53,7 +53,7 @@ def _values(_: Clients, call: Call, __: Observations) -> Refusal | None:
     # A value is in Values or in the configuration of its kind, not in both.
     count = sum(
         1
-        for condition in listed(call.parameters, "Conditions")
+        for condition in list_members(call.parameters, "Conditions")
         for name in condition
         if ".member." in name or name.startswith("Values.")
     )
@@ -103,14 +103,14 @@ def target(host: str, port: int) -> str:
 
 def _register(state: State, call: Call, body: bytes) -> bytes:
     targets = state.targets.setdefault(call.parameters["TargetGroupArn"], {})
-    for entry in listed(call.parameters, "Targets"):
+    for entry in list_members(call.parameters, "Targets"):
         targets[entry["Id"], int(entry.get("Port", 80))] = None
     return body
 
 
 def _deregister(state: State, call: Call, body: bytes) -> bytes:
     targets = state.targets.get(call.parameters["TargetGroupArn"], {})
-    for entry in listed(call.parameters, "Targets"):
+    for entry in list_members(call.parameters, "Targets"):
         for key in [k for k in targets if k[0] == entry["Id"]]:
             if entry.get("Port") in {None, str(key[1])}:
                 del targets[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Completion,
@@ -82,11 +82,11 @@ def _endpoints(call: Call, memory: Memory, body: str) -> str:
     """
 
     def completed(match: re.Match[str]) -> str:
-        named = re.search(r"<DBClusterIdentifier>([^<]+)<", match[0])
-        if not named:
+        identifier = re.search(r"<DBClusterIdentifier>([^<]+)<", match[0])
+        if not identifier:
             return match[0]
         values = [re.search(rf"<{end}>([^<]*)</{end}>", match[0]) for end in _ENDS]
-        key = call.region, named[1]
+        key = call.region, identifier[1]
         if call.operation == "CreateDBCluster":
             memory.endpoints[key] = tuple(value[1] if value else "" for value in values)
         text = match[0]
@@ -106,13 +106,15 @@ def _clusters(_: Clients, call: Call, memory: Memory, body: str) -> str:
         change = "CloudwatchLogsExportConfiguration"
         if call.operation == "CreateDBCluster":
             exports.clear()
-        off = [entry[""] for entry in listed(call.parameters, f"{change}.DisableLogTypes")]
-        on = [
+        disabled = [
+            entry[""] for entry in list_members(call.parameters, f"{change}.DisableLogTypes")
+        ]
+        enabled = [
             entry[""]
             for prefix in ("EnableCloudwatchLogsExports", f"{change}.EnableLogTypes")
-            for entry in listed(call.parameters, prefix)
+            for entry in list_members(call.parameters, prefix)
         ]
-        memory.exports[key] = sorted((set(exports) | set(on)) - set(off))
+        memory.exports[key] = sorted((set(exports) | set(enabled)) - set(disabled))
 
     def completed(match: re.Match[str]) -> str:
         exported = memory.exports.get((call.region, match[1]), [])

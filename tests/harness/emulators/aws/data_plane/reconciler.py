@@ -145,13 +145,13 @@ class Reconciler:
         tasks: dict[str, Any] = {}
         services: dict[str, Any] = {}
         for cluster in paged(ecs, "list_clusters", "clusterArns"):
-            named = paged(ecs, "list_services", "serviceArns", cluster=cluster)
-            for chunk in _chunks(named, 10):
+            service_arns = paged(ecs, "list_services", "serviceArns", cluster=cluster)
+            for chunk in _chunks(service_arns, 10):
                 described = ecs.describe_services(cluster=cluster, services=chunk)
                 services |= {service["serviceArn"]: service for service in described["services"]}
-            arns = paged(ecs, "list_tasks", "taskArns", cluster=cluster)
-            tasks |= {arn: self._replicas[arn].task for arn in arns if arn in self._replicas}
-            for chunk in _chunks([arn for arn in arns if arn not in tasks], 100):
+            task_arns = paged(ecs, "list_tasks", "taskArns", cluster=cluster)
+            tasks |= {arn: self._replicas[arn].task for arn in task_arns if arn in self._replicas}
+            for chunk in _chunks([arn for arn in task_arns if arn not in tasks], 100):
                 described = ecs.describe_tasks(cluster=cluster, tasks=chunk)
                 tasks |= {task["taskArn"]: task for task in described["tasks"]}
         return tasks, {

@@ -140,9 +140,9 @@ def _problems(
     if not fits:
         yield f"Invalid value at '{location}' ({kind}), {json.dumps(value)[:80]}"
     elif kind == "object":
-        named, rest = schema.get("properties", {}), schema.get("additionalProperties")
+        properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
         for key, item in value.items():
-            inner = named.get(key, rest)
+            inner = properties.get(key, additional)
             if inner is None:
                 yield (
                     f"Invalid JSON payload received. Unknown name \"{key}\" at '{location}': "

@@ -449,10 +449,10 @@ class Cloud:
     def _check_unused(self, resource: Resource) -> None:
         used = self.referrers(resource)
         if used:
-            word = resource.collection.kind.removesuffix("s")
+            kind = resource.collection.kind.removesuffix("s")
             raise ApiError(
                 400,
-                f"The {word} resource '{resource.name}' is already being used by '{used[0].name}'",
+                f"The {kind} resource '{resource.name}' is already being used by '{used[0].name}'",
                 "resourceInUseByAnotherResource",
                 "FAILED_PRECONDITION",
             )

@@ -48,8 +48,8 @@ _OPERATIONS = (
 _WAIT_SECONDS = 120
 
 
-def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
-    """The WSGI application. ``more`` are routes with precedence over those of the table."""
+def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any], Any]:
+    """The WSGI application. ``extra_routes`` are routes with precedence over those of the table."""
     # The deepest first: the path of a nested collection also matches a custom method.
     deepest = sorted(table().values(), key=lambda collection: -collection.path.count("/"))
     routes = [route for collection in deepest for route in _routes(collection)]
@@ -67,7 +67,7 @@ def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
         return result
 
     def routed(request: Request, path: str) -> Any:
-        for method, pattern, call in more:
+        for method, pattern, call in extra_routes:
             match = pattern.fullmatch(path)
             if match and request.method == method:
                 return call(cloud, {k: unquote(v) for k, v in match.groupdict().items()}, request)
@@ -146,7 +146,7 @@ def _serve(
     if "id" not in place:
         if method == "POST":
             return cloud.insert(collection, parent, body_of(request), query)
-        return {collection.list: [cloud.answer(item) for item in _listed(cloud, collection, base)]}
+        return {collection.list: [cloud.answer(item) for item in _list(cloud, collection, base)]}
     resource = cloud.get(f"{base}/{place['id']}")
     hooks = cloud.hooks.get(collection.name)
     if verb:
@@ -163,7 +163,7 @@ def _serve(
     )
 
 
-def _listed(cloud: Cloud, collection: Collection, base: str) -> list[Resource]:
+def _list(cloud: Cloud, collection: Collection, base: str) -> list[Resource]:
     # "-" is every project or location (AIP-159).
     pattern = re.compile(re.escape(base).replace(r"/\-", "/[^/]+") + "/[^/]+")
     return [resource for resource in cloud.of(collection.name) if pattern.fullmatch(resource.path)]

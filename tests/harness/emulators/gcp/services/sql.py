@@ -134,7 +134,7 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
 
 
 @contextlib.contextmanager
-def _sql_errors(what: str) -> Iterator[None]:
+def _sql_errors(action: str) -> Iterator[None]:
     """Convert an error of PostgreSQL to the error of Cloud SQL, with its message."""
     try:
         yield
@@ -143,7 +143,7 @@ def _sql_errors(what: str) -> Iterator[None]:
         details = f" Details: {diagnostic.message_detail}" if diagnostic.message_detail else ""
         raise ApiError(
             400,
-            f"Invalid request: failed to {what}: . {diagnostic.message_primary or error}"
+            f"Invalid request: failed to {action}: . {diagnostic.message_primary or error}"
             f"{details} (SQLSTATE {error.sqlstate})",
             "invalid",
         ) from error
@@ -184,9 +184,9 @@ def _delete_user(cloud: Cloud, resource: Resource) -> None:
     _execute(cloud, resource, "DROP ROLE {}", f"delete user {resource.id}")
 
 
-def _execute(cloud: Cloud, resource: Resource, statement: Any, what: str) -> None:
+def _execute(cloud: Cloud, resource: Resource, statement: Any, action: str) -> None:
     server = server_of(cloud, _instance(cloud, resource))
-    with _sql_errors(what), server.connect() as connection:
+    with _sql_errors(action), server.connect() as connection:
         connection.execute(statements.SQL(statement).format(statements.Identifier(resource.id)))
 
 

@@ -98,7 +98,7 @@ def fill(template: Any, values: Values) -> Any:
     return [fill(item, values) for item in template] if isinstance(template, list) else template
 
 
-def changed(block: Block, planned: Values, prior: Values) -> set[str]:
+def changed_arguments(block: Block, planned: Values, prior: Values) -> set[str]:
     """The names of the arguments and blocks that a plan changes."""
     names = [*block.attributes, *block.blocks]
     return {

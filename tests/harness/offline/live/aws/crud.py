@@ -160,7 +160,9 @@ def _service(error: Exception) -> str:
     return str(getattr(error, "service", "AWS"))
 
 
-def guarded(call: Call, verb: str, name: str, run: Callable[[], Values | None]) -> Values | None:
+def with_provider_errors(
+    call: Call, verb: str, name: str, run: Callable[[], Values | None]
+) -> Values | None:
     """Call ``run``; returns its result. Errors of AWS get the message of the provider.
 
     Raises:
@@ -177,14 +179,14 @@ def guarded(call: Call, verb: str, name: str, run: Callable[[], Values | None]) 
         raise CallError(f"{verb} {call.entry.label} ({name}): {_message(error)}") from error
 
 
-def _required(call: Call, operation: Operation | None, what: str) -> Operation:
+def _required(call: Call, operation: Operation | None, name: str) -> Operation:
     """The operation, if the table has it.
 
     Raises:
         CallError: the table does not have it.
     """
     if operation is None:
-        raise CallError(f"{call.type_name} has no {what} in data/aws.calls.yaml; add one")
+        raise CallError(f"{call.type_name} has no {name} in data/aws.calls.yaml; add one")
     return operation
 
 
@@ -260,7 +262,7 @@ def put_attributes(call: Call, state: Values, names: set[str] | None = None) -> 
         )
 
 
-def decoded(call: Call, document: Document, prior: Values) -> Values:
+def to_state(call: Call, document: Document, prior: Values) -> Values:
     """The state of a returned document."""
     state = codec.decode(call.entry, call.block, document, prior)
     state["id"] = prior["id"]
@@ -324,8 +326,11 @@ def create(call: Call, planned: Values) -> Values:
             special.params(call, values, params)
         answer = call.invoke(operation, values, params)
         resource = lookup(answer, operation.at)
-        named = {**values, **(resource if isinstance(resource, Mapping) else {"answer": resource})}
-        identified = {**values, "id": codec.fill(entry.id, named)}
+        context = {
+            **values,
+            **(resource if isinstance(resource, Mapping) else {"answer": resource}),
+        }
+        identified = {**values, "id": codec.fill(entry.id, context)}
     created = {**dict.fromkeys(planned), **identified}
     try:
         if special.after_create:
@@ -333,7 +338,7 @@ def create(call: Call, planned: Values) -> Values:
         if tags and entry.tags in aws_tags.TAGGED_AFTER_CREATE:
             aws_tags.kind(entry.tags).put(call.client(), created, tags)
         document = _wait(call, created, True)
-        return decoded(call, document or {}, {**planned, "id": identified["id"]})
+        return to_state(call, document or {}, {**planned, "id": identified["id"]})
     except Exception as error:
         state = {name: created[name] for name in planned}
         raise _create_error(call, error, state) from error
@@ -353,7 +358,7 @@ def update(call: Call, planned: Values, prior: Values) -> Values:
         name: prior.get(name) if value is UNKNOWN else value for name, value in planned.items()
     }
     values["id"] = prior["id"]
-    changes = codec.changed(call.block, planned, prior)
+    changes = codec.changed_arguments(call.block, planned, prior)
     if entry.tags and {"tags", "tags_all"} & changes:
         _retag(call, values, prior)
     for operation in entry.change:
@@ -363,7 +368,7 @@ def update(call: Call, planned: Values, prior: Values) -> Values:
     if call.special.after_update:
         call.special.after_update(call, values, prior)
     document = _wait(call, values, True)
-    return decoded(call, document or {}, values)
+    return to_state(call, document or {}, values)
 
 
 def _apply_change(call: Call, operation: Operation, values: Values, changes: set[str]) -> None:
@@ -420,4 +425,4 @@ def delete(call: Call, prior: Values) -> None:
 def read(call: Call, state: Values) -> Values | None:
     """The current state; None if the resource does not exist."""
     document = find(call, state)
-    return None if document is None else decoded(call, document, state)
+    return None if document is None else to_state(call, document, state)

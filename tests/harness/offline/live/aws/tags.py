@@ -23,13 +23,13 @@ def pairs(tags: Mapping[str, str], *names: str) -> list[Document]:
 def to_map(tags: Any) -> Tags:
     """Tags as a map, from any notation of a service; without the tags that AWS sets."""
     if isinstance(tags, Mapping):
-        named = {str(name): str(value) for name, value in tags.items()}
+        by_name = {str(name): str(value) for name, value in tags.items()}
     else:
-        named = {
+        by_name = {
             str(tag.get("Key", tag.get("key"))): str(tag.get("Value", tag.get("value", "")))
             for tag in tags or ()
         }
-    return {name: value for name, value in named.items() if not name.startswith("aws:")}
+    return {name: value for name, value in by_name.items() if not name.startswith("aws:")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Kind:
     drop: Callable[[Any, Values, list[str]], Any]
 
 
-def _listed(tags: Mapping[str, str]) -> Document:
+def _tag_list(tags: Mapping[str, str]) -> Document:
     return {"Tags": pairs(tags)}
 
 
@@ -110,7 +110,7 @@ def _arn(state: Values) -> str:
 
 KINDS: Mapping[str, Kind] = {
     "elbv2": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.describe_tags(ResourceArns=[state["id"]])[
             "TagDescriptions"
         ][0]["Tags"],
@@ -119,7 +119,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     # RDS and ElastiCache.
     "named": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.list_tags_for_resource(ResourceName=state["arn"])[
             "TagList"
         ],
@@ -139,13 +139,13 @@ KINDS: Mapping[str, Kind] = {
         lambda client, state, names: client.untag_resource(resourceArn=_arn(state), tagKeys=names),
     ),
     "iam": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.list_role_tags(RoleName=state["id"])["Tags"],
         lambda client, state, tags: client.tag_role(RoleName=state["id"], Tags=pairs(tags)),
         lambda client, state, names: client.untag_role(RoleName=state["id"], TagKeys=names),
     ),
     "secret": Kind(
-        _listed,
+        _tag_list,
         lambda _, document, __: document.get("Tags"),
         lambda client, state, tags: client.tag_resource(SecretId=state["id"], Tags=pairs(tags)),
         lambda client, state, names: client.untag_resource(SecretId=state["id"], TagKeys=names),
@@ -191,5 +191,5 @@ def split(tags: Tags, before: Any, defaults: Mapping[str, str]) -> tuple[Tags | 
     A tag of the provider's ``default_tags`` belongs to ``tags`` only if the prior ``tags`` has it.
     """
     prior = before if isinstance(before, Mapping) else {}
-    own = {k: v for k, v in tags.items() if k in prior or defaults.get(k) != v}
-    return (own if own or before is not None else None), tags
+    resource_tags = {k: v for k, v in tags.items() if k in prior or defaults.get(k) != v}
+    return (resource_tags if resource_tags or before is not None else None), tags

@@ -165,8 +165,8 @@ def _labels(block: Block, document: Document, prior: Values, state: Values) -> N
         if name in block.attributes:
             before = prior.get(name)
             keys = before if isinstance(before, dict) else {}
-            own = {key: returned[key] for key in keys if key in returned}
-            state[name] = own if own or before is not None else None
+            configured = {key: returned[key] for key in keys if key in returned}
+            state[name] = configured if configured or before is not None else None
     state["effective_labels"] = returned
 
 

@@ -116,7 +116,7 @@ def _message(answer: requests.Response) -> str:
 # ---- Create, read, update, delete ----
 
 
-def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
+def new_call(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
     """The table entry and the endpoint of a type.
 
     Raises:
@@ -412,7 +412,7 @@ def access(settings: Mapping[str, Any], secret: str, version: str) -> tuple[str,
     Raises:
         RestError: the version does not exist.
     """
-    call = call_of("google_secret_manager_secret_version", Block({}, {}), settings)
+    call = new_call("google_secret_manager_secret_version", Block({}, {}), settings)
     answer = call.send("GET", f"{secret}/versions/{version}:access")
     return base64.b64decode(answer["payload"]["data"]).decode(), answer["name"]
 
