@@ -12,7 +12,7 @@ import requests
 import trustme
 
 from tests.harness.emulators.parts import redis as local_redis
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers as components
 from tests.harness.litellm import release
 from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
@@ -87,7 +87,7 @@ def stack(
     held = containers(planned(resolved_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
-    tls = local_redis.with_tls(supervisor, store, issued(authority, "127.0.0.1")).port
+    tls = local_redis.with_tls(supervisor, store, issue_certificate(authority, "127.0.0.1")).port
     trusted = {
         "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},

@@ -1,7 +1,7 @@
 """Terraform's plugin protocol 5, built at run time from a description of its messages.
 
 The description (``data/protocol.json``) lists messages, fields with their numbers, enums and calls.
-protobuf makes the classes from it, so the project holds no generated code.
+protobuf creates the classes from it, so the repository has no generated code.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _enum_names(package: str, scope: dict[str, Any], prefix: str) -> set[str]:
 def _add_enums(target: Any, enums: dict[str, dict[str, int]]) -> None:
     for name, values in enums.items():
         enum = target.enum_type.add(name=name)
-        # proto3 wants the zero value first.
+        # proto3 requires the zero value first.
         for label, number in sorted(values.items(), key=lambda item: item[1]):
             enum.value.add(name=label, number=number)
 
@@ -94,7 +94,7 @@ def _pool() -> descriptor_pool.DescriptorPool:
 
 @cache
 def message(name: str) -> Any:
-    """The class of a message, by its name inside the protocol's package (``Schema.Block``)."""
+    """The class of a message, by its name in the protocol's package (``Schema.Block``)."""
     package = _description()["package"]
     return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{package}.{name}"))
 
@@ -109,7 +109,7 @@ def enum(name: str) -> dict[str, int]:
 
 
 def calls() -> dict[str, tuple[Any, Any]]:
-    """The provider service's calls: name to (request class, response class)."""
+    """The calls of the provider service: name to (request class, response class)."""
     package = _description()["package"]
     prefix = f".{package}."
     return {
