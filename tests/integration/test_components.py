@@ -32,8 +32,8 @@ WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 
 @pytest.fixture(scope="module")
 def supervisor() -> Iterator[Supervisor]:
-    with supervising() as held:
-        yield held
+    with supervising() as owner:
+        yield owner
 
 
 @pytest.fixture
@@ -43,16 +43,16 @@ def client() -> Iterator[requests.Session]:
         yield session
 
 
-def ready(supervisor: Supervisor, component: str, held: Component) -> str:
+def ready(supervisor: Supervisor, component: str, running: Component) -> str:
     """Where a container answers its probe with 200."""
 
     def done() -> bool:
-        up = fetched(held.port, PROBES[component])[0] == 200
-        return up or not supervisor.running(held.pid)
+        up = fetched(running.port, PROBES[component])[0] == 200
+        return up or not supervisor.running(running.pid)
 
     assert soon(done, 60)
-    assert supervisor.running(held.pid), held.log.read_text()[-2000:]
-    return f"http://127.0.0.1:{held.port}"
+    assert supervisor.running(running.pid), running.log.read_text()[-2000:]
+    return f"http://127.0.0.1:{running.port}"
 
 
 def started(
@@ -66,7 +66,7 @@ def started(
     environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
     texts = {"CONFIG_FILE_PATH": "{}", "SSL_CERT_FILE": authority}
     files = {environment[name]: text for name, text in texts.items() if name in environment}
-    held = components.start(
+    container = components.start(
         supervisor,
         release.installed(),
         container.image,
@@ -75,7 +75,7 @@ def started(
         files,
         component,
     )
-    return ready(supervisor, component, held)
+    return ready(supervisor, component, container)
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
@@ -112,24 +112,24 @@ def test_gateway_lists_models_with_the_key(
 def test_backend_has_no_gateway_path(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
-    found = {
+    statuses = {
         name: client.get(stack[name] + path, headers=WITH_KEY, timeout=30).status_code
         for name in ("gateway", "backend")
     }
-    assert found["gateway"] != 404
-    assert found["backend"] == 404
+    assert statuses["gateway"] != 404
+    assert statuses["backend"] == 404
 
 
 @pytest.mark.parametrize("path", ["/key/list", "/v1/agents", "/guardrails/list", "/spend/logs"])
 def test_gateway_has_no_backend_path(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
-    found = {
+    statuses = {
         name: client.get(stack[name] + path, headers=WITH_KEY, timeout=30).status_code
         for name in ("gateway", "backend")
     }
-    assert found["backend"] != 404
-    assert found["gateway"] == 404
+    assert statuses["backend"] != 404
+    assert statuses["gateway"] == 404
 
 
 @pytest.mark.parametrize("path", ["/ui/", "/_next/static/x.js", "/litellm-asset-prefix/_next/x"])
@@ -201,14 +201,14 @@ def test_missing_file_gives_404(
 
 def test_broken_image_never_listens(supervisor: Supervisor) -> None:
     image = f"registry:5000/a/litellm-gateway:{BROKEN_TAG}"
-    held = components.start(supervisor, release.installed(), image, (), {}, {}, "broken")
-    assert not soon(lambda: answers(held.port), 1)
-    assert supervisor.running(held.pid)
-    supervisor.stop(held.pid)
+    container = components.start(supervisor, release.installed(), image, (), {}, {}, "broken")
+    assert not soon(lambda: answers(container.port), 1)
+    assert supervisor.running(container.pid)
+    supervisor.stop(container.pid)
 
 
 @pytest.mark.parametrize(
-    ("image", "command", "said"),
+    ("image", "command", "message"),
     [
         ("postgres:18", (), "postgres:18 belongs to no component"),
         (IMAGE.format("gateway"), ("sh", "-c", "exec uvicorn other:app"), "starts no known server"),
@@ -216,9 +216,9 @@ def test_broken_image_never_listens(supervisor: Supervisor) -> None:
     ],
 )
 def test_unknown_image_or_command_is_refused(
-    supervisor: Supervisor, image: str, command: tuple[str, ...], said: str
+    supervisor: Supervisor, image: str, command: tuple[str, ...], message: str
 ) -> None:
-    with pytest.raises(ComponentError, match=said):
+    with pytest.raises(ComponentError, match=message):
         components.start(supervisor, release.installed(), image, command, {}, {}, "odd")
 
 
@@ -226,9 +226,9 @@ def test_database_variables_are_left_out(supervisor: Supervisor) -> None:
     names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
     image = IMAGE.format("ui")
     environment = dict.fromkeys(names, "x") | {"KEPT": "y"}
-    held = components.start(supervisor, release.installed(), image, (), environment, {}, "ui")
-    with open(f"/proc/{held.pid}/environ") as file:  # noqa: PTH123
-        found = dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)
-    assert found["KEPT"] == "y"
-    assert not set(names) & set(found)
-    supervisor.stop(held.pid)
+    container = components.start(supervisor, release.installed(), image, (), environment, {}, "ui")
+    with open(f"/proc/{container.pid}/environ") as file:  # noqa: PTH123
+        variables = dict(entry.split("=", 1) for entry in file.read().split("\0") if entry)
+    assert variables["KEPT"] == "y"
+    assert not set(names) & set(variables)
+    supervisor.stop(container.pid)

@@ -54,29 +54,29 @@ def test_contracts_pass_for_valid_inputs(
     record_property: Callable[[str, object], None],
     contract_seed: int,
 ) -> None:
-    held = sessions(block.release, resolved=block.resolved)
+    session = sessions(block.release, resolved=block.resolved)
     space = handwritten.space(block.stack.name)
     covering = rows(block.stack.name)
     cases = batches.inputs_of(block, space, covering, contract_seed)
     first = block.number * batches.BLOCK
-    for row, given in zip(covering[first : first + batches.BLOCK], cases, strict=False):
-        assert {name: given.get(name) for name in row} == row
+    for row, inputs in zip(covering[first : first + batches.BLOCK], cases, strict=False):
+        assert {name: inputs.get(name) for name in row} == row
     counts: Counter[tuple[str, str, str]] = Counter()
     subjects = []
-    for given, result in batches.planned(held, block.stack, cases):
-        of, outcomes = run.outcomes_of(held, block.stack, given, result)
-        found = run.failures(held, outcomes)
-        assert not found, run.explanation(held, block.stack, given, found)
-        assert of is not None
-        subjects.append(of)
-        for name, said in outcomes.items():
-            counts += Counter({(name, *key): n for key, n in counted(said).items()})
+    for inputs, result in batches.planned(session, block.stack, cases):
+        planned, outcomes = run.outcomes_of(session, block.stack, inputs, result)
+        failed = run.failures(session, outcomes)
+        assert not failed, run.explanation(session, block.stack, inputs, failed)
+        assert planned is not None
+        subjects.append(planned)
+        for name, outcomes_of_contract in outcomes.items():
+            counts += Counter({(name, *key): n for key, n in counted(outcomes_of_contract).items()})
     taken = [str(outcome) for outcome in shared(subjects) if outcome.verdict == "failed"]
     assert taken == []
-    distinct = {json.dumps(given, sort_keys=True) for given in cases}
+    distinct = {json.dumps(inputs, sort_keys=True) for inputs in cases}
     record_property("contract_outcomes", [[*key, number] for key, number in counts.items()])
     record_property("planned_cases", [block.stack.name, len(distinct)])
-    record_property("untagged", dict(Counter(t for of in subjects for t in untagged(of))))
+    record_property("untagged", dict(Counter(t for planned in subjects for t in untagged(planned))))
 
 
 @pytest.mark.parametrize("resolved", [False, True], ids=["planned", "applied"])
@@ -85,13 +85,13 @@ def test_contracts_pass_for_valid_inputs(
 def test_contracts_pass_for_the_corpus(
     sessions: Sessions, path: Path, release: str, resolved: bool
 ) -> None:
-    held = sessions(release, resolved=resolved)
+    session = sessions(release, resolved=resolved)
     stack = STACKS[path.name.split("-", 1)[0]]
-    given = json.loads(path.read_text())
-    result = planning.plan(held, planning.Case(path.name, stack.name, given))
-    _, outcomes = run.outcomes_of(held, stack, given, result)
+    inputs = json.loads(path.read_text())
+    result = planning.plan(session, planning.Case(path.name, stack.name, inputs))
+    _, outcomes = run.outcomes_of(session, stack, inputs, result)
     commands = "\n".join(batches.replay_commands(path))
-    assert run.failures(held, outcomes) == {}, f"replay alone:\n{commands}"
+    assert run.failures(session, outcomes) == {}, f"replay alone:\n{commands}"
 
 
 # ---- What is drawn ----
@@ -126,17 +126,17 @@ def test_every_pair_of_closed_inputs_is_drawn(
     assert switches <= set(sets)
     covered = rows(name)
     assert len(covered) <= SIZES[PROFILE][name], "raise SIZES: a row is a case"
-    wanted = list(legal.pairs(sets))
+    expected = list(legal.pairs(sets))
     impossible = legal.impossible_pairs(space, sets)
     missed = [
         pair
-        for pair in wanted
+        for pair in expected
         if pair not in impossible and not any(pair.items() <= row.items() for row in covered)
     ]
     assert missed == []
     # Terraform itself must refuse what is taken for impossible, whatever else is drawn.
     assert impossible == handwritten.IMPOSSIBLE[name]
-    record_property("pairs", [name, len(wanted) - len(impossible)])
+    record_property("pairs", [name, len(expected) - len(impossible)])
 
 
 def test_readme_states_the_number_of_drawn_inputs() -> None:
@@ -161,10 +161,10 @@ def test_default_tags_rank_below_the_stack_tags(
     resolved_session: planning.Session, name: str
 ) -> None:
     stack = STACKS[name]
-    given = {"managed-by": "provider", "owner": "platform"}
+    defaults_of_provider = {"managed-by": "provider", "owner": "platform"}
     block = {
-        "aws": {"default_tags": {"tags": given}},
-        "gcp": {"default_labels": given},
+        "aws": {"default_tags": {"tags": defaults_of_provider}},
+        "gcp": {"default_labels": defaults_of_provider},
     }[name]
     extra = {
         "provider": {
@@ -181,8 +181,8 @@ def test_default_tags_rank_below_the_stack_tags(
     result = planning.plan(resolved_session, case)
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
-    of = subject(resolved_session, stack, inputs, result.plan.within("module.litellm"))
-    outcomes = list(defaults(of, given))
+    planned = subject(resolved_session, stack, inputs, result.plan.within("module.litellm"))
+    outcomes = list(defaults(planned, defaults_of_provider))
     assert len(outcomes) > 10
     assert [str(o) for o in outcomes if o.verdict != "passed"] == []
 
@@ -198,10 +198,12 @@ def test_seeded_defect_fails_its_contract(
     record_property: Callable[[str, object], None],
 ) -> None:
     module = defects.seeded(defect, tmp_path)
-    held = dataclasses.replace(resolved_session, source={defect.stack.name: module})
-    found = list(run.defect_outcomes(held, defect))
-    clauses = {outcome.clause for outcome in found if outcome.verdict != "passed"}
-    assert defect.clause in clauses, f"found {[str(o) for o in found if o.verdict != 'held'][:5]}"
+    session = dataclasses.replace(resolved_session, source={defect.stack.name: module})
+    outcomes = list(run.defect_outcomes(session, defect))
+    clauses = {outcome.clause for outcome in outcomes if outcome.verdict != "passed"}
+    assert defect.clause in clauses, (
+        f"outcomes {[str(o) for o in outcomes if o.verdict != 'passed'][:5]}"
+    )
     record_property("seeded_defects", 1)
 
 

@@ -1,4 +1,4 @@
-"""What is written down is what is there: tables, descriptions, twins, formats."""
+"""Documents agree with the modules: tables, descriptions, shared files, formats."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def test_every_variable_has_a_type(root: Path) -> None:
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_secret_inputs_are_sensitive_and_ephemeral(name: str) -> None:
     secret = {"litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url"}
-    held = declarations.variables(STACKS[name].folder)
+    variables = declarations.variables(STACKS[name].folder)
     assert (
         secret
-        == {n for n, v in held.items() if v.sensitive}
-        == {n for n, v in held.items() if v.ephemeral}
+        == {n for n, v in variables.items() if v.sensitive}
+        == {n for n, v in variables.items() if v.ephemeral}
     )
 
 

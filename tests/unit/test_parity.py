@@ -1,4 +1,4 @@
-"""The parity table is what the two modules declare and do; what a row does is in parity.yaml."""
+"""The parity table describes what the two modules declare and change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 
 STACK = pytest.mark.parametrize("stack", sorted(STACKS))
-# A cell without inputs (the project's own setting) has no effect.
+# A cell without inputs has no effect.
 ROWS = [
     pytest.param(
         stack, row.capability, id=f"{stack}-{re.sub('[^a-z]+', '-', row.capability.lower())}"
@@ -35,19 +35,19 @@ Looked = Callable[[str], list[Outcome]]
 
 @pytest.fixture(scope="module")
 def declared(resolved_session: planning.Session) -> Looked:
-    """What the table says of the inputs of a stack."""
+    """The outcomes of the static clauses of a stack."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
-        found = parity.outcomes(resolved_session, STACKS[stack], clauses=parity.STATIC)
-        return list(found)
+        outcomes = parity.outcomes(resolved_session, STACKS[stack], clauses=parity.STATIC)
+        return list(outcomes)
 
     return look
 
 
 @pytest.fixture(scope="module")
 def behaved(resolved_session: planning.Session) -> Looked:
-    """What the plans of a stack's rows and differences show, planned once."""
+    """The outcomes of the planned clauses of a stack, planned once."""
 
     @functools.cache
     def look(stack: str) -> list[Outcome]:
@@ -57,15 +57,15 @@ def behaved(resolved_session: planning.Session) -> Looked:
     return look
 
 
-def broken(found: list[Outcome], clause: str, where: str = "") -> list[str]:
-    """What does not hold of a clause; there must be something that could."""
-    looked_at = [o for o in found if o.clause == clause and belongs(o, where)]
-    assert looked_at, f"nothing was looked at for {clause} {where}"
-    return [str(outcome) for outcome in looked_at if outcome.verdict != "passed"]
+def failures(outcomes: list[Outcome], clause: str, where: str = "") -> list[str]:
+    """The failures of a clause, which must have outcomes."""
+    checked = [o for o in outcomes if o.clause == clause and belongs(o, where)]
+    assert checked, f"no outcome for {clause} {where}"
+    return [str(outcome) for outcome in checked if outcome.verdict != "passed"]
 
 
 def belongs(outcome: Outcome, where: str) -> bool:
-    """Whether an outcome is of a capability, whichever of its effects."""
+    """Whether an outcome belongs to a capability, for any of its effects."""
     rest = outcome.where.removeprefix(where)
     return not where or (rest != outcome.where and rest[:2] in ("", ": ", " ("))
 
@@ -75,32 +75,32 @@ def belongs(outcome: Outcome, where: str) -> bool:
 
 @STACK
 def test_named_input_exists(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "declared") == []
+    assert failures(declared(stack), "declared") == []
 
 
 @STACK
 def test_input_has_the_type_of_its_row(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "type") == []
+    assert failures(declared(stack), "type") == []
 
 
 @STACK
 def test_input_has_the_default_of_its_row(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "default") == []
+    assert failures(declared(stack), "default") == []
 
 
 @STACK
 def test_only_secret_inputs_are_sensitive(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "secret") == []
+    assert failures(declared(stack), "secret") == []
 
 
 @STACK
 def test_every_input_has_a_row_or_a_difference(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "listed") == []
+    assert failures(declared(stack), "listed") == []
 
 
 @STACK
 def test_every_row_and_input_has_an_effect(declared: Looked, stack: str) -> None:
-    assert broken(declared(stack), "exercised") == []
+    assert failures(declared(stack), "exercised") == []
 
 
 # ---- What is planned ----
@@ -108,22 +108,22 @@ def test_every_row_and_input_has_an_effect(declared: Looked, stack: str) -> None
 
 @ROW
 def test_row_changes_its_parts(behaved: Looked, stack: str, capability: str) -> None:
-    assert broken(behaved(stack), "changes", capability) == []
+    assert failures(behaved(stack), "changes", capability) == []
 
 
 @ROW
 def test_row_changes_nothing_else(behaved: Looked, stack: str, capability: str) -> None:
-    assert broken(behaved(stack), "nothing-else", capability) == []
+    assert failures(behaved(stack), "nothing-else", capability) == []
 
 
 @STACK
 def test_safe_value_is_the_default_and_protects(behaved: Looked, stack: str) -> None:
-    assert broken(behaved(stack), "polarity") == []
+    assert failures(behaved(stack), "polarity") == []
 
 
 @STACK
 def test_listed_difference_exists(behaved: Looked, stack: str) -> None:
-    assert broken(behaved(stack), "difference") == []
+    assert failures(behaved(stack), "difference") == []
 
 
 # ---- Reading and comparing ----
@@ -148,7 +148,7 @@ def test_row_gives_inputs_with_values_and_notes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("capability: UI admin password", "what: UI admin password", "write capability, aws, gcp"),
         ("    gcp: [project, region]\n", "", "'Region and project' has the keys"),
@@ -157,9 +157,9 @@ def test_row_gives_inputs_with_values_and_notes() -> None:
     ],
 )
 def test_malformed_row_is_refused_with_its_place(
-    tmp_path: Path, old: str, new: str, said: str
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    with pytest.raises(parity_rows.ParityError, match=rf"parity\.yaml.*{re.escape(said)}"):
+    with pytest.raises(parity_rows.ParityError, match=rf"parity\.yaml.*{re.escape(message)}"):
         parity_effects.load(edited(tmp_path, old, new))
 
 
@@ -170,9 +170,9 @@ def test_readme_states_the_safe_value_of_each_switch() -> None:
 
 
 def test_effect_with_an_unknown_part_is_refused() -> None:
-    wanted = parity_effects.Expected("memory of the world")
+    expected = parity_effects.Expected("memory of the world")
     with pytest.raises(parity_effects.EffectError, match="'memory of the world' fits 0 names"):
-        parity_effects.load().matcher(STACKS["aws"], wanted)
+        parity_effects.load().matcher(STACKS["aws"], expected)
 
 
 def plan_of(**resources: dict[str, object]) -> Plan:

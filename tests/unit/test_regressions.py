@@ -36,10 +36,10 @@ SERVERS = ("gateway", "backend")
 
 
 def result_of(session: planning.Session, stack: str, name: str, **inputs: Any) -> PlanResult:
-    """What a case of cases.yaml gives, or one like it with other inputs."""
+    """The result of a case of cases.yaml, with other inputs if some are set."""
     case = CASES[stack, name]
     if inputs:
-        # The name is no part of what the cache goes by.
+        # The cache does not depend on the name.
         case = dataclasses.replace(case, inputs={**case.inputs, **inputs}, listed=False)
     return planning.plan(session, case)
 
@@ -51,7 +51,7 @@ def planned(session: planning.Session, stack: str, name: str, **inputs: Any) -> 
     return result.plan
 
 
-# Planned in one batch a stack, since each needs a plan of its own.
+# One batch for each stack plans them.
 _BATCH: Mapping[str, Mapping[str, Any]] = {
     "null": {"proxy_config": None},
     "empty": {"proxy_config": {}},
@@ -104,7 +104,7 @@ def refusal(session: planning.Session, stack: str, name: str, **inputs: Any) -> 
 
 @dataclass(frozen=True)
 class Applied:
-    """A stack that is there, with made-up values, and what a change of its inputs would do."""
+    """An applied stack with made-up values, and the plans of changed inputs."""
 
     stack: str
     terraform: Terraform
@@ -119,12 +119,12 @@ class Applied:
 
     @cached_property
     def steady(self) -> Plan:
-        """The plan without a change: every value is known in it."""
+        """The plan without a change, in which every value is known."""
         return self.change()
 
     @property
     def state(self) -> Path:
-        """Terraform's file of what is there."""
+        """The state file."""
         return Path(self.terraform.tfdir) / "terraform.tfstate"
 
 
@@ -148,7 +148,7 @@ def gcp(offline_session: planning.Session) -> Iterator[Applied]:
 
 @pytest.fixture(scope="module")
 def aws_changed(aws: Applied) -> Plan:
-    """Changes that have nothing to do with each other, in one plan."""
+    """The plan of several independent changes."""
     return aws.change(
         gateway_desired_count=4,
         ui_desired_count=2,
@@ -158,8 +158,8 @@ def aws_changed(aws: Applied) -> Plan:
 
 @pytest.fixture(params=["aws", "gcp"])
 def applied(request: pytest.FixtureRequest) -> Applied:
-    held: Applied = request.getfixturevalue(request.param)
-    return held
+    applied_stack: Applied = request.getfixturevalue(request.param)
+    return applied_stack
 
 
 def services(plan: Plan) -> Mapping[str, str]:
@@ -169,7 +169,7 @@ def services(plan: Plan) -> Mapping[str, str]:
 
 
 def environment(plan: Plan, component: str) -> list[Entry]:
-    """The variables of a container as name, plain value and secret; a name may be there twice."""
+    """The variables of a container: name, plain value, secret. A name may occur twice."""
     return list(containers(plan)[component].entries)
 
 
@@ -197,8 +197,8 @@ def test_named_tests_exist() -> None:
 
 
 def test_named_clauses_exist() -> None:
-    there = {f"{name}.{clause}" for name, c in CONTRACTS.items() for clause in c.clauses}
-    assert {clause for failure in KNOWN for clause in failure.clauses} - there == set()
+    existing = {f"{name}.{clause}" for name, c in CONTRACTS.items() for clause in c.clauses}
+    assert {clause for failure in KNOWN for clause in failure.clauses} - existing == set()
 
 
 @pytest.mark.parametrize("place", [p for f in KNOWN for p in f.documented], ids=str)
@@ -266,7 +266,7 @@ def test_private_services_access_survives_a_destroy(
     assert connection.values["deletion_policy"] == "ABANDON"
     assert connection.values["update_on_creation_fail"] is True
     for instance in plan.of_type("google_sql_database_instance").values():
-        # A name known before apply would be the same one each time.
+        # A name known before apply would be the same for every apply.
         assert instance.values["name"] is UNKNOWN, instance.address
 
 
@@ -286,14 +286,14 @@ def test_cloud_run_image_comes_from_an_admitted_registry(session: planning.Sessi
         images = [container["image"] for container in containers.values()]
         assert [image for image in images if not pulled.match(image)] == []
         assert len(images) == 4
-    odd = {
+    refused = {
         "gateway_image": "ghcr.io/berriai/litellm-gateway:v1",
         "backend_image": "quay.io/berriai/litellm-backend:v1",
         "ui_image": "litellm-ui",
         "migrations_image": "xgcr.io/acme/litellm-migrations:v1",
     }
-    said = refusal(session, "gcp", "mirrored-images", **odd)
-    assert [image for image in odd.values() if image not in said] == []
+    message = refusal(session, "gcp", "mirrored-images", **refused)
+    assert [image for image in refused.values() if image not in message] == []
     assert "PROJECT_ID" in refusal(session, "gcp", "placeholder-in-image")
 
 
@@ -375,8 +375,8 @@ def test_secret_input_hides_no_other_value(session: planning.Session, stack: str
         parts = mark.values() if isinstance(mark, dict) else mark if isinstance(mark, list) else []
         return mark is True or any(hidden(part) for part in parts)
 
-    held = {*addresses(plan).values(), *services(plan).values()}
-    assert {address for address in held if hidden(plan.resources[address].sensitive)} == set()
+    shown = {*addresses(plan).values(), *services(plan).values()}
+    assert {address for address in shown if hidden(plan.resources[address].sensitive)} == set()
 
 
 # ---- Order ----
@@ -401,7 +401,7 @@ def test_tenant_invalid_in_names_is_refused(session: planning.Session, stack: st
         assert "tenant must" in refusal(session, stack, case)
 
 
-# ---- What may be known late or not be there ----
+# ---- Values known after apply, and omitted resources ----
 
 _LATE = {"resource": {"terraform_data": {"late": {"input": "a"}, "later": {"input": "b"}}}}
 _LATE_ID, _LATER_ID = "${terraform_data.late.id}", "${terraform_data.later.id}"
@@ -537,9 +537,9 @@ def test_provider_region_does_not_split_the_stack(
         "region": "us-central1",
         "location": "us-central1",
     }.items():
-        held = {a: r.values[key] for a, r in plan.resources.items() if key in r.values}
-        assert len(held) > 3
-        assert {address for address, place in held.items() if place != value} == set()
+        places = {a: r.values[key] for a, r in plan.resources.items() if key in r.values}
+        assert len(places) > 3
+        assert {address for address, place in places.items() if place != value} == set()
 
 
 def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) -> None:
@@ -549,7 +549,7 @@ def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) ->
         r"arn:[a-z-]+:", json.dumps([r.values for r in plan.resources.values()], default=str)
     )
     assert set(arns) == {"arn:aws-us-gov:"}
-    # Most ARNs are known only after apply, so no file may have one with its partition written out.
+    # Most ARNs are known only after apply, so no file may contain a literal partition.
     written = [f.name for f in STACKS["aws"].folder.glob("*.tf") if "arn:aws" in f.read_text()]
     assert written == []
 
@@ -564,9 +564,9 @@ def test_names_in_sql_are_quoted(session: planning.Session) -> None:
 @BOTH
 @pytest.mark.parametrize("value", ['a";drop', "A-b"])
 def test_name_unsafe_in_sql_is_refused(session: planning.Session, stack: str, value: str) -> None:
-    said = refusal(session, stack, "smallest", db_name=value, db_username=value)
-    assert "db_name must" in said
-    assert "db_username must" in said
+    message = refusal(session, stack, "smallest", db_name=value, db_username=value)
+    assert "db_name must" in message
+    assert "db_username must" in message
 
 
 def test_stream_may_last_an_hour(session: planning.Session) -> None:

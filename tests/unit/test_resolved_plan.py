@@ -15,8 +15,8 @@ from tests.harness.terraform import cases, planning, providers
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 
 
-def planned(held: planning.Session, name: str) -> Plan:
-    result = planning.plan(held, cases.find(name, "everything"))
+def planned(session: planning.Session, name: str) -> Plan:
+    result = planning.plan(session, cases.find(name, "everything"))
     assert result.plan is not None, str(result)
     assert result.diagnostics == (), str(result)
     return result.plan

@@ -25,25 +25,25 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 
 Record = Callable[[str, object], None]
-# A method that reads and one that does not: no rule tells others apart.
+# A method that reads and one that does not: no rule distinguishes others.
 METHODS = ("GET", "POST")
 EXTRA = ("/acme", "/acme/*", "/v9/deep/er/*")
 # As many as `extra_gateway_paths` may have.
 MOST_EXTRA = 60
-# How many near-misses are made; each is asked of both clouds. They take about 3 s.
+# The number of near misses, each requested on both clouds. They take about 3 s.
 NEAR_MISSES = 3000
 
 
 @pytest.fixture(scope="module")
 def balancers(resolved_session: planning.Session) -> Mapping[str, Balancer]:
-    found = {}
+    models = {}
     for name, stack in STACKS.items():
         inputs = {**stack.smallest, "extra_gateway_paths": list(EXTRA)}
         result = planning.plan(resolved_session, planning.Case("routing", name, inputs))
         assert result.plan is not None, str(result)
         assert result.diagnostics == (), str(result)
-        found[name] = balancer(result.plan)
-    return found
+        models[name] = balancer(result.plan)
+    return models
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +62,18 @@ def split(files: Mapping[str, tuple[str, ...]]) -> Split:
 
 
 @pytest.fixture(scope="module")
-def wanted(owned: Ownership) -> Mapping[Route, str]:
+def owners_by_route(owned: Ownership) -> Mapping[Route, str]:
     return ownership.owners(release.description(), owned)
 
 
 def misled(
     balancers: Mapping[str, Balancer], component: str, method: str, path: str
 ) -> Iterator[str]:
-    """Each cloud that answers a request with something else, in words."""
+    """A message for each cloud that answers a request with another component."""
     for name, model in balancers.items():
-        found = model.answer(method, path)
-        if found != component:
-            yield f"{method} {path} on {name}: {found}, not {component}"
+        answered = model.answer(method, path)
+        if answered != component:
+            yield f"{method} {path} on {name}: {answered}, not {component}"
 
 
 # ---- Allow-lists ----
@@ -89,7 +89,7 @@ def test_allow_list_path_reaches_its_component(
     for path in paths:
         exempt = owned.excepted(path)
         component = exempt.answered if exempt else owned.listed(path) or "backend"
-        wrong += [said for m in METHODS for said in misled(balancers, component, m, path)]
+        wrong += [message for m in METHODS for message in misled(balancers, component, m, path)]
     assert wrong == []
 
 
@@ -99,14 +99,14 @@ def test_allow_list_path_reaches_its_component(
 def test_litellm_route_reaches_its_component(
     balancers: Mapping[str, Balancer],
     owned: Ownership,
-    wanted: Mapping[Route, str],
+    owners_by_route: Mapping[Route, str],
     record_property: Record,
 ) -> None:
-    record_property("litellm_routes", len(wanted))
+    record_property("litellm_routes", len(owners_by_route))
     record_property("litellm_release", release.description().release)
-    assert len(wanted) > 900
+    assert len(owners_by_route) > 900
     wrong = []
-    for route, component in wanted.items():
+    for route, component in owners_by_route.items():
         exempt = owned.excepted(route.template)
         for path in route.paths:
             for method in route.methods or METHODS:
@@ -116,11 +116,11 @@ def test_litellm_route_reaches_its_component(
 
 
 def test_every_component_has_litellm_routes(
-    wanted: Mapping[Route, str], record_property: Record
+    owners_by_route: Mapping[Route, str], record_property: Record
 ) -> None:
-    # Were a list of the package read as empty, all would be the backend's, and rightly there.
+    # If a list were empty, every route would belong to the backend, and the other tests would pass.
     for component, least in (("gateway", 200), ("backend", 500), ("ui", 3)):
-        count = sum(found == component for found in wanted.values())
+        count = sum(owner == component for owner in owners_by_route.values())
         record_property(f"litellm_routes_{component}", count)
         assert count >= least, component
 
@@ -128,17 +128,21 @@ def test_every_component_has_litellm_routes(
 def test_every_routing_exception_is_needed(
     balancers: Mapping[str, Balancer],
     owned: Ownership,
-    wanted: Mapping[Route, str],
+    owners_by_route: Mapping[Route, str],
 ) -> None:
     listed = {path for allowed in owned.allowed.values() for path in allowed.paths}
-    said = {path: owned.listed(path) or "backend" for path in listed}
-    said |= {route.template: wanted[route] for route in wanted}
+    owners = {path: owned.listed(path) or "backend" for path in listed}
+    owners |= {route.template: owners_by_route[route] for route in owners_by_route}
     for entry in owned.exceptions:
         assert entry.reason, entry
         for name in entry.routes:
-            one = ownership.Exempt((name,), entry.answered, entry.reason)
-            needing = [path for path, to in said.items() if one.has(path) and to != one.answered]
-            assert needing, f"{name} is no exception any more: take it out of routes.yaml"
+            exception = ownership.Exempt((name,), entry.answered, entry.reason)
+            matching = [
+                path
+                for path, to in owners.items()
+                if exception.has(path) and to != exception.answered
+            ]
+            assert matching, f"{name} is no longer an exception: remove it from routes.yaml"
 
 
 # ---- The dashboard ----
@@ -152,11 +156,11 @@ def test_dashboard_file_is_served_by_the_ui(
     record_property("dashboard_files", len(files))
     assert len(files) > 700
     wrong = [
-        said
+        message
         for urls in files.values()
         for url in urls
         for method in ("GET", "HEAD")
-        for said in misled(balancers, "ui", method, url)
+        for message in misled(balancers, "ui", method, url)
     ]
     assert wrong == []
 
@@ -191,7 +195,7 @@ _WORDS = st.text("abz019._~-@:+$&'!", min_size=1, max_size=8)
 
 
 def near_misses(split: Split) -> st.SearchStrategy[str]:
-    """Paths that nearly are, or just are, one that a load balancer tells apart."""
+    """Paths that equal or nearly equal a path of a rule."""
     named = sorted({path for _, path in split.patterns} | {p.rstrip("*") for p in EXTRA})
     mutated = st.builds(
         lambda path, change, again: again(change(path)),
@@ -206,7 +210,7 @@ def near_misses(split: Split) -> st.SearchStrategy[str]:
 def test_near_misses_differ_only_as_listed(
     balancers: Mapping[str, Balancer], split: Split, owned: Ownership, record_property: Record
 ) -> None:
-    seen: set[tuple[str, str]] = set()
+    requests: set[tuple[str, str]] = set()
     occurred: set[str] = set()
 
     @settings(
@@ -227,8 +231,8 @@ def test_near_misses_differ_only_as_listed(
     @example("/acme/", "POST")
     @example("/v9/deep/er", "POST")
     @example("/robots.txt", "GET")
-    def asked(path: str, method: str) -> None:
-        seen.add((method, path))
+    def request(path: str, method: str) -> None:
+        requests.add((method, path))
         meant = split.component(path, EXTRA)
         assert balancers["gcp"].answer(method, path) == meant
         page = path in split.files
@@ -236,9 +240,9 @@ def test_near_misses_differ_only_as_listed(
         occurred.update(entry.reason for entry in apart)
         assert balancers["aws"].answer(method, path) == (apart[0].aws if apart else meant)
 
-    asked()
-    record_property("near_misses", len(seen))
-    assert len(seen) > NEAR_MISSES // 2
+    request()
+    record_property("near_misses", len(requests))
+    assert len(requests) > NEAR_MISSES // 2
     assert occurred == {entry.reason for entry in owned.differences}
 
 
@@ -248,8 +252,8 @@ def test_near_misses_differ_only_as_listed(
 def test_limits_hold_with_the_costliest_extra_paths(
     resolved_session: planning.Session, split: Split
 ) -> None:
-    # On AWS a page's files come before a gateway's path of the same first word, in rules of their
-    # own; so the most rules are for the words with most files, as far as an extra path can be so.
+    # On AWS the files of a page precede a gateway path with the same first word, in separate rules.
+    # Extra paths with the words of most files therefore need most rules.
     words = Counter(file.split("/")[1] for file in split.files if "!" not in file.split("/")[1])
     extra = [f"/{word}/*" for word, _ in words.most_common(MOST_EXTRA)]
     assert len(extra) == MOST_EXTRA

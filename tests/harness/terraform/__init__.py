@@ -1,1 +1,1 @@
-"""Running Terraform."""
+"""Run Terraform: the core, the providers, root modules, and cached plans."""

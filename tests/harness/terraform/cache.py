@@ -1,4 +1,4 @@
-"""Plans on disk, keyed by everything a plan is a function of."""
+"""A cache of plans on disk. A key contains everything that a plan depends on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from filelock import FileLock
 from tests.harness.paths import ROOT
 
 FOLDER = ROOT / ".cache" / "plans"
-# Old entries are of modules that no longer exist; a week keeps a branch's worth.
-KEPT_SECONDS = 7 * 24 * 3600
+# Old entries belong to earlier versions of a module. A week covers the work on a branch.
+MAX_AGE_SECONDS = 7 * 24 * 3600
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -36,28 +36,28 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def key(*parts: Any) -> str:
-    """The key of an entry: a digest over JSON-able parts."""
+    """The key of an entry: a digest of ``parts``, which are written as JSON."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def prune(folder: Path = FOLDER) -> None:
-    """Remove the entries and locks not used for a week."""
+    """Delete the entries and locks that were not used for a week."""
     if not folder.is_dir():
         return
-    oldest = time.time() - KEPT_SECONDS
+    oldest = time.time() - MAX_AGE_SECONDS
     for path in folder.iterdir():
-        # Another process may be renaming or removing it at this moment.
+        # Another process may rename or delete the file at the same time.
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 path.unlink()
 
 
 def cached(name: str, make: Callable[[], Any], folder: Path = FOLDER) -> Any:
-    """The entry ``name``, made and stored by ``make`` if there is none.
+    """The entry ``name``. If it does not exist, ``make`` computes it and it is stored.
 
-    Two processes that want the same entry make it once. Entries are JSON, readable by the owner
-    alone, since a plan holds what its inputs hold.
+    A lock ensures that two processes compute an entry only once. Entries are JSON files that only
+    the owner can read, because a plan contains the values of its inputs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -70,7 +70,7 @@ def cached(name: str, make: Callable[[], Any], folder: Path = FOLDER) -> Any:
             entry = make()
         descriptor, temporary = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "w") as file:
-            # Not `json.dump`, which writes piece by piece in Python: it takes three times as long.
+            # json.dump takes three times as long: it writes many small pieces from Python.
             file.write(json.dumps(entry))
         Path(temporary).replace(path)
         return entry

@@ -1,9 +1,9 @@
-"""Cases as data: which inputs each stack is planned with, and what must come of it.
+"""Read cases from YAML: the inputs of each plan, and the expected result.
 
-A file is YAML: ``defaults`` by stack and ``cases`` by name. A case has ``inputs`` (laid over the
-stack's smallest inputs; null takes one away), by stack where the clouds differ, and of ``root``,
-``meta``, ``extra`` the fields of :class:`tests.harness.terraform.planning.Case`. The tests read
-``expect``.
+A file has ``cases`` by name. The ``inputs`` of a case override the smallest inputs of the stack;
+null removes an input. A key ``aws`` or ``gcp`` holds what differs between the clouds. ``root``,
+``meta`` and ``extra`` are fields of :class:`tests.harness.terraform.planning.Case`. ``expect``
+holds the expected result.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from tests.harness.terraform.planning import Case
 
 
 class CaseError(ValueError):
-    """A file of cases does not read, or has no such case."""
+    """A file of cases is invalid, or does not contain a case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A case with what must come of it.
+    """A case with its expected result.
 
-    ``counts`` are laid over ``times`` times those of the stack's smallest case, by type;
-    ``refused`` is a regular expression that an error must match, empty for a case that must plan.
+    The expected numbers of resources by type are those of the smallest case multiplied by
+    ``times``; ``counts`` overrides them. ``refused`` is a regular expression that an error must
+    match. It is empty for a case that must plan.
     """
 
     case: Case
@@ -38,40 +39,43 @@ class Expected:
     refused: str
 
 
-def _merged(stack: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(stack: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     inputs = dict(STACKS[stack].smallest)
-    inputs |= spec.get("inputs") or {}
-    inputs |= (spec.get(stack) or {}).get("inputs") or {}
+    inputs |= entry.get("inputs") or {}
+    inputs |= (entry.get(stack) or {}).get("inputs") or {}
     return {name: value for name, value in inputs.items() if value is not None}
 
 
 def load(path: Path = CASES) -> list[Expected]:
-    """All cases of a file, a stack at a time.
+    """The cases of a file, grouped by stack.
 
     Raises:
-        CaseError: the file holds an unknown key.
+        CaseError: a case has an unknown key.
     """
     document = yaml.safe_load(path.read_text())
-    known = {"inputs", "root", "meta", "extra", "expect", "why", *STACKS}
-    found = []
+    keys = {"inputs", "root", "meta", "extra", "expect", "why", *STACKS}
+    cases = []
     for stack in STACKS:
-        for name, spec in document["cases"].items():
-            unknown = set(spec) - known
+        for name, entry in document["cases"].items():
+            unknown = set(entry) - keys
             if unknown:
-                raise CaseError(f"{path}: case {name}: unknown {', '.join(sorted(unknown))}")
-            if not set(STACKS) & set(spec) or stack in spec:
-                own = {**spec, **(spec.get(stack) or {})}
-                expect = own.get("expect") or {}
+                raise CaseError(
+                    f"{path}: case {name}: unknown keys {', '.join(sorted(unknown))}; "
+                    f"use {', '.join(sorted(keys))}"
+                )
+            if not set(STACKS) & set(entry) or stack in entry:
+                merged = {**entry, **(entry.get(stack) or {})}
+                expect = merged.get("expect") or {}
                 case = Case(
                     name=name,
                     stack=stack,
-                    inputs=_merged(stack, spec),
-                    root=own.get("root", "module"),
-                    meta=own.get("meta") or {},
-                    extra=own.get("extra") or {},
+                    inputs=_merged(stack, entry),
+                    root=merged.get("root", "module"),
+                    meta=merged.get("meta") or {},
+                    extra=merged.get("extra") or {},
                     listed=True,
                 )
-                found.append(
+                cases.append(
                     Expected(
                         case,
                         expect.get("counts") or {},
@@ -79,16 +83,16 @@ def load(path: Path = CASES) -> list[Expected]:
                         expect.get("refused") or "",
                     )
                 )
-    return found
+    return cases
 
 
 def find(stack: str, name: str, path: Path = CASES) -> Case:
-    """The case of a name.
+    """The case of a stack with this name.
 
     Raises:
-        CaseError: there is none; the message lists what there is.
+        CaseError: the file has no such case. The message lists the cases of the stack.
     """
-    held = {e.case.name: e.case for e in load(path) if e.case.stack == stack}
-    if name not in held:
-        raise CaseError(f"no case {name!r} for {stack}; there is {', '.join(sorted(held))}")
-    return held[name]
+    cases = {expected.case.name: expected.case for expected in load(path) if expected.case.stack == stack}
+    if name not in cases:
+        raise CaseError(f"no case {name!r} for {stack}; name one of {', '.join(sorted(cases))}")
+    return cases[name]

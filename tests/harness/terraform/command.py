@@ -1,8 +1,9 @@
-"""Terraform commands, run through tftest with its known defects mended here and nowhere else.
+"""Run Terraform commands through tftest. Only this module works around the defects of tftest.
 
-tftest 1.8.8 passes a Python bool as ``True``, leaves plan files in the temporary folder, keys its
-cache on the root folder alone, takes every return code but 1 and 11 for success, and may stall on
-much standard error. Each has a test in tests/unit/test_terraform.py.
+tftest 1.8.8 has five defects, each with a test in tests/unit/test_terraform.py. It passes a Python
+bool as ``True``, leaves plan files in the temporary folder, and keys its cache on the root folder
+only. It treats every exit status except 1 and 11 as success, and can block on a long standard
+error.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ import tftest
 from tests.harness.plan.view import Plan, PlanResult, diagnostics
 from tests.harness.process import child
 
-# A plan of a full stack takes below a second offline and some ten seconds with real plugins.
+# A plan of a full stack takes less than a second offline, and about ten with real plugins.
 TIMEOUT_SECONDS = 600
 
 
 class TerraformError(RuntimeError):
-    """A command failed in a way that is not a finding about the configuration."""
+    """A command failed. The error is not a diagnostic of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a command gave: status, standard output, standard error."""
+    """The result of a command: exit status, standard output, standard error."""
 
     retcode: int
     out: str
@@ -40,7 +41,7 @@ class Output:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End the command with the plugins that it started."""
+    """End a command and the plugins that it started."""
     for name in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, name)
@@ -50,31 +51,32 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 class Terraform(tftest.TerraformTest):  # type: ignore[misc]
-    """One root module's commands. The folder is the caller's to make and to remove."""
+    """The commands of one root module. The caller creates and deletes the folder."""
 
     def __init__(
         self, folder: Path, binary: str, env: Mapping[str, str], *, mortal: bool = False
     ) -> None:
-        """As tftest's.
+        """Set the folder, the core and the environment.
 
         Args:
-            folder: of the root module.
-            binary: Terraform's core.
-            env: the whole environment of the commands.
-            mortal: a command is asked to end when this process is killed, as one that changes a
-                cloud must be.
+            folder: the folder of the root module.
+            binary: the path of the Terraform core.
+            env: the complete environment of the commands.
+            mortal: whether a command receives SIGTERM when this process is killed. Set it for
+                commands that change a cloud.
         """
         super().__init__(str(folder), binary=binary, enable_cache=False, cache_dir=folder)
         self._mortal = mortal
-        # The whole environment, not tftest's mix with the caller's: a TF_VAR_ or TF_CLI_ARGS that
-        # lies about would change every plan.
+        # tftest merges the environment of the caller. A TF_VAR_ or TF_CLI_ARGS variable in it would
+        # change every plan.
         self.env = dict(env)
 
     def run(self, *arguments: str, timeout: float = TIMEOUT_SECONDS) -> Output:
-        """Run a command whatever its status.
+        """Run a command. Exit statuses 0, 1 and 2 are returned.
 
         Raises:
-            TerraformError: the binary is missing, ran out of time or was ended by a signal.
+            TerraformError: the binary does not start, the command exceeds the timeout, a signal
+                ends it, or it has another exit status.
         """
         command = [self.binary, *arguments]
         try:
@@ -91,7 +93,9 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                 preexec_fn=child.die_with_parent if self._mortal else None,
             )
         except OSError as error:
-            raise TerraformError(f"{self.binary} does not start: {error}") from error
+            raise TerraformError(
+                f"{self.binary} does not start: {error}; name another core with --core"
+            ) from error
         with process:
             try:
                 out, err = process.communicate(timeout=timeout)
@@ -110,10 +114,10 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
         return Output(process.returncode, out, err)
 
     def execute_command(self, cmd: str, *cmd_args: str) -> Output:
-        """What all of tftest's commands go through; any status but 0 raises.
+        """Run a command of tftest, which must succeed.
 
         Raises:
-            TerraformError: the command failed, with the end of its standard error.
+            TerraformError: the exit status is not 0. The message ends with the standard error.
         """
         output = self.run(cmd, *cmd_args)
         if output.retcode != 0:
@@ -125,7 +129,7 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
 
     @contextlib.contextmanager
     def variables(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """A file with ``values`` as JSON for the time of a command; gives its path."""
+        """Write ``values`` to a variable file, which exists inside the block; yields its path."""
         path = Path(self.tfdir) / ".harness.tfvars.json"
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -138,9 +142,9 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
     def plan_document(
         self, values: Mapping[str, Any], *options: str
     ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        """Plan with ``values``; gives the plan's JSON and the messages of the run.
+        """Plan with ``values``; returns the JSON of the plan and the messages of the run.
 
-        The plan is None where Terraform wrote none, which is so after a refused variable.
+        The plan is None if Terraform writes no plan, for example because it refuses a variable.
         """
         plan = Path(self.tfdir) / ".harness.tfplan"
         try:
@@ -162,6 +166,6 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
         return document, messages
 
     def planned(self, values: Mapping[str, Any] | None = None, *options: str) -> PlanResult:
-        """Plan as :meth:`plan_document` does, as a typed view."""
+        """Plan as :meth:`plan_document` does; returns a typed view."""
         document, messages = self.plan_document(values or {}, *options)
         return PlanResult(Plan(document) if document else None, diagnostics(messages))

