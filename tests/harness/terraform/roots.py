@@ -102,8 +102,8 @@ def batch_root(
     ]
     if nullable:
         raise ValueError(
-            f"{module.name}/variables.tf: {', '.join(nullable)} are nullable and have a default; set "
-            "`nullable = false`, so that null selects the default"
+            f"{module.name}/variables.tf: {', '.join(nullable)} are nullable and have a default; "
+            "set `nullable = false`, so that null selects the default"
         )
     root = module.parent / "root"
     _write(root, "cases.json", cases)
