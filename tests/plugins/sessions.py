@@ -101,7 +101,7 @@ def _started(
 ) -> contextlib.AbstractContextManager[planning.Session]:
     return planning.session(
         choice,
-        wanted_core=config.getoption("core"),
+        core=config.getoption("core"),
         use_cache=not config.getoption("no_plan_cache"),
     )
 

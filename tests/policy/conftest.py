@@ -88,7 +88,7 @@ def planned(held: planning.Session, text: str) -> Plan:
         if f'"{stack.provider}_' in text
     }
     files = {"main.tf": text, "provider.tf.json": json.dumps({"provider": provider})}
-    with planning.root_of(held, files) as root:
+    with planning.temporary_root(held, files) as root:
         result = root.planned()
     assert result.plan is not None, f"{text}\n{result}"
     assert not result.errors, f"{text}\n{result}"

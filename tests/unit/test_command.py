@@ -60,12 +60,12 @@ def test_plan_command_shows_a_refusal_and_exits_1(capsys: Printed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["aws", "--case", "none"], "there is autoscaling-off"),
+        (["aws", "--case", "none"], "name one of autoscaling-off"),
         (["aws", "none.tfvars"], "no such variable file: none.tfvars"),
         (["aws", "--inputs", "tenant"], "takes a JSON object"),
         (["aws", "--inputs", "[1]"], "takes a JSON object, not [1]"),
-        (["aws", "--providers", "mirror:none"], "none holds no"),
-        (["aws", "--providers", "somewhere"], "takes offline, registry or mirror:DIR"),
+        (["aws", "--providers", "mirror:none"], "none has no"),
+        (["aws", "--providers", "somewhere"], "use offline, registry or mirror:DIR"),
     ],
 )
 def test_plan_command_names_the_correct_call(

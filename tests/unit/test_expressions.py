@@ -119,7 +119,7 @@ def test_evaluator_agrees_with_terraform(session: planning.Session) -> None:
     )
     declared = "".join(f'variable "{name}" {{\n  type = any\n}}\n' for name in VARIABLES)
     files = {"main.tf": declared + outputs, "text.txt": "four"}
-    with planning.root_of(session, files) as root:
+    with planning.temporary_root(session, files) as root:
         result = root.planned(VARIABLES)
         assert result.plan is not None, str(result)
         evaluated = {name: json.loads(value) for name, value in result.plan.outputs.items()}

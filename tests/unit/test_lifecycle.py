@@ -47,7 +47,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def root(offline_session: planning.Session, name: str) -> Iterator[Terraform]:
-    with planning.applied(offline_session, STACKS[name], inputs_of(name, "everything")) as held:
+    with planning.applied_stack(
+        offline_session, STACKS[name], inputs_of(name, "everything")
+    ) as held:
         yield held
 
 
@@ -70,7 +72,7 @@ def test_state_and_plan_hold_no_secret(root: Terraform, after: Plan, name: str) 
 
 def test_state_and_plan_hold_no_generated_key(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planning.applied(offline_session, STACKS[name], inputs) as held:
+    with planning.applied_stack(offline_session, STACKS[name], inputs) as held:
         for text in (state_of(held), json.dumps(planned(held, inputs).document)):
             assert secrets.leaked(inputs, text) == []
 
@@ -146,7 +148,7 @@ def test_raised_secrets_version_writes_secrets_and_rolls(root: Terraform, name: 
 
 def test_destroy_deletes_everything(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planning.applied(offline_session, STACKS[name], inputs) as held:
+    with planning.applied_stack(offline_session, STACKS[name], inputs) as held:
         going = planned(held, inputs, "-destroy")
         assert set(changes(going).values()) == {("delete",)}
         with held.variables(inputs) as file:
@@ -160,6 +162,6 @@ def test_apply_that_would_start_a_cli_is_refused(
 ) -> None:
     with (
         pytest.raises(ValueError, match="run_migrations"),
-        planning.applied(offline_session, STACKS[name], STACKS[name].smallest),
+        planning.applied_stack(offline_session, STACKS[name], STACKS[name].smallest),
     ):
         pass

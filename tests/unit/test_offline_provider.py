@@ -43,7 +43,7 @@ Planned = Callable[[str], PlanResult]
 @pytest.fixture
 def planned(offline_session: planning.Session) -> Planned:
     def run(text: str) -> PlanResult:
-        with planning.root_of(offline_session, {"main.tf": HEAD + text}) as root:
+        with planning.temporary_root(offline_session, {"main.tf": HEAD + text}) as root:
             return root.planned()
 
     return run
@@ -330,7 +330,7 @@ resource "google_secret_manager_secret" "a" {
 
 @pytest.fixture
 def applied(offline_session: planning.Session) -> Any:
-    with planning.root_of(offline_session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
+    with planning.temporary_root(offline_session, {"main.tf": HEAD + STATEFUL % ("a", 60)}) as root:
         root.apply()
         yield root
 
@@ -364,7 +364,7 @@ def test_destroy_plan_deletes_everything(applied: Terraform) -> None:
 
 def test_changed_keepers_replace_a_random_id(offline_session: planning.Session) -> None:
     text = 'resource "random_id" "a" {{\n  byte_length = 4\n  keepers     = {{ a = "{}" }}\n}}\n'
-    with planning.root_of(offline_session, {"main.tf": text.format("1")}) as root:
+    with planning.temporary_root(offline_session, {"main.tf": text.format("1")}) as root:
         root.apply()
         (Path(root.tfdir) / "main.tf").write_text(text.format("2"))
         replaced = resource(root.planned(), "random_id.a")

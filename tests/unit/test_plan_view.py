@@ -38,7 +38,7 @@ output "hidden" {
 
 @pytest.fixture(scope="module")
 def plan(session: planning.Session) -> Plan:
-    with planning.root_of(session, {"main.tf": TEXT}) as root:
+    with planning.temporary_root(session, {"main.tf": TEXT}) as root:
         result = root.planned()
     assert result.plan is not None, str(result)
     return result.plan

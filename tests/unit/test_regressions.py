@@ -130,7 +130,7 @@ class Applied:
 
 def apply(session: planning.Session, stack: str, **inputs: Any) -> Iterator[Applied]:
     values = {**CASES[stack, "everything"].inputs, "run_migrations": False, **inputs}
-    with planning.applied(session, STACKS[stack], values) as terraform:
+    with planning.applied_stack(session, STACKS[stack], values) as terraform:
         applied = Applied(stack, terraform, values)
         assert secrets.leaked(values, applied.state.read_text()) == []
         yield applied

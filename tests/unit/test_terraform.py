@@ -27,7 +27,7 @@ def fake(folder: Path, script: str) -> Terraform:
 
 
 def test_bool_and_map_reach_terraform_unchanged(session: planning.Session) -> None:
-    with planning.root_of(session, {"main.tf": ECHO}) as root:
+    with planning.temporary_root(session, {"main.tf": ECHO}) as root:
         result = root.planned({"flag": True, "ports": {"a": 1}})
     assert result.plan is not None, str(result)
     assert result.plan.outputs["seen"] == {"flag": True, "ports": {"a": 1}}
@@ -37,7 +37,7 @@ def test_plan_and_variable_files_are_removed(
     session: planning.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with planning.root_of(session, {"main.tf": ECHO}) as root:
+    with planning.temporary_root(session, {"main.tf": ECHO}) as root:
         root.planned({"flag": True, "ports": {}})
         assert sorted(p.name for p in Path(root.tfdir).iterdir()) == ["main.tf"]
     assert list(tmp_path.iterdir()) == []
@@ -94,6 +94,6 @@ def test_environment_of_the_caller_does_not_change_a_plan(
 ) -> None:
     monkeypatch.setenv("TF_VAR_flag", "false")
     monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
-    with planning.root_of(session, {"main.tf": ECHO}) as root:
+    with planning.temporary_root(session, {"main.tf": ECHO}) as root:
         result = root.planned({"ports": {}})
     assert "No value for required variable" in str(result)

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     else:
         print("the real AWS provider: not run, LITELLM_PROVIDER_MIRROR names no folder with it")
     for choice, names, rounds in choices:
-        with planning.session(choice, wanted_core=options.core, use_cache=False) as held:
+        with planning.session(choice, core=options.core, use_cache=False) as held:
             for name in names:
                 print(_measure(held, STACKS[name], rounds, options.batch), flush=True)
     return 0

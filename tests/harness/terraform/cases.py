@@ -92,7 +92,9 @@ def find(stack: str, name: str, path: Path = CASES) -> Case:
     Raises:
         CaseError: the file has no such case. The message lists the cases of the stack.
     """
-    cases = {expected.case.name: expected.case for expected in load(path) if expected.case.stack == stack}
+    cases = {
+        expected.case.name: expected.case for expected in load(path) if expected.case.stack == stack
+    }
     if name not in cases:
         raise CaseError(f"no case {name!r} for {stack}; name one of {', '.join(sorted(cases))}")
     return cases[name]

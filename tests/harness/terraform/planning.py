@@ -95,33 +95,33 @@ def session(
     cache.prune()
     with tempfile.TemporaryDirectory(prefix="litellm-plan-") as name:
         folder = Path(name)
-        binary = binary.find(folder, core)
+        terraform_core = binary.find(folder, core)
         with providers.environment(choice, folder) as environment:
-            yield Session(binary, choice, environment, folder, use_cache)
+            yield Session(terraform_core, choice, environment, folder, use_cache)
 
 
-def _initialize(terraform: Terraform, held: Session) -> None:
+def _initialize(terraform: Terraform, session: Session) -> None:
     files = Path(terraform.tfdir).glob("*.tf*")
     # Without a module to link and a plugin to install, init would do nothing.
-    if held.choice.mode == "offline" and not any(_CALL.search(f.read_text()) for f in files):
+    if session.choice.mode == "offline" and not any(_CALL.search(f.read_text()) for f in files):
         return
     # Two inits that share a plugin folder corrupt it (hashicorp/terraform#31964).
-    with FileLock(held.folder / "init.lock"):
+    with FileLock(session.folder / "init.lock"):
         terraform.init(backend=False)
 
 
 @contextlib.contextmanager
-def work_folder(held: Session, stack: Stack) -> Iterator[Path]:
+def work_folder(session: Session, stack: Stack) -> Iterator[Path]:
     """Copy the module of a stack to a temporary folder, which exists inside the block."""
-    with tempfile.TemporaryDirectory(dir=held.folder) as name:
-        yield roots.copy_module(stack, Path(name), held.source.get(stack.name))
+    with tempfile.TemporaryDirectory(dir=session.folder) as name:
+        yield roots.copy_module(stack, Path(name), session.source.get(stack.name))
 
 
 def _plan(
-    held: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
+    session: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
 ) -> dict[str, Any]:
-    terraform = Terraform(root, held.core.binary, held.environment)
-    _initialize(terraform, held)
+    terraform = Terraform(root, session.core.binary, session.environment)
+    _initialize(terraform, session)
     options = [f"-var-file={path.absolute()}" for path in files]
     document, messages = terraform.plan_document(values, *options)
     return {"document": document, "messages": messages}
@@ -133,14 +133,14 @@ def _offline_digest() -> str:
     return cache.digest([_OFFLINE_FOLDER])
 
 
-def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]:
-    if not held.cached:
-        entry: dict[str, Any] = make()
-        return entry
+def _entry(session: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]:
+    if not session.cached:
+        computed: dict[str, Any] = make()
+        return computed
     name = cache.key(
-        cache.digest([held.source.get(stack.name, stack.folder)]),
+        cache.digest([session.source.get(stack.name, stack.folder)]),
         _offline_digest(),
-        [str(held.core), str(held.choice), stack.offline_arguments],
+        [str(session.core), str(session.choice), stack.offline_arguments],
         parts,
     )
     entry: dict[str, Any] = cache.cached(name, make)
@@ -148,18 +148,18 @@ def _entry(held: Session, stack: Stack, parts: Any, make: Any) -> dict[str, Any]
 
 
 @contextlib.contextmanager
-def temporary_root(held: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
+def temporary_root(session: Session, files: Mapping[str, str]) -> Iterator[Terraform]:
     """Write and initialize a root from ``files`` (name to text). It exists inside the block."""
-    with tempfile.TemporaryDirectory(dir=held.folder) as name:
-        for file, text in files.items():
-            (Path(name) / file).write_text(text)
-        terraform = Terraform(Path(name), held.core.binary, held.environment)
-        _initialize(terraform, held)
+    with tempfile.TemporaryDirectory(dir=session.folder) as name:
+        for file_name, text in files.items():
+            (Path(name) / file_name).write_text(text)
+        terraform = Terraform(Path(name), session.core.binary, session.environment)
+        _initialize(terraform, session)
         yield terraform
 
 
 @contextlib.contextmanager
-def applied_stack(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
+def applied_stack(session: Session, stack: Stack, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
     """Apply a stack offline. Its folder and its state exist inside the block.
 
     The offline providers generate the values that a cloud would return. No migration runs.
@@ -168,17 +168,19 @@ def applied_stack(held: Session, stack: Stack, inputs: Mapping[str, Any]) -> Ite
         ValueError: the session uses real plugins, or ``inputs`` permit local commands.
         TerraformError: the apply fails.
     """
-    if held.choice.mode != "offline":
+    if session.choice.mode != "offline":
         raise ValueError(
-            f"the session has providers {held.choice}; apply with --providers=offline only"
+            f"the session has providers {session.choice}; apply with --providers=offline only"
         )
     if inputs.get("run_migrations") is not False:
         raise ValueError(
             f"run_migrations is {inputs.get('run_migrations')!r}; set it to false, because an "
             "apply would run the CLI of the cloud"
         )
-    with work_folder(held, stack) as module:
-        terraform = Terraform(roots.module_root(stack, module), held.core.binary, held.environment)
+    with work_folder(session, stack) as module:
+        terraform = Terraform(
+            roots.module_root(stack, module), session.core.binary, session.environment
+        )
         with terraform.variables(inputs) as file:
             terraform.apply(tf_var_file=file)
         yield terraform
@@ -196,24 +198,24 @@ def replay_command(case: Case) -> str:
     return f"{command}{files} --inputs {shlex.quote(inputs)}"
 
 
-def plan(held: Session, case: Case) -> PlanResult:
+def plan(session: Session, case: Case) -> PlanResult:
     """Plan one case."""
     stack = STACKS[case.stack]
 
     def make() -> dict[str, Any]:
-        with work_folder(held, stack) as module:
+        with work_folder(session, stack) as module:
             if case.root == "module":
                 root = roots.module_root(stack, module)
-                return _plan(held, root, case.inputs, case.files)
+                return _plan(session, root, case.inputs, case.files)
             if case.root.startswith("examples/"):
                 name = case.root.removeprefix("examples/")
                 root = roots.example_root(stack, module, name)
-                return _plan(held, root, case.inputs, case.files)
+                return _plan(session, root, case.inputs, case.files)
             arguments = {**case.inputs, **case.meta}
-            return _plan(held, roots.call_root(stack, module, arguments, case.extra), {})
+            return _plan(session, roots.call_root(stack, module, arguments, case.extra), {})
 
     parts = [case.root, case.inputs, cache.digest(case.files), case.meta, case.extra]
-    entry = _entry(held, stack, parts, make)
+    entry = _entry(session, stack, parts, make)
     document = entry["document"]
     return PlanResult(
         Plan(document) if document else None, diagnostics(entry["messages"]), replay_command(case)
@@ -221,7 +223,7 @@ def plan(held: Session, case: Case) -> PlanResult:
 
 
 def plan_batch(
-    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+    session: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> Mapping[str, PlanResult]:
     """Plan many inputs of a stack in few runs; returns the results in the order of ``cases``.
 
@@ -238,8 +240,8 @@ def plan_batch(
         for i in range(0, len(names), size)
     ]
     # One run for each core: Terraform itself gains little from a second core.
-    single = dataclasses.replace(held, environment={**held.environment, "GOMAXPROCS": "1"})
-    with ThreadPoolExecutor(held.workers) as pool:
+    single = dataclasses.replace(session, environment={**session.environment, "GOMAXPROCS": "1"})
+    with ThreadPoolExecutor(session.workers) as pool:
         chunk_results: dict[str, PlanResult] = {}
         for chunk_results in pool.map(lambda chunk: _plan_chunk(single, stack, chunk), chunks):
             chunk_results |= chunk_results
@@ -247,7 +249,7 @@ def plan_batch(
 
 
 def plan_refused_batch(
-    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+    session: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Diagnostic, ...]:
     """Plan many invalid inputs in one run, which Terraform refuses; returns the errors.
 
@@ -255,34 +257,36 @@ def plan_refused_batch(
     """
 
     def make() -> dict[str, Any]:
-        with work_folder(held, stack) as module:
-            return _plan(held, roots.batch_root(stack, module, cases, stack.scope[1]), {})
+        with work_folder(session, stack) as module:
+            return _plan(session, roots.batch_root(stack, module, cases, stack.scope[1]), {})
 
-    entry = _entry(held, stack, ["refused", cases], make)
+    entry = _entry(session, stack, ["refused", cases], make)
     return tuple(d for d in diagnostics(entry["messages"]) if d.severity == "error")
 
 
 def _plan_chunk(
-    held: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
+    session: Session, stack: Stack, cases: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, PlanResult]:
     def make() -> dict[str, Any]:
-        with work_folder(held, stack) as module:
-            return _plan(held, roots.batch_root(stack, module, cases), {})
+        with work_folder(session, stack) as module:
+            return _plan(session, roots.batch_root(stack, module, cases), {})
 
-    entry = _entry(held, stack, ["batch", cases], make)
-    found = diagnostics(entry["messages"])
+    entry = _entry(session, stack, ["batch", cases], make)
+    reported = diagnostics(entry["messages"])
     prefixes = {name: f'module.case["{name}"]' for name in cases}
-    placed = {
-        name: tuple(d for d in found if d.address.startswith(f"{prefix}."))
+    by_case = {
+        name: tuple(d for d in reported if d.address.startswith(f"{prefix}."))
         for name, prefix in prefixes.items()
     }
-    if entry["document"] is None or sum(map(len, placed.values())) < len(found):
-        return {name: plan(held, Case(name, stack.name, inputs)) for name, inputs in cases.items()}
-    whole = Plan(entry["document"])
+    if entry["document"] is None or sum(map(len, by_case.values())) < len(reported):
+        return {
+            name: plan(session, Case(name, stack.name, inputs)) for name, inputs in cases.items()
+        }
+    plan_of_run = Plan(entry["document"])
     return {
         name: PlanResult(
-            whole.within(prefixes[name]),
-            placed[name],
+            plan_of_run.within(prefixes[name]),
+            by_case[name],
             replay_command(Case(name, stack.name, inputs)),
         )
         for name, inputs in cases.items()

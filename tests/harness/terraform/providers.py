@@ -1,4 +1,4 @@
-"""Where the providers come from: ours offline, a mirror on this machine, or the registry."""
+"""Choose the providers: the offline provider, a filesystem mirror, or the registry."""
 
 from __future__ import annotations
 
@@ -15,29 +15,34 @@ from tests.harness.offline.protocol.launch import serving
 PROVIDERS = ("aws", "google", "random")
 _NAMESPACE = "registry.terraform.io/hashicorp"
 
-# Real plugins plan without an account: they want credentials to be there, not to be right.
+# Real plugins plan without an account. They require credentials, but do not verify them.
 _DUMMY_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "offline",
     "AWS_SECRET_ACCESS_KEY": "offline",
     "AWS_EC2_METADATA_DISABLED": "true",
     "GOOGLE_OAUTH_ACCESS_TOKEN": "offline",
 }
-# AWS_CA_BUNDLE breaks the second configuration of a provider that stays up.
+# The environment of Terraform has no variable with these prefixes. AWS_CA_BUNDLE, for example,
+# breaks the second configuration of a provider that keeps running.
 _DROPPED = ("TF_", "AWS_", "GOOGLE_", "CLOUDSDK_")
 
 
 class ProviderError(ValueError):
-    """The choice of providers cannot be served."""
+    """A choice of providers is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``offline``, ``registry`` or ``mirror:DIR``, with the offline releases to serve.
+    """The providers of a session.
 
-    ``resolved``: the offline providers plan what an apply would make known. A plan then shows what
-    containers, policies and routes are given; whether one is possible at all where values are
-    unknown, it does not show. ``live``: an apply changes what the provider blocks' endpoints serve;
-    without it what a cloud would answer is made up.
+    Attributes:
+        mode: ``offline``, ``registry`` or ``mirror``.
+        mirror: the folder of a filesystem mirror.
+        offline: the release of each provider that the offline provider serves.
+        resolved: whether plans are resolved plans. A resolved plan shows the values of containers,
+            policies and routes. It does not show whether Terraform can plan while they are unknown.
+        live: whether an apply calls the endpoints of the provider blocks. If not, the offline
+            provider generates the values that a cloud would return.
     """
 
     mode: str = "offline"
@@ -56,13 +61,15 @@ class Choice:
 
 
 def mirrored(folder: Path) -> Mapping[str, str]:
-    """The providers in a filesystem mirror: name to the newest version there."""
-    found: dict[str, str] = {}
+    """The providers of a filesystem mirror: name to the newest version in the mirror."""
+    newest_versions: dict[str, str] = {}
     for name in PROVIDERS:
         versions = [path.name for path in (folder / _NAMESPACE / name).glob("[0-9]*")]
         if versions:
-            found[name] = max(versions, key=lambda v: [int(p) for p in v.split(".") if p.isdigit()])
-    return found
+            newest_versions[name] = max(
+                versions, key=lambda v: [int(p) for p in v.split(".") if p.isdigit()]
+            )
+    return newest_versions
 
 
 def choose(text: str, pinned: Mapping[str, str] | None = None) -> Choice:
@@ -70,11 +77,11 @@ def choose(text: str, pinned: Mapping[str, str] | None = None) -> Choice:
 
     Args:
         text: ``offline``, ``registry`` or ``mirror:DIR``.
-        pinned: releases to serve offline in place of the oldest there is, which is the lowest that
-            the modules admit.
+        pinned: offline releases that override the default, which is the oldest with a schema. That
+            is the lowest release that the modules admit.
 
     Raises:
-        ProviderError: the text is none of these, or the folder holds no provider of ours.
+        ProviderError: the text has another form, or the mirror has no provider of the modules.
     """
     oldest = {name: releases(name)[0] for name in PROVIDERS} | dict(pinned or {})
     if text == "offline":
@@ -83,32 +90,37 @@ def choose(text: str, pinned: Mapping[str, str] | None = None) -> Choice:
         return Choice(mode="registry")
     mode, _, folder = text.partition(":")
     if mode == "mirror" and folder:
-        held = mirrored(Path(folder))
-        if not held:
-            raise ProviderError(f"{folder} holds no {_NAMESPACE}/{{{','.join(PROVIDERS)}}}/VERSION")
-        rest = {name: version for name, version in oldest.items() if name not in held}
+        mirrored_versions = mirrored(Path(folder))
+        if not mirrored_versions:
+            raise ProviderError(
+                f"--providers={text}: {folder} has no "
+                f"{_NAMESPACE}/{{{','.join(PROVIDERS)}}}/VERSION; name a filesystem mirror"
+            )
+        rest = {name: version for name, version in oldest.items() if name not in mirrored_versions}
         return Choice(mode="mirror", mirror=Path(folder), offline=rest)
-    raise ProviderError(f"--providers={text}: takes offline, registry or mirror:DIR")
+    raise ProviderError(f"--providers={text}: use offline, registry or mirror:DIR")
 
 
 def newest() -> Choice:
-    """The newest releases there is a schema of, offline."""
+    """The newest offline releases that have a schema."""
     return choose("offline", {name: releases(name)[-1] for name in PROVIDERS})
 
 
 def resolved_choice(choice: Choice) -> Choice:
-    """The same releases offline, planning what an apply would make known.
+    """The same offline releases, for resolved plans.
 
     Raises:
-        ProviderError: a provider of the choice is not an offline one.
+        ProviderError: the choice is not offline.
     """
     if choice.mode != "offline":
-        raise ProviderError(f"only the offline providers resolves an apply, not {choice}")
+        raise ProviderError(
+            f"{choice}: only offline providers create resolved plans; use --providers=offline"
+        )
     return replace(choice, resolved=True)
 
 
 def live(choice: Choice) -> Choice:
-    """The same providers, applying to what the provider blocks' endpoints serve."""
+    """The same providers, which apply through the endpoints of the provider blocks."""
     return replace(choice, live=True)
 
 
@@ -124,27 +136,27 @@ def _cli_configuration(choice: Choice) -> str:
 
 @contextlib.contextmanager
 def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
-    """The environment that Terraform runs in, valid inside the block.
+    """The environment of Terraform, valid inside the block.
 
-    The caller's TF_, AWS_, GOOGLE_ and CLOUDSDK_ variables are left out, so that a plan is a
-    function of its inputs and no account can be reached by mistake.
+    It has none of the caller's TF_, AWS_, GOOGLE_ and CLOUDSDK_ variables. A plan then depends only
+    on its inputs, and no command reaches an account by mistake.
     """
     configuration = folder / "terraformrc"
     configuration.write_text(_cli_configuration(choice))
-    held = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
-    held |= {
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
+    variables |= {
         **_DUMMY_CREDENTIALS,
         "TF_CLI_CONFIG_FILE": str(configuration),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
-        # Terraform's collector and scheduler take a third of a plan's time: a plan's garbage fits
-        # in memory, and the other core belongs to the provider or to another worker.
+        # Garbage collection and scheduling would take a third of the time of a plan. The garbage
+        # fits in memory, and the provider or another worker needs the other core.
         "GOGC": "800",
         **({"GOMAXPROCS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}),
     }
     if not choice.offline:
-        yield held
+        yield variables
         return
     log = folder / "offline.log"
     with serving(choice.offline, log, resolved=choice.resolved, live=choice.live) as reattach:
-        yield {**held, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}
+        yield {**variables, "TF_REATTACH_PROVIDERS": json.dumps(reattach)}

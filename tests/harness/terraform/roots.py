@@ -1,6 +1,6 @@
-"""Root modules to plan, made in a folder of their own from a copy of the module.
+"""Write root modules for plans, in a temporary folder with a copy of the module.
 
-A root is JSON (``.tf.json``), so inputs need no quoting. What it adds to the copy is one file.
+A root is JSON (``.tf.json``), so inputs need no quoting. A root adds one file to the copy.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 from tests.harness.hcl import declarations
 from tests.harness.stacks import Stack
 
-# Folders of state and of other runs that must not come along.
-_LEFT_OUT = shutil.ignore_patterns(
+# State and files of other runs, which a copy must not contain.
+_NOT_COPIED = shutil.ignore_patterns(
     ".terraform", ".terraform.lock.hcl", "terraform.tfstate*", "*.tfvars"
 )
 
 
 def copy_module(stack: Stack, folder: Path, source: Path | None = None) -> Path:
-    """A copy of the module below ``folder``; gives its path.
+    """Copy the module of a stack to a folder below ``folder``; returns its path.
 
-    Files, not links: Terraform reads a copied tree faster, and nothing can be written through it.
+    Files are copied and not linked. Terraform reads them faster, and no write reaches the module.
     """
     target = folder / stack.name
-    shutil.copytree(source or stack.folder, target, ignore=_LEFT_OUT)
+    shutil.copytree(source or stack.folder, target, ignore=_NOT_COPIED)
     return target
 
 
@@ -41,13 +41,13 @@ def _write(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
 
 
 def module_root(stack: Stack, module: Path) -> Path:
-    """The module itself as root; the provider is configured beside it."""
+    """The module itself as a root, with one more file that configures the provider."""
     block = stack.provider_block(f"${{var.{stack.scope[0]}}}")
     return _write(module, "harness.tf.json", {"provider": {stack.provider: block}})
 
 
 def example_root(stack: Stack, module: Path, example: str) -> Path:
-    """An example of the module, its own provider block made fit for planning without an account."""
+    """An example of the module as a root. Its provider block is overridden: it needs no account."""
     root = module / "examples" / example
     block = dict(stack.offline_arguments)
     return _write(root, "harness_override.tf.json", {"provider": {stack.provider: block}})
@@ -59,9 +59,9 @@ def call_root(
     """A root that calls the module once.
 
     Args:
-        stack: which one.
+        stack: the stack of the module.
         module: the copy to call.
-        arguments: the call's arguments, meta-arguments such as ``count`` included.
+        arguments: the arguments of the call, including meta-arguments such as ``count``.
         extra: further top-level blocks of the root.
     """
     root = module.parent / "root"
@@ -78,29 +78,32 @@ def call_root(
 def batch_root(
     stack: Stack, module: Path, cases: Mapping[str, Mapping[str, Any]], scope: str | None = None
 ) -> Path:
-    """A root that calls the module once a case, by for_each; case ``x`` is ``module.case["x"]``.
+    """A root that calls the module for each case; case ``x`` is ``module.case["x"]``.
 
-    An input that a case leaves out is passed as null, which Terraform takes for the default of a
-    variable that is not nullable. All cases have one scope, since they share the provider; where
-    what is planned is refused in any case, ``scope`` may give it.
+    An input that a case omits is passed as null. Terraform then uses the default, if the variable
+    is not nullable. All cases share the provider, and so its region or project. ``scope`` sets the
+    region or project for cases that Terraform refuses anyway.
 
     Raises:
-        ValueError: the scopes differ, or a variable is nullable and has a default, so that null
-            and nothing differ.
+        ValueError: the cases have different regions or projects, or a nullable variable has a
+            default, so that null does not select the default.
     """
-    given = {case.get(stack.scope[0], stack.scope[1]) for case in cases.values()}
-    scopes = {scope} if scope else given
+    case_scopes = {case.get(stack.scope[0], stack.scope[1]) for case in cases.values()}
+    scopes = {scope} if scope else case_scopes
     if len(scopes) != 1:
-        raise ValueError(f"a batch has one {stack.scope[0]}, these cases have {sorted(scopes)}")
-    unlike = [
+        raise ValueError(
+            f"the cases of a batch have {stack.scope[0]} {sorted(scopes)}; plan the cases of each "
+            f"{stack.scope[0]} in a batch of their own"
+        )
+    nullable = [
         v.name
         for v in declarations.variables(module).values()
         if v.nullable and v.default not in (None, "null")
     ]
-    if unlike:
+    if nullable:
         raise ValueError(
-            f"{module.name}/variables.tf: {', '.join(unlike)} must have `nullable = false`, or a "
-            "caller that passes null does not get the default"
+            f"{module.name}/variables.tf: {', '.join(nullable)} are nullable and have a default; "
+            "set `nullable = false`, so that null selects the default"
         )
     root = module.parent / "root"
     _write(root, "cases.json", cases)
