@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.session
@@ -11,9 +11,8 @@ from tests.harness.offline import catalogue
 from tests.harness.offline.live.aws import codec
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import UNKNOWN
-from tests.harness.terraform import planning
-from tests.plugins.sessions import Sessions
 from tests.integration.conftest import planned
+from tests.plugins.sessions import Sessions
 
 TABLE = codec.table()
 RELEASE = catalogue.releases("aws")[0]
