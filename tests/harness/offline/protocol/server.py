@@ -20,7 +20,7 @@ from tests.harness.offline.protocol.schema import ProviderSchema, to_message
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
 
 LOG = logging.getLogger(__name__)
-# The number of connections whose settings are kept. A run opens one for each provider block.
+# The number of connections with kept settings. A run opens one for each provider block.
 _CONNECTIONS = 256
 
 

@@ -175,7 +175,7 @@ KINDS: Mapping[str, Kind] = {
         _drop_object,
     ),
 }
-# Kinds whose create takes no tags.
+# Kinds for which a create takes no tags.
 TAGGED_AFTER_CREATE = ("bucket",)
 
 
