@@ -20,7 +20,7 @@ from tests.harness.process.supervisor import supervising
 from tests.harness.terraform import planning
 from tests.integration.aws_made import balancer, listener, network, target_group
 from tests.integration.conftest import planned
-from tests.integration.test_gateway import CHAT, INPUTS, KEY, SAID, with_key
+from tests.integration.test_gateway import CHAT, INPUTS, KEY, ANSWER, with_key
 
 # LiteLLM alone starts in about ten seconds.
 START_SECONDS = 90
@@ -110,7 +110,7 @@ def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, request
 def test_service_answers_a_chat(answers: Mapping[str, requests.Response]) -> None:
     answer = answers["key"]
     assert answer.status_code == 200, answer.text
-    assert answer.json()["choices"][0]["message"]["content"] == SAID
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER
 
 
 def test_request_without_the_master_key_is_refused(

@@ -19,6 +19,7 @@ from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
 from tests.harness.process.child import soon
+from tests.harness.process.daemon import Running
 from tests.harness.sdk import google as google_clients
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
@@ -30,7 +31,7 @@ IMAGE = "docker.io/litellm/litellm-gateway:v1"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("cloud") / "log"
     with launch.serving(GcpOptions(), log) as running:
         yield running
@@ -43,13 +44,13 @@ def _message(answer: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def api(cloud: launch.Running) -> Api:
+def api(cloud: Running) -> Api:
     client = Api(cloud.url)
     client.done("POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"})
     return client
 
 
-def test_emulator_listens_on_loopback_only(cloud: launch.Running) -> None:
+def test_emulator_listens_on_loopback_only(cloud: Running) -> None:
     port = int(cloud.url.rsplit(":", 1)[1])
     hosts = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port)}
     for host in hosts - {"127.0.0.1", "127.0.1.1"}:
@@ -199,7 +200,7 @@ def test_patch_changes_only_its_mask(api: Api) -> None:
 
 
 def test_google_client_manages_a_service(
-    cloud: launch.Running,
+    cloud: Running,
 ) -> None:
     client = google_clients.services(cloud.url)
     name = f"{PARENT}/services/by-client"
@@ -219,7 +220,7 @@ def test_google_client_manages_a_service(
         client.get_service(name=name)
 
 
-def _job(cloud: launch.Running, name: str, tag: str) -> None:
+def _job(cloud: Running, name: str, tag: str) -> None:
     client = google_clients.jobs(cloud.url)
     container = run_v2.Container(image=f"docker.io/litellm/litellm-migrations:{tag}")
     template = run_v2.TaskTemplate(containers=[container], max_retries=1)
@@ -227,7 +228,7 @@ def _job(cloud: launch.Running, name: str, tag: str) -> None:
     client.create_job(parent=PARENT, job=job, job_id=name).result()
 
 
-def test_failed_job_is_failed_in_both_apis(cloud: launch.Running, api: Api) -> None:
+def test_failed_job_is_failed_in_both_apis(cloud: Running, api: Api) -> None:
     _job(cloud, "fails", "broken")
     execution = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
     assert (execution.failed_count, execution.succeeded_count, execution.retried_count) == (1, 0, 1)
@@ -242,7 +243,7 @@ def test_failed_job_is_failed_in_both_apis(cloud: launch.Running, api: Api) -> N
     assert "ended with status 1" in condition["message"]
 
 
-def test_gcloud_command_exits_as_the_job(cloud: launch.Running, tmp_path: Path) -> None:
+def test_gcloud_command_exits_as_the_job(cloud: Running, tmp_path: Path) -> None:
     _job(cloud, "by-gcloud", "broken")
     command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
     process = subprocess.run(
@@ -257,7 +258,7 @@ def test_gcloud_command_exits_as_the_job(cloud: launch.Running, tmp_path: Path) 
 
 
 def test_newest_provider_applies_and_reads_drift(
-    cloud: launch.Running, lifecycles: Lifecycles, tmp_path: Path
+    cloud: Running, lifecycles: Lifecycles, tmp_path: Path
 ) -> None:
     target = google.target(cloud.url, tmp_path, newest=True)
     lifecycle = lifecycles(

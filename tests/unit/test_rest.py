@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.harness.offline import catalogue
 from tests.harness.offline.live.google import codec, crud
@@ -33,7 +34,7 @@ def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None
     entry = TABLE[type_name]
     schema_names = set(dotted(catalogue.schema("google", release).resources[type_name].block))
     names = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
-    document = codec.yaml.safe_load(crud.TABLE.read_text())
+    document = yaml.safe_load(crud.TABLE.read_text())
     local = {*document["types"][type_name].get("local", ())}
     assert names | local - schema_names <= schema_names
 

@@ -58,7 +58,7 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
             {"PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(home)},
         )
     )
-    if not soon(lambda: ministack.answers(port, "/_ministack/health"), ministack.START_SECONDS):
+    if not soon(lambda: ministack.healthy(port), ministack.START_SECONDS):
         output = log.read_text(errors="replace")[-2000:]
         raise CloudError(f"the proxy does not answer within {ministack.START_SECONDS} s:\n{output}")
     return Cloud(f"http://127.0.0.1:{port}", region)

@@ -52,15 +52,17 @@ def known_items(value: Any) -> list[Any]:
 
 
 def at(value: Any, dotted: str) -> Any:
-    """The value at a dotted path. A list on the path is replaced by its first element."""
+    """The value at a dotted path, in which a number is an index of a list.
+
+    JMESPath cannot replace it: the result is :data:`UNKNOWN` where a part of the path is unknown.
+    """
     for part in dotted.split("."):
         if value is UNKNOWN:
             return UNKNOWN
-        if isinstance(value, list):
-            value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
-            if part.isdigit():
-                continue
-        if not isinstance(value, dict):
+        if isinstance(value, list) and part.isdigit():
+            value = value[int(part)] if int(part) < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(part)
+        else:
             return None
-        value = value.get(part)
     return value

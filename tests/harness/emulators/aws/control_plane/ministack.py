@@ -7,12 +7,11 @@ the API are those of the data plane.
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 
 from tests.harness.process import venvs
 from tests.harness.process.child import soon
-from tests.harness.process.ports import free_port
+from tests.harness.process.ports import fetched, free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk.aws import REGION
 
@@ -68,16 +67,9 @@ def _environment(home: Path, port: int, region: str) -> dict[str, str]:
     }
 
 
-def answers(port: int, path: str) -> bool:
-    """Whether a server on a loopback port answers a path with 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def healthy(port: int) -> bool:
+    """Whether ministack, or the proxy before it, answers the health check."""
+    return fetched(port, "/_ministack/health")[0] == 200
 
 
 def start(supervisor: Supervisor, python: Path, region: str = REGION) -> int:
@@ -101,7 +93,7 @@ def start(supervisor: Supervisor, python: Path, region: str = REGION) -> int:
             _environment(home, port, region),
         )
     )
-    if not soon(lambda: answers(port, "/_ministack/health"), START_SECONDS):
+    if not soon(lambda: healthy(port), START_SECONDS):
         output = log.read_text(errors="replace")[-2000:]
         raise EmulatorError(f"ministack does not answer within {START_SECONDS} s:\n{output}")
     return port
