@@ -156,12 +156,13 @@ def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
     for case, values in inputs.items():
         alone = planning.plan(session, Case(case, name, values))
         assert alone.plan is not None, str(alone)
-        assert together[case].plan is not None, str(together[case])
+        batched = together[case].plan
+        assert batched is not None, str(together[case])
         assert together[case].diagnostics == alone.diagnostics == ()
-        assert {a: r.values for a, r in together[case].plan.resources.items()} == {
+        assert {a: r.values for a, r in batched.resources.items()} == {
             a: r.values for a, r in alone.plan.resources.items()
         }
-        assert dict(together[case].plan.outputs) == dict(alone.plan.outputs)
+        assert dict(batched.outputs) == dict(alone.plan.outputs)
 
 
 def test_refused_case_does_not_stop_its_batch(session: Session) -> None:
