@@ -1,7 +1,7 @@
 """The lifecycle of the Google Cloud stack: each stage needs the stages before it.
 
-``--stages=apply,verify`` runs a subset, ``--run-folder=DIR`` keeps the files that a later run continues
-from, and ``--cloud=URL`` uses a running emulator.
+``--stages=apply,verify`` runs a subset, ``--run-folder=DIR`` keeps the files for a later run,
+and ``--cloud=URL`` uses a running emulator.
 """
 
 from __future__ import annotations
