@@ -1,1 +1,1 @@
-"""The offline providers against a real one."""
+"""The offline AWS provider against the real plugin."""

@@ -8,8 +8,8 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say how many attributes were compared and how many differ."""
-    from tests.conformance.test_conformance import HELD, TALLY
+    """Print how many attributes were compared, and how many differ."""
+    from tests.conformance.test_conformance import MIRRORED, TALLY
 
     counter = config.stash.get(TALLY, None)
     terminalreporter.section("fidelity of the offline AWS provider")
@@ -18,11 +18,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     compared, different = counter["compared"], counter["different"]
     terminalreporter.line(
-        f"aws {HELD['aws']}: {compared} attributes compared, {different} different "
+        f"aws {MIRRORED['aws']}: {compared} attributes compared, {different} different "
         f"({100 * (1 - different / compared):.2f} % equal), all in the list of differences.yaml"
         if different
-        else f"aws {HELD['aws']}: {compared} attributes compared, none different"
+        else f"aws {MIRRORED['aws']}: {compared} attributes compared, none different"
     )
-    for key, n in sorted(counter.items()):
+    for key, count in sorted(counter.items()):
         if key.startswith("listed "):
-            terminalreporter.line(f"  {n:6} {key.removeprefix('listed ')}")
+            terminalreporter.line(f"  {count:6} {key.removeprefix('listed ')}")

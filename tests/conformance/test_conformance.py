@@ -1,7 +1,7 @@
-"""The offline AWS provider plans what the real one does, apart from a listed set of differences.
+"""The offline AWS provider plans as the real plugin does, apart from listed differences.
 
-The real plugin is taken from a filesystem mirror that LITELLM_PROVIDER_MIRROR names; it needs no
-account and no network.
+The plugin comes from the filesystem mirror in LITELLM_PROVIDER_MIRROR. It needs no account and no
+network.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from tests.harness.terraform import cases, planning, providers
 from tests.harness.terraform.cases import Expected
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
-HELD = providers.mirrored(Path(MIRROR)) if MIRROR else {}
+MIRRORED = providers.mirrored(Path(MIRROR)) if MIRROR else {}
 DIFFERENCES: list[dict[str, str]] = yaml.safe_load(paths.DIFFERENCES.read_text())
 AWS = [e for e in cases.load() if e.case.stack == "aws"]
 PLANNED = [e for e in AWS if not e.refused]
 REFUSED = [e for e in AWS if e.refused]
 
 pytestmark = pytest.mark.skipif(
-    "aws" not in HELD,
-    reason="not run: LITELLM_PROVIDER_MIRROR names no folder that holds the AWS provider",
+    "aws" not in MIRRORED,
+    reason="not run: LITELLM_PROVIDER_MIRROR names no mirror that has the AWS provider",
 )
 
 
@@ -39,15 +39,15 @@ def by_id(expected: Expected) -> str:
 
 
 @pytest.fixture(scope="session")
-def ours() -> Iterator[planning.Session]:
-    with planning.session(providers.choose("offline", {"aws": HELD["aws"]})) as held:
-        yield held
+def offline_provider() -> Iterator[planning.Session]:
+    with planning.session(providers.choose("offline", {"aws": MIRRORED["aws"]})) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")
-def theirs() -> Iterator[planning.Session]:
-    with planning.session(providers.choose(f"mirror:{MIRROR}")) as held:
-        yield held
+def real_provider() -> Iterator[planning.Session]:
+    with planning.session(providers.choose(f"mirror:{MIRROR}")) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")
@@ -71,33 +71,39 @@ def entry(difference: Difference) -> dict[str, str] | None:
 
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
 def test_both_providers_plan_the_same(
-    ours: planning.Session, theirs: planning.Session, tally: Counter[str], expected: Expected
+    offline_provider: planning.Session,
+    real_provider: planning.Session,
+    tally: Counter[str],
+    expected: Expected,
 ) -> None:
-    mine, other = planning.plan(ours, expected.case), planning.plan(theirs, expected.case)
-    assert other.diagnostics == (), f"the real provider: {other}"
-    assert mine.diagnostics == (), f"the offline provider: {mine}"
-    assert mine.plan is not None
-    assert other.plan is not None
-    assert mine.plan.resources.keys() == other.plan.resources.keys()
-    compared, found = compare(mine.plan, other.plan, "aws_")
+    offline, real = (
+        planning.plan(offline_provider, expected.case),
+        planning.plan(real_provider, expected.case),
+    )
+    assert real.diagnostics == (), f"the real provider: {real}"
+    assert offline.diagnostics == (), f"the offline provider: {offline}"
+    assert offline.plan is not None
+    assert real.plan is not None
+    assert offline.plan.resources.keys() == real.plan.resources.keys()
+    compared, differences = compare(offline.plan, real.plan, "aws_")
     tally["compared"] += compared
-    tally["different"] += len(found)
-    for difference in found:
+    tally["different"] += len(differences)
+    for difference in differences:
         listed = entry(difference)
         if listed:
             tally[f"listed {listed['type']} {listed['path']}"] += 1
-    unlisted = [str(d) for d in found if entry(d) is None]
+    unlisted = [str(d) for d in differences if entry(d) is None]
     assert unlisted == [], "\n".join(unlisted[:40])
 
 
 @pytest.mark.parametrize("expected", REFUSED, ids=by_id)
 def test_both_providers_refuse_the_same(
-    ours: planning.Session, theirs: planning.Session, expected: Expected
+    offline_provider: planning.Session, real_provider: planning.Session, expected: Expected
 ) -> None:
-    def said(held: planning.Session) -> list[Any]:
-        return sorted((d.summary, d.detail) for d in planning.plan(held, expected.case).errors)
+    def errors(session: planning.Session) -> list[Any]:
+        return sorted((d.summary, d.detail) for d in planning.plan(session, expected.case).errors)
 
-    assert said(ours) == said(theirs) != []
+    assert errors(offline_provider) == errors(real_provider) != []
 
 
 def test_every_listed_difference_exists(tally: Counter[str]) -> None:

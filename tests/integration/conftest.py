@@ -1,4 +1,4 @@
-"""The local clouds, the lifecycles of stacks in them, and what is not run here."""
+"""The emulators, and the lifecycles of stacks on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.harness.terraform import binary, planning, providers
 from tests.plugins import not_run
 from tests.plugins.stages import LACKING
 
-# Two modules share the tests of it, so pytest would not rewrite its assertions by itself.
+# pytest does not rewrite the assertions of a module that only others import.
 pytest.register_assert_rewrite("tests.integration.stages")
 stage = pytest.mark.stage
 
@@ -38,10 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
 
 
-def planned(held: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
-    """The smallest stack with inputs laid over it."""
+def planned(session: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of the smallest stack with overriding inputs."""
     merged = {**STACKS[stack].smallest, **(inputs or {})}
-    result = planning.plan(held, planning.Case("integration", stack, merged))
+    result = planning.plan(session, planning.Case("integration", stack, merged))
     assert result.plan is not None, str(result)
     assert not result.errors, str(result)
     return result.plan
@@ -49,16 +49,16 @@ def planned(held: planning.Session, stack: str, inputs: Mapping[str, Any] | None
 
 @pytest.fixture
 def server() -> Iterator[postgres.Server]:
-    """A PostgreSQL with nothing in it."""
-    with supervisor.supervising() as held:
-        yield postgres.start(held)
+    """A PostgreSQL without databases."""
+    with supervisor.supervising() as owner:
+        yield postgres.start(owner)
 
 
 @pytest.fixture(scope="module")
 def gcp_target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """A local Google Cloud with LiteLLM behind it; the one of ``--cloud`` if there is one."""
+    """The Google Cloud emulator with LiteLLM, or the emulator of ``--cloud``."""
     folder = tmp_path_factory.mktemp("gcp")
     url = request.config.getoption("cloud")
     if url:
@@ -67,13 +67,13 @@ def gcp_target(
     log = folder / "cloud.log"
     with launch.serving(GcpOptions(str(release.installed())), log) as running:
         yield google.target(running.url, folder)
-    # It says what it answered and Google would not.
+    # The emulator logs answers that Google would not give.
     assert log.read_text() == ""
 
 
 @pytest.fixture(scope="module")
 def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A local AWS with LiteLLM behind it."""
+    """The AWS emulator with LiteLLM."""
     folder = tmp_path_factory.mktemp("aws")
     options = AwsOptions(str(release.installed()))
     with launch.serving(options, folder / "cloud.log") as running:
@@ -96,9 +96,9 @@ def lifecycles(
         ) -> run.Lifecycle:
             folder = tmp_path_factory.mktemp("lifecycle")
             environment = stack.enter_context(providers.environment(target.choice, folder))
-            found = binary.find(folder, config.getoption("core"))
+            core = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder
-            return run.prepare(target, root, found.binary, environment, inputs, source)
+            return run.prepare(target, root, core.binary, environment, inputs, source)
 
         yield begin

@@ -1,4 +1,4 @@
-"""Calls of the local server of Google's APIs, waited for."""
+"""Calls of the Google Cloud emulator that wait for their operations."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from tests.harness.process.child import soon
 
 
 class Api:
-    """Calls of the server's, each waited for."""
+    """A client of the emulator."""
 
     def __init__(self, url: str) -> None:
         self.url, self.session = url, requests.Session()
         self.session.trust_env = False
 
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
-        """The answer as it comes."""
+        """Send a request; returns the response."""
         return self.session.request(
             method, f"{self.url}{path}", json=body, params=query, timeout=30
         )
 
     def done(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The answer once its operation is done; a refusal, there or at once, is returned."""
+        """Send a request and wait for its operation; returns the answer, or the refusal."""
         answer = self.send(method, path, body, **query).json()
         name = answer.get("selfLink", "").removeprefix(self.url) or f"/v1/{answer.get('name')}"
         if "operations/" not in name:
             return answer
-        assert soon(lambda: _ended(self.send("GET", name).json()))
+        assert soon(lambda: _is_done(self.send("GET", name).json()))
         return self.send("GET", name).json()
 
 
-def _ended(operation: Any) -> bool:
+def _is_done(operation: Any) -> bool:
     return bool(operation.get("done") or operation.get("status") == "DONE")

@@ -82,14 +82,16 @@ class Case:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize the test of changes with the changes of the cloud."""
     if {"inputs", "expected"} <= set(metafunc.fixturenames):
-        held = metafunc.module.CASE.changes
-        metafunc.parametrize(("inputs", "expected"), list(held.values()), ids=list(held))
+        changes_of_case = metafunc.module.CASE.changes
+        metafunc.parametrize(
+            ("inputs", "expected"), list(changes_of_case.values()), ids=list(changes_of_case)
+        )
 
 
 @pytest.fixture(scope="module")
 def case(request: pytest.FixtureRequest) -> Case:
-    found: Case = request.module.CASE
-    return found
+    module_case: Case = request.module.CASE
+    return module_case
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +101,10 @@ def lifecycle(lifecycles: Lifecycles, case: Case, request: pytest.FixtureRequest
 
 @pytest.fixture
 def door(lifecycle: Lifecycle, case: Case) -> Iterator[Door]:
-    held = outputs(lifecycle)
+    values = outputs(lifecycle)
     address, url, _ = case.entry
-    with lifecycle.target.web(held[address]) as session:
-        yield Door(held[url], session, KEY)
+    with lifecycle.target.web(values[address]) as session:
+        yield Door(values[url], session, KEY)
 
 
 @stage("init")
@@ -134,9 +136,9 @@ def test_migrations_ran_and_printed_command_repeats_them(lifecycle: Lifecycle, c
 @stage("migrate")
 def test_every_service_becomes_ready(lifecycle: Lifecycle) -> None:
     ready(lifecycle)
-    held = lifecycle.target.control.services(lifecycle.name).values()
-    # As far as the cloud tells how many the load balancer found healthy.
-    assert [one for one in held if one.healthy == 0] == []
+    services = lifecycle.target.control.services(lifecycle.name).values()
+    # None where the cloud does not report the number of healthy targets.
+    assert [service for service in services if service.healthy == 0] == []
 
 
 @stage("verify")
@@ -156,7 +158,7 @@ def test_dashboard_pages_find_their_assets(door: Door) -> None:
     page = door.ask("/").text
     assets = sorted(set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|ico|svg|png))"', page)))
     assert len(assets) > 5
-    missing = [one for one in assets if door.ask(one).status_code != 200]
+    missing = [asset for asset in assets if door.ask(asset).status_code != 200]
     assert missing == []
 
 
@@ -173,7 +175,7 @@ def test_http_redirects_to_https_with_path_and_query(door: Door) -> None:
 
 @stage("verify")
 def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
-    """Each component drops the others' routes, so that a mis-routed request finds none: 404.
+    """Each component drops the routes of the other one, so a misrouted request gives 404.
 
     Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
     """
@@ -183,7 +185,7 @@ def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
         if route.kind == "http":
             for path in route.paths:
                 methods.setdefault(path, set()).update(route.methods)
-    # One of each component's path by its first two segments.
+    # One path for each component and first two segments.
     asked = {(split.component(path), *path.split("/")[1:3]): path for path in sorted(methods)}
     lost = []
     for (component, *_), path in sorted(asked.items()):
@@ -191,7 +193,7 @@ def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
         if not unused or component == "ui":
             continue
         answer = door.ask(path, unused)
-        # The dashboard's files answer such a method with 405 as well, and not in JSON.
+        # The dashboard also answers 405 to such a method, but not in JSON.
         if answer.status_code == 404 or "json" not in answer.headers.get("content-type", ""):
             lost.append(path)
     assert len(asked) > 100
@@ -200,11 +202,11 @@ def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
 
 @stage("verify")
 def test_taggable_resources_carry_the_stack_tags(lifecycle: Lifecycle, case: Case) -> None:
-    held = lifecycle.target.control.tags(lifecycle.name)
-    assert len(held) > 10
+    tagged = lifecycle.target.control.tags(lifecycle.name)
+    assert len(tagged) > 10
     odd = {
         name: labels
-        for name, labels in held.items()
+        for name, labels in tagged.items()
         if {key: labels.get(key) for key in case.labels} != case.labels
     }
     assert odd == {}
@@ -212,9 +214,9 @@ def test_taggable_resources_carry_the_stack_tags(lifecycle: Lifecycle, case: Cas
 
 @stage("verify")
 def test_every_secret_has_a_current_version(lifecycle: Lifecycle, case: Case) -> None:
-    held = lifecycle.target.control.secrets(lifecycle.name)
-    assert len(held) == case.secrets
-    assert all(held.values()), held
+    current = lifecycle.target.control.secrets(lifecycle.name)
+    assert len(current) == case.secrets
+    assert all(current.values()), current
 
 
 @stage("replan")
@@ -230,7 +232,7 @@ def test_change_rolls_without_a_failed_request(
     watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
     with watching(door, watched) as seen:
         apply(lifecycle, inputs)
-        # Where the apply does not wait for it, the change rolls on.
+        # The rollout continues where the apply does not wait for it.
         ready(lifecycle)
     assert seen.failed == []
     assert seen.count > len(watched)
@@ -240,13 +242,13 @@ def test_change_rolls_without_a_failed_request(
 @stage("change")
 def test_changed_stack_answers(lifecycle: Lifecycle, door: Door) -> None:
     assert "second" in door.ask("/v1/models", key="master").text
-    held = lifecycle.target.control.services(lifecycle.name)
-    assert held["gateway"].image == NEXT_IMAGE
+    services = lifecycle.target.control.services(lifecycle.name)
+    assert services["gateway"].image == NEXT_IMAGE
 
 
 @stage("destroy")
 def test_destroy_succeeds_with_data_in_every_store(lifecycle: Lifecycle, case: Case) -> None:
-    # The database has LiteLLM's tables, the secrets have versions, Redis is written by LiteLLM.
+    # The database has the tables of LiteLLM, the secrets have versions, and LiteLLM wrote to Redis.
     bucket = outputs(lifecycle)[case.entry[2]]
     for text in ("a first version", "a second one"):
         lifecycle.target.control.store(bucket, "a/file.txt", text.encode())

@@ -1,8 +1,8 @@
-"""What the stack sets is what botocore's models say that AWS takes."""
+"""The operations in botocore's models take every argument that the stack sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.session
@@ -11,8 +11,8 @@ from tests.harness.offline import catalogue
 from tests.harness.offline.live.aws import codec
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import UNKNOWN
-from tests.harness.terraform import planning
 from tests.integration.conftest import planned
+from tests.plugins.sessions import Sessions
 
 TABLE = codec.table()
 RELEASE = catalogue.releases("aws")[0]
@@ -20,7 +20,7 @@ INPUTS = {
     "proxy_config": {"model_list": []},
     "create_read_replica": True,
 }
-# What a function of ec2.py sends, since it is said in other words.
+# Arguments that a function in live/aws sends.
 HANDLED = {
     "aws_lb.access_logs",
     "aws_lb_target_group.health_check",
@@ -33,41 +33,47 @@ HANDLED = {
 }
 
 
-def given(block: Block, values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """What of a resource is set, by its dotted path, less what is empty or false."""
+def set_arguments(block: Block, values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted paths of the arguments of a resource that are neither empty nor false."""
     for name, attribute in block.attributes.items():
         settable = attribute.required or attribute.optional
         value = values.get(name)
         if settable and value is not UNKNOWN and value not in (None, "", False, 0, [], {}):
             yield prefix + name
     for name, nested in block.blocks.items():
-        held = values.get(name)
-        for body in held if isinstance(held, list) else []:
-            yield from given(nested.block, body, f"{prefix}{name}.")
+        bodies = values.get(name)
+        for body in bodies if isinstance(bodies, list) else []:
+            yield from set_arguments(nested.block, body, f"{prefix}{name}.")
 
 
 def test_every_set_argument_is_sent_or_listed(
-    sessions: Callable[[str, bool], planning.Session],
+    sessions: Sessions,
 ) -> None:
-    held = botocore.session.get_session()
-    lost = set()
+    core = botocore.session.get_session()
+    missing = set()
     for resource in planned(sessions("oldest", resolved=False), "aws", INPUTS).resources.values():
         if not resource.type.startswith("aws_"):
             continue
         entry = TABLE[resource.type]
         block = catalogue.schema("aws", RELEASE).resources[resource.type].block
-        model = held.get_service_model(entry.service)
-        ops = [one for one in (entry.create, entry.find, entry.delete, *entry.change) if one]
-        shapes = [model.operation_model(one.op).input_shape for one in ops]
-        for path in given(block, resource.values):
+        model = core.get_service_model(entry.service)
+        operations = [
+            operation
+            for operation in (entry.create, entry.find, entry.delete, *entry.change)
+            if operation
+        ]
+        shapes = [model.operation_model(operation.op).input_shape for operation in operations]
+        for path in set_arguments(block, resource.values):
             name = path.split(".")[0]
             sent = {*entry.fields, *entry.sends, *entry.local, *entry.kept, *entry.attributes}
-            members = {codec.plain(member) for one in shapes if one for member in one.members}
-            seen = (
+            members = {
+                codec.letters(member) for shape in shapes if shape for member in shape.members
+            }
+            handled = (
                 name in sent
-                or codec.plain(name) in members
-                or f"{{{name}}}" in str([one.by for one in ops])
+                or codec.letters(name) in members
+                or f"{{{name}}}" in str([operation.by for operation in operations])
             )
-            if not seen and name not in ("id", "tags", "tags_all", "region"):
-                lost.add(f"{resource.type}.{name}")
-    assert lost == HANDLED
+            if not handled and name not in ("id", "tags", "tags_all", "region"):
+                missing.add(f"{resource.type}.{name}")
+    assert missing == HANDLED

@@ -1,4 +1,4 @@
-"""What somebody changed behind Terraform's back stands in the next plan of the AWS stack."""
+"""The next plan of the AWS stack shows a change that was made outside Terraform."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tests.integration.test_failure_scenarios import CLOUDS
 
 
 @pytest.fixture
-def there(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
+def stack(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
     with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
-        told = daemon.observed(running.url, "cloud")
+        endpoint = daemon.observed(running.url, "cloud")
         lifecycle = lifecycles(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
-        yield lifecycle, Cloud(told["url"], told["region"])
+        yield lifecycle, Cloud(endpoint["url"], endpoint["region"])
 
 
 WIDE = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
 
 
 def ingress_of(aws: Cloud, name: str) -> tuple[str, str]:
-    """The id of a security group, and of its one rule of what comes in."""
+    """The id of a security group, and the id of its only ingress rule."""
     ec2 = aws.client("ec2")
-    named = [{"Name": "group-name", "Values": [name]}]
-    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
-    within = [{"Name": "group-id", "Values": [group["GroupId"]]}]
-    held = ec2.describe_security_group_rules(Filters=within)["SecurityGroupRules"]
-    (rule,) = (one["SecurityGroupRuleId"] for one in held if not one["IsEgress"])
+    name_filter = [{"Name": "group-name", "Values": [name]}]
+    (group,) = ec2.describe_security_groups(Filters=name_filter)["SecurityGroups"]
+    group_filter = [{"Name": "group-id", "Values": [group["GroupId"]]}]
+    rules = ec2.describe_security_group_rules(Filters=group_filter)["SecurityGroupRules"]
+    (rule,) = (described["SecurityGroupRuleId"] for described in rules if not described["IsEgress"])
     return group["GroupId"], rule
 
 
 def test_drift_is_planned_and_corrected(
-    there: tuple[Lifecycle, Cloud],
+    stack: tuple[Lifecycle, Cloud],
 ) -> None:
-    lifecycle, aws = there
+    lifecycle, aws = stack
     apply(lifecycle)
     assert changes(plan(lifecycle)) == {}
     bucket = outputs(lifecycle)["s3_bucket"]

@@ -1,4 +1,4 @@
-"""The planned gateway, run as a service of the local AWS, answers through its load balancer."""
+"""The planned gateway, run as a service of the AWS emulator, answers through its load balancer."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from tests.harness.process.supervisor import supervising
 from tests.harness.terraform import planning
 from tests.integration.aws_made import balancer, listener, network, target_group
 from tests.integration.conftest import planned
-from tests.integration.test_gateway import CHAT, INPUTS, KEY, SAID, with_key
+from tests.integration.test_gateway import CHAT, INPUTS, KEY, ANSWER, with_key
 
-# LiteLLM takes some ten seconds alone.
+# LiteLLM alone starts in about ten seconds.
 START_SECONDS = 90
 
 
 def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
-    """The planned container of the gateway, with what it names made in the cloud."""
+    """The planned container of the gateway, after creating the resources that it names."""
     (resource,) = (
-        one for one in plan.of_type("aws_ecs_task_definition").values() if one.index == "gateway"
+        task_definition
+        for task_definition in plan.of_type("aws_ecs_task_definition").values()
+        if task_definition.index == "gateway"
     )
     container: dict[str, Any]
     (container,) = json.loads(resource.values["container_definitions"])
@@ -42,41 +44,46 @@ def prepared(aws: Cloud, plan: Plan) -> dict[str, Any]:
     key = variables["LITELLM_PROXY_CONFIG_S3_KEY"]["value"]
     s3.put_object(Bucket="config", Key=key, Body=server.configuration(plan).encode())
     variables["LITELLM_PROXY_CONFIG_S3_BUCKET"]["value"] = "config"
-    made = aws.client("elasticache").create_replication_group(
+    replication_group = aws.client("elasticache").create_replication_group(
         ReplicationGroupId="redis",
         ReplicationGroupDescription="a",
         Engine="redis",
         NumCacheClusters=1,
         CacheNodeType="cache.t4g.small",
     )["ReplicationGroup"]
-    variables["REDIS_HOST"]["value"] = made["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    variables["REDIS_HOST"]["value"] = replication_group["NodeGroups"][0]["PrimaryEndpoint"][
+        "Address"
+    ]
     return container
 
 
 @pytest.fixture(scope="module")
 def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, requests.Response]]:
-    """What was answered with the right key, and without one."""
+    """The answers to a chat with the master key, and without a key."""
     plan = planned(resolved_session, "aws", {**INPUTS, "create_redis": True})
-    with supervising() as held, requests.Session() as session:
+    with supervising() as supervisor, requests.Session() as session:
         session.trust_env = False
-        aws = cloud.start(held)
-        # The local Redis is without TLS here.
+        aws = cloud.start(supervisor)
+        # This Redis has no TLS.
         hooks = runners.hooks(
-            held, release.installed(), lambda _: redis.start(held), {"REDIS_SSL": "false"}
+            supervisor,
+            release.installed(),
+            lambda _: redis.start(supervisor),
+            {"REDIS_SSL": "false"},
         )
-        with reconciler.following(aws, held, hooks) as following:
+        with reconciler.reconciling(aws, supervisor, hooks) as data_plane:
             ecs, elb = aws.client("ecs"), aws.client("elbv2")
             vpc, subnets = network(aws)
             target = target_group(aws, "gateway", vpc, "/health/readiness")
             listener(aws, balancer(aws, "gateway", subnets, []), target)
             ecs.create_cluster(clusterName="gateway")
-            made = ecs.register_task_definition(
+            definition = ecs.register_task_definition(
                 family="gateway", containerDefinitions=[prepared(aws, plan)]
             )
             ecs.create_service(
                 cluster="gateway",
                 serviceName="gateway",
-                taskDefinition=made["taskDefinition"]["taskDefinitionArn"],
+                taskDefinition=definition["taskDefinition"]["taskDefinitionArn"],
                 desiredCount=1,
                 loadBalancers=[
                     {"targetGroupArn": target, "containerName": "gateway", "containerPort": 4000}
@@ -84,12 +91,15 @@ def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, request
             )
 
             def healthy() -> bool:
-                told = elb.describe_target_health(TargetGroupArn=target)
-                states = [one["TargetHealth"]["State"] for one in told["TargetHealthDescriptions"]]
+                answer = elb.describe_target_health(TargetGroupArn=target)
+                states = [
+                    description["TargetHealth"]["State"]
+                    for description in answer["TargetHealthDescriptions"]
+                ]
                 return states == ["healthy"]
 
-            assert soon(healthy, START_SECONDS), following.problems
-            url = f"http://127.0.0.1:{following.balancers.proxies['gateway'].ports[80]}"
+            assert soon(healthy, START_SECONDS), data_plane.problems
+            url = f"http://127.0.0.1:{data_plane.balancers.proxies['gateway'].ports[80]}"
             chats = f"{url}/v1/chat/completions"
             yield {
                 "key": session.post(chats, headers=with_key(KEY), json=CHAT, timeout=10),
@@ -100,7 +110,7 @@ def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, request
 def test_service_answers_a_chat(answers: Mapping[str, requests.Response]) -> None:
     answer = answers["key"]
     assert answer.status_code == 200, answer.text
-    assert answer.json()["choices"][0]["message"]["content"] == SAID
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER
 
 
 def test_request_without_the_master_key_is_refused(

@@ -1,4 +1,4 @@
-"""A load balancer that changes while it serves lets no request go."""
+"""A load balancer that changes while it serves loses no request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import requests
 import trustme
 
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.load_balancers import (
     Balancer,
     Listener,
@@ -30,7 +30,7 @@ SECURE = Listener(443, "TLSv1_2", ROUTES)
 
 
 class Named(http.server.BaseHTTPRequestHandler):
-    """Say the server's port; below /slow after a second."""
+    """Answer with the port of the server; below /slow after a second."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -48,25 +48,25 @@ class Named(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no access log."""
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[list[int]]:
     """The ports of two servers."""
-    held = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Named) for _ in range(2)]
-    for server in held:
+    http_servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Named) for _ in range(2)]
+    for server in http_servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield [server.server_address[1] for server in held]
-    for server in held:
+    yield [server.server_address[1] for server in http_servers]
+    for server in http_servers:
         server.shutdown()
         server.server_close()
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Balancer]:
-    with supervising() as held:
-        yield balancer(held)
+    with supervising() as supervisor:
+        yield balancer(supervisor)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_changing_servers_fails_no_request(
 ) -> None:
     port, stopped = free_port(), threading.Event()
     running.update({port: PLAIN}, {"gateway": servers[0]})
-    found: list[str] = []
+    texts: list[str] = []
 
     def ask(path: str) -> None:
         with requests.Session() as session:
@@ -89,26 +89,26 @@ def test_changing_servers_fails_no_request(
             while not stopped.is_set():
                 try:
                     answer = session.get(f"http://127.0.0.1:{port}{path}", timeout=10)
-                    found.append(answer.text if answer.ok else f"status {answer.status_code}")
+                    texts.append(answer.text if answer.ok else f"status {answer.status_code}")
                 except requests.RequestException as error:
-                    found.append(repr(error))
+                    texts.append(repr(error))
 
     threads = [threading.Thread(target=ask, args=(path,)) for path in ("/", "/a", "/slow")]
     for thread in threads:
         thread.start()
-    wrong = []
-    for turn in range(20):
-        to = servers[(turn + 1) % 2]
-        running.update({port: PLAIN}, {"gateway": to})
+    errors = []
+    for attempt in range(20):
+        active = servers[(attempt + 1) % 2]
+        running.update({port: PLAIN}, {"gateway": active})
         answer = client.get(f"http://127.0.0.1:{port}/", timeout=10).text
-        if answer != f"{to} http":
-            wrong.append(f"{answer}, not {to}")
+        if answer != f"{active} http":
+            errors.append(f"{answer}, not {active}")
     stopped.set()
     for thread in threads:
         thread.join()
-    assert wrong == []
-    assert len(found) > 100
-    assert set(found) == {f"{server} http" for server in servers}
+    assert errors == []
+    assert len(texts) > 100
+    assert set(texts) == {f"{server} http" for server in servers}
 
 
 def test_servers_take_turns_and_none_gives_503(
@@ -116,8 +116,8 @@ def test_servers_take_turns_and_none_gives_503(
 ) -> None:
     port = free_port()
     running.update({port: PLAIN}, {"gateway": servers})
-    asked = [client.get(f"http://127.0.0.1:{port}/", timeout=10).text for _ in range(6)]
-    assert {asked.count(f"{server} http") for server in servers} == {3}
+    texts = [client.get(f"http://127.0.0.1:{port}/", timeout=10).text for _ in range(6)]
+    assert {texts.count(f"{server} http") for server in servers} == {3}
     running.update({port: PLAIN}, {"gateway": ()})
     assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 503
 
@@ -154,13 +154,17 @@ def test_tls_listener_serves_its_certificate(
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
     client.verify = str(file)
-    running.update({port: SECURE}, {"gateway": servers[0]}, issued(authority, "127.0.0.1"))
-    # What the client itself says of the scheme counts for nothing.
-    said = {"x-forwarded-proto": "http"}
-    answer = client.get(f"https://127.0.0.1:{port}/", headers=said, timeout=10)
+    running.update(
+        {port: SECURE}, {"gateway": servers[0]}, issue_certificate(authority, "127.0.0.1")
+    )
+    # Envoy ignores the header of the client.
+    headers = {"x-forwarded-proto": "http"}
+    answer = client.get(f"https://127.0.0.1:{port}/", headers=headers, timeout=10)
     assert answer.text == f"{servers[0]} https"
-    running.update({port: SECURE}, {"gateway": servers[0]}, issued(trustme.CA(), "127.0.0.1"))
-    # On a new connection: the open one has seen a certificate.
+    running.update(
+        {port: SECURE}, {"gateway": servers[0]}, issue_certificate(trustme.CA(), "127.0.0.1")
+    )
+    # On a new connection: the open one has the old certificate.
     client.close()
     with pytest.raises(requests.exceptions.SSLError):
         client.get(f"https://127.0.0.1:{port}/", timeout=10)
@@ -175,7 +179,7 @@ def test_refused_envoy_configuration_changes_nothing(
     with pytest.raises(LoadBalancerError, match="unknown cluster 'nobody'"):
         running.update({port: wrong}, {"gateway": servers[0]})
     assert client.get(f"http://127.0.0.1:{port}/", timeout=10).ok
-    with pytest.raises(LoadBalancerError, match="port 443 needs a certificate"):
+    with pytest.raises(LoadBalancerError, match="port 443 has TLS, but no certificate"):
         running.update({port: SECURE}, {"gateway": servers[0]})
     running.update({}, {})
     assert soon(lambda: not answers(port))

@@ -1,4 +1,4 @@
-"""The planned containers, started as processes, do what the images do."""
+"""The planned containers, started as processes, behave as the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import requests
 import trustme
 
 from tests.harness.emulators.parts import redis as local_redis
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers as components
 from tests.harness.litellm import release
 from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
@@ -44,7 +44,7 @@ def client() -> Iterator[requests.Session]:
 
 
 def ready(supervisor: Supervisor, component: str, running: Component) -> str:
-    """Where a container answers its probe with 200."""
+    """The URL of a container, once its probe answers 200."""
 
     def done() -> bool:
         up = fetched(running.port, PROBES[component])[0] == 200
@@ -62,7 +62,7 @@ def started(
     overlaid: Mapping[str, str],
     authority: str,
 ) -> str:
-    """Start a planned container with values laid over its variables, and what is in its files."""
+    """Start a planned container with overridden variables and the texts of its files."""
     environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
     texts = {"CONFIG_FILE_PATH": "{}", "SSL_CERT_FILE": authority}
     files = {environment[name]: text for name, text in texts.items() if name in environment}
@@ -82,12 +82,12 @@ def started(
 def stack(
     request: pytest.FixtureRequest, resolved_session: planning.Session, supervisor: Supervisor
 ) -> Mapping[str, str]:
-    """Where the containers of a default stack answer, with its database left out; and its Redis."""
+    """The URLs of the containers of a default stack without database, and its Redis."""
     inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}
     held = containers(planned(resolved_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
-    tls = local_redis.with_tls(supervisor, store, issued(authority, "127.0.0.1")).port
+    tls = local_redis.with_tls(supervisor, store, issue_certificate(authority, "127.0.0.1")).port
     trusted = {
         "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},
@@ -107,7 +107,7 @@ def test_gateway_lists_models_with_the_key(
     assert client.get(url, timeout=10).status_code == 401
 
 
-# Some routers are loaded when they are first asked for: /v1/agents is of one, /v1/evals, too.
+# LiteLLM loads some routers at their first request, such as those of /v1/agents and /v1/evals.
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/evals", "/v1/realtime/client_secrets"])
 def test_backend_has_no_gateway_path(
     stack: Mapping[str, str], client: requests.Session, path: str
@@ -150,7 +150,7 @@ def test_gateway_and_backend_answer_probes(
 
 def test_litellm_connects_to_redis_over_tls(stack: Mapping[str, str]) -> None:
     with redis.Redis("127.0.0.1", int(stack["redis"])) as client:
-        # The one that asks, and one at least of each proxy.
+        # The client of the test, and at least one of each proxy.
         assert soon(lambda: len(client.client_list()) >= 3), client.client_list()
 
 
@@ -196,7 +196,7 @@ def test_missing_file_gives_404(
     assert client.get(stack["ui"] + path, timeout=10).status_code == 404
 
 
-# ---- What does not start ----
+# ---- Containers that do not start ----
 
 
 def test_broken_image_never_listens(supervisor: Supervisor) -> None:

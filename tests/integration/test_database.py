@@ -37,9 +37,9 @@ def only(plan: Plan, type_name: str) -> Mapping[str, Any]:
 def migrated_by_the_app(server: Server, plan: Plan) -> tuple[str, str]:
     """Create database and user as Cloud SQL does, and run the migrations; returns their names."""
     database, user = (only(plan, f"google_sql_{kind}")["name"] for kind in ("database", "user"))
-    postgres.make_cloud_sql_group(server)
-    postgres.make_cloud_sql_user(server, user, WORD)
-    postgres.make_cloud_sql_database(server, database)
+    postgres.create_cloud_sql_group(server)
+    postgres.create_cloud_sql_user(server, user, WORD)
+    postgres.create_cloud_sql_database(server, database)
     with server.connect(database, user, WORD) as connection:
         migrations.run(connection)
     return database, user
@@ -88,8 +88,8 @@ def test_postgres_drops_a_user_without_objects(
 ) -> None:
     # The tables of the migrations make a destroy fail, not DROP ROLE itself.
     plan = planned(with_defect(session, NOT_ABANDONED, tmp_path), "gcp")
-    postgres.make_cloud_sql_group(server)
-    postgres.make_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
+    postgres.create_cloud_sql_group(server)
+    postgres.create_cloud_sql_user(server, only(plan, "google_sql_user")["name"], WORD)
     assert cloud_sql.refusals(server, plan) == []
 
 
@@ -100,7 +100,7 @@ def bootstrapped(server: Server, plan: Plan, times: int) -> tuple[str, str]:
     """Run the SQL of the stack as the master user; returns the database and the app's user."""
     cluster = only(plan, "aws_rds_cluster")
     master, database = cluster["master_username"], cluster["database_name"]
-    postgres.make_aurora_cluster(server, master, WORD, database)
+    postgres.create_aurora_cluster(server, master, WORD, database)
     for _ in range(times):
         with server.connect(database, master, WORD) as connection:
             connection.execute(plan.outputs["db_bootstrap_sql"])

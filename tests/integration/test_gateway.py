@@ -1,4 +1,4 @@
-"""LiteLLM, started as the planned gateway is, answers through the planned load balancer."""
+"""LiteLLM, started as the planned gateway, answers through the planned load balancer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 ANSWER = "the mocked answer"
-# Neither database nor Redis: the keys that a database would hold are not run here.
+# Without database and Redis. Keys of the database are not tested here.
 INPUTS: Mapping[str, Any] = {
     "create_database": False,
     "create_redis": False,
@@ -41,25 +41,25 @@ CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def url(request: pytest.FixtureRequest, resolved_session: planning.Session) -> Iterator[str]:
-    """Where the load balancer of a stack with a running gateway answers."""
+    """The URL of the load balancer of a stack with a running gateway."""
     plan = planned(resolved_session, request.param, INPUTS)
-    with supervising() as held:
+    with supervising() as supervisor:
         port = server.start(
-            held,
+            supervisor,
             release.installed(),
             containers(plan)["gateway"],
             {"LITELLM_MASTER_KEY": KEY},
             server.configuration(plan),
         )
-        # A path that the load balancer sent elsewhere would find nobody there.
+        # No server listens for the other components.
         upstreams = {"gateway": port, "backend": 1, "ui": 1}
-        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams)
+        ports = load_balancers.start(supervisor, load_balancers.listeners(plan), upstreams)
         yield f"http://127.0.0.1:{ports[80]}"
 
 
 @pytest.fixture
 def client() -> Iterator[requests.Session]:
-    """A client that no proxy of the machine comes between."""
+    """A client that ignores the proxies of the machine."""
     with requests.Session() as session:
         session.trust_env = False
         yield session
@@ -91,9 +91,9 @@ def test_streamed_chat_comes_in_chunks(url: str, client: requests.Session) -> No
         lines = [line.decode() for line in answer.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"
     pieces = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
-    said = [piece["choices"][0]["delta"].get("content") or "" for piece in pieces]
-    assert "".join(said) == ANSWER
-    assert sum(map(bool, said)) > 1
+    texts = [piece["choices"][0]["delta"].get("content") or "" for piece in pieces]
+    assert "".join(texts) == ANSWER
+    assert sum(map(bool, texts)) > 1
 
 
 @pytest.mark.parametrize("headers", [{}, with_key("sk-another-key")], ids=["no-key", "wrong-key"])
@@ -101,7 +101,7 @@ def test_request_without_the_master_key_is_refused(
     url: str, client: requests.Session, headers: dict[str, str]
 ) -> None:
     answer = client.post(f"{url}/v1/chat/completions", headers=headers, json=CHAT, timeout=10)
-    # Without a database it cannot look a key up, and says so with 400.
+    # Without a database LiteLLM cannot look up a key and answers 400.
     assert answer.status_code == (400 if headers else 401), answer.text
     assert ANSWER not in answer.text
 
@@ -113,5 +113,8 @@ def test_foreign_path_does_not_reach_the_gateway(url: str, client: requests.Sess
 
 def test_secret_without_a_value_is_named(resolved_session: planning.Session) -> None:
     container = containers(planned(resolved_session, "gcp", INPUTS))["gateway"]
-    with supervising() as held, pytest.raises(server.LiteLLMError, match="LITELLM_MASTER_KEY"):
-        server.start(held, release.installed(), container, {}, "{}")
+    with (
+        supervising() as supervisor,
+        pytest.raises(server.LiteLLMError, match="LITELLM_MASTER_KEY"),
+    ):
+        server.start(supervisor, release.installed(), container, {}, "{}")

@@ -1,4 +1,4 @@
-"""The local server of Google's APIs: what it refuses, how it answers, and who can use it."""
+"""The Google Cloud emulator: its refusals, its operations, and its clients."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
 from tests.harness.process.child import soon
+from tests.harness.process.daemon import Running
 from tests.harness.sdk import google as google_clients
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
@@ -30,26 +31,26 @@ IMAGE = "docker.io/litellm/litellm-gateway:v1"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("cloud") / "log"
     with launch.serving(GcpOptions(), log) as running:
         yield running
     assert log.read_text() == ""
 
 
-def _said(answer: Any) -> str:
+def _message(answer: Any) -> str:
     error = answer.get("error", {})
-    return str(error.get("message") or [one["message"] for one in error.get("errors", [])])
+    return str(error.get("message") or [item["message"] for item in error.get("errors", [])])
 
 
 @pytest.fixture(scope="module")
-def api(cloud: launch.Running) -> Api:
-    held = Api(cloud.url)
-    held.done("POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"})
-    return held
+def api(cloud: Running) -> Api:
+    client = Api(cloud.url)
+    client.done("POST", f"/compute/v1/{P}/global/networks", {"name": "vpc"})
+    return client
 
 
-def test_emulator_listens_on_loopback_only(cloud: launch.Running) -> None:
+def test_emulator_listens_on_loopback_only(cloud: Running) -> None:
     port = int(cloud.url.rsplit(":", 1)[1])
     hosts = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port)}
     for host in hosts - {"127.0.0.1", "127.0.1.1"}:
@@ -92,33 +93,33 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         None, "POST", f"/compute/v1/{P}/global/networks", {"name": "No_Such"},
         "Must be a match of regex",
     ),
-    "what refers to nothing": (
+    "a reference to a missing resource": (
         None, "POST", f"/compute/v1/{P}/regions/us-central1/subnetworks",
         {"name": "sub", "network": f"{P}/global/networks/gone", "ipCidrRange": "10.0.0.0/24"},
         "cannot be found",
     ),
-    "the deletion of what is in use": (
+    "the deletion of a resource in use": (
         _subnet, "DELETE", f"/compute/v1/{NETWORK}", None, "is already being used by",
     ),
-    "a label that is none": (
+    "an invalid label": (
         None, "POST", f"/compute/v1/{P}/global/addresses", {"name": "ip", "labels": {"A:b": "c"}},
         "Invalid label",
     ),
-    "a change of another version": (
+    "a change of an older version": (
         _secret, "PATCH", f"/v1/{P}/secrets/word?updateMask=labels",
-        {"labels": {"a": "b"}, "etag": "00"}, "was changed since",
+        {"labels": {"a": "b"}, "etag": "00"}, "which has changed",
     ),
-    "a secret's version with nothing in it": (
+    "an empty secret version": (
         _secret, "POST", f"/v1/{P}/secrets/word:addVersion", {"payload": {}}, "cannot be empty",
     ),
-    "a bucket that is not empty": (
+    "a bucket with objects": (
         _bucket, "DELETE", "/storage/v1/b/acme-full", None, "is not empty",
     ),
-    "a bucket of Google's name": (
+    "a bucket with a reserved name": (
         None, "POST", "/storage/v1/b?project=acme-prod-1", {"name": "my-google-data"},
         "Must be a match of regex",
     ),
-    "a member that is not there": (
+    "a member that does not exist": (
         _secret, "POST", f"/v1/{P}/secrets/word:setIamPolicy",
         {"policy": {"bindings": [{
             "role": "roles/viewer",
@@ -126,7 +127,7 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         }]}},
         "does not exist",
     ),
-    "a connector that is no /28": (
+    "a connector with another range than /28": (
         None, "POST", f"/v1/{PARENT}/connectors?connectorId=conn",
         {"network": "vpc", "ipCidrRange": "10.8.0.0/24", "minInstances": 2, "maxInstances": 3},
         "must be a /28",
@@ -137,7 +138,7 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
             "tier": "db-custom-1-3840", "ipConfiguration": {"privateNetwork": NETWORK}}},
         "private services connection",
     ),
-    "a machine that its edition does not have": (
+    "a tier of another edition": (
         None, "POST", f"/sql/v1beta4/{P}/instances",
         {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
             "tier": "db-custom-1-3840", "edition": "ENTERPRISE_PLUS"}},
@@ -156,70 +157,70 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         None, "POST", f"/compute/v1/{P}/global/networks", {"name": "n", "subnetMode": "CUSTOM"},
         'Unknown name "subnetMode"',
     ),
-    "a value that is none of its field's": (
+    "a value outside its enumeration": (
         None, "POST", f"/compute/v1/{P}/global/addresses", {"name": "ip", "addressType": "OUTER"},
         "Must be one of",
     ),
-    "a parameter that nobody reads": (
+    "an unknown query parameter": (
         None, "GET", f"/v1/{P}/secrets?labels=a", None, 'Unknown name "labels"',
     ),
-    "a variable that stands twice": (
+    "a duplicate variable": (
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
         {"template": {"containers": [
             {"image": IMAGE, "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}]}},
-        "stand twice",
+        "are duplicate",
     ),
-    "a service account that is not there": (
+    "a service account that does not exist": (
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
         {"template": {"serviceAccount": "x@acme-prod-1.iam.gserviceaccount.com",
                       "containers": [{"image": IMAGE}]}},
         "does not exist",
     ),
-    "what is served nowhere": (
-        None, "GET", f"/v1/{P}/topics", None, "is not served by the local cloud",
+    "an API that is not served": (
+        None, "GET", f"/v1/{P}/topics", None, "is not served by the emulator",
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", REFUSALS)
-def test_invalid_call_is_refused(api: Api, what: str) -> None:
-    before, method, path, body, text = REFUSALS[what]
-    if before:
-        before(api)
-    assert text in _said(api.done(method, path, body))
+@pytest.mark.parametrize("case", REFUSALS)
+def test_invalid_call_is_refused(api: Api, case: str) -> None:
+    prepare, method, path, body, text = REFUSALS[case]
+    if prepare:
+        prepare(api)
+    assert text in _message(api.done(method, path, body))
 
 
 def test_patch_changes_only_its_mask(api: Api) -> None:
     _secret(api)
     path = f"/v1/{P}/secrets/word"
     api.send("PATCH", path, {"labels": {"a": "b"}, "annotations": {"c": "d"}}, updateMask="labels")
-    held = api.send("GET", path).json()
-    assert held["labels"] == {"a": "b"}
-    assert "annotations" not in held
+    secret = api.send("GET", path).json()
+    assert secret["labels"] == {"a": "b"}
+    assert "annotations" not in secret
 
 
 def test_google_client_manages_a_service(
-    cloud: launch.Running,
+    cloud: Running,
 ) -> None:
     client = google_clients.services(cloud.url)
     name = f"{PARENT}/services/by-client"
-    wanted = run_v2.Service(
+    service = run_v2.Service(
         template=run_v2.RevisionTemplate(containers=[run_v2.Container(image=IMAGE)])
     )
-    made = client.create_service(parent=PARENT, service=wanted, service_id="by-client").result()
-    assert made.terminal_condition.state.name == "CONDITION_SUCCEEDED"
-    assert made.latest_ready_revision.endswith("-00001-loc")
-    stale = run_v2.Service(made)
-    made.labels["a"] = "b"
-    assert client.update_service(service=made).result().labels == {"a": "b"}
-    with pytest.raises(exceptions.Conflict, match="was changed since"):
+    created = client.create_service(parent=PARENT, service=service, service_id="by-client").result()
+    assert created.terminal_condition.state.name == "CONDITION_SUCCEEDED"
+    assert created.latest_ready_revision.endswith("-00001-loc")
+    stale = run_v2.Service(created)
+    created.labels["a"] = "b"
+    assert client.update_service(service=created).result().labels == {"a": "b"}
+    with pytest.raises(exceptions.Conflict, match="which has changed"):
         client.update_service(service=stale)
     client.delete_service(name=name).result()
     with pytest.raises(exceptions.NotFound):
         client.get_service(name=name)
 
 
-def _job(cloud: launch.Running, name: str, tag: str) -> None:
+def _job(cloud: Running, name: str, tag: str) -> None:
     client = google_clients.jobs(cloud.url)
     container = run_v2.Container(image=f"docker.io/litellm/litellm-migrations:{tag}")
     template = run_v2.TaskTemplate(containers=[container], max_retries=1)
@@ -227,11 +228,11 @@ def _job(cloud: launch.Running, name: str, tag: str) -> None:
     client.create_job(parent=PARENT, job=job, job_id=name).result()
 
 
-def test_failed_job_is_failed_in_both_apis(cloud: launch.Running, api: Api) -> None:
+def test_failed_job_is_failed_in_both_apis(cloud: Running, api: Api) -> None:
     _job(cloud, "fails", "broken")
-    done = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
-    assert (done.failed_count, done.succeeded_count, done.retried_count) == (1, 0, 1)
-    # What gcloud asks for.
+    execution = google_clients.jobs(cloud.url).run_job(name=f"{PARENT}/jobs/fails").result()
+    assert (execution.failed_count, execution.succeeded_count, execution.retried_count) == (1, 0, 1)
+    # The calls of gcloud.
     base = "/apis/run.googleapis.com/v1/namespaces/acme-prod-1"
     started = api.send("POST", f"{base}/jobs/fails:run", {}).json()
     path = f"{base}/executions/{started['metadata']['name']}"
@@ -242,22 +243,22 @@ def test_failed_job_is_failed_in_both_apis(cloud: launch.Running, api: Api) -> N
     assert "ended with status 1" in condition["message"]
 
 
-def test_gcloud_command_exits_as_the_job(cloud: launch.Running, tmp_path: Path) -> None:
+def test_gcloud_command_exits_as_the_job(cloud: Running, tmp_path: Path) -> None:
     _job(cloud, "by-gcloud", "broken")
     command = ["gcloud", "run", "jobs", "execute", "by-gcloud", "--project", "acme-prod-1"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--region", "us-central1", "--wait", "--quiet"],
         env=cli.install(tmp_path, cloud.url),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    assert re.search(r"by-gcloud-\d+-task0 failed with message", done.stderr)
+    assert process.returncode == 1
+    assert re.search(r"by-gcloud-\d+-task0 failed with message", process.stderr)
 
 
 def test_newest_provider_applies_and_reads_drift(
-    cloud: launch.Running, lifecycles: Lifecycles, tmp_path: Path
+    cloud: Running, lifecycles: Lifecycles, tmp_path: Path
 ) -> None:
     target = google.target(cloud.url, tmp_path, newest=True)
     lifecycle = lifecycles(
@@ -278,11 +279,11 @@ def test_newest_provider_applies_and_reads_drift(
     api = Api(cloud.url)
     api.send("PATCH", f"/v1/{P}/secrets/{lifecycle.name}-master-key", {"labels": {"odd": "one"}})
     api.done("DELETE", f"/v2/{PARENT}/services/{lifecycle.name}-ui")
-    # A disk that grew by itself is no drift: the plan below has no change of its instance.
+    # A disk that the service resized is no drift: the plan below does not change its instance.
     (writer,) = (
-        one["name"]
-        for one in api.send("GET", f"/sql/v1beta4/{P}/instances").json()["items"]
-        if one["name"].startswith(f"{lifecycle.name}-writer")
+        instance["name"]
+        for instance in api.send("GET", f"/sql/v1beta4/{P}/instances").json()["items"]
+        if instance["name"].startswith(f"{lifecycle.name}-writer")
     )
     settings = api.send("GET", f"/sql/v1beta4/{P}/instances/{writer}").json()["settings"]
     grown = {"settings": {**settings, "dataDiskSizeGb": "30"}}

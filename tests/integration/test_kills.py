@@ -20,6 +20,7 @@ from tests.harness.emulators.gcp import target
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
+from tests.harness.process.daemon import Running
 
 # The emulator lists about 40 resources of a stack; 0 kills before the first one.
 MOST_RESOURCES = 30
@@ -33,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[launch.Running]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("cloud") / "log"
     with launch.serving(GcpOptions(), log) as running:
         yield running
@@ -59,7 +60,7 @@ def applying(root: int) -> int:
 
 
 def test_next_run_cleans_up_after_a_kill(
-    number: int, cloud: launch.Running, tmp_path: Path, request: pytest.FixtureRequest
+    number: int, cloud: Running, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     core = request.config.getoption("core")
     resources = random.randrange(MOST_RESOURCES)  # noqa: S311

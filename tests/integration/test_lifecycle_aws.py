@@ -12,11 +12,11 @@ CASE = Case(
     stack="aws",
     inputs={
         "alb_domain_name": DOMAIN,
-        # What it is for, no ARN tells: the local cloud has one certificate.
+        # An ARN does not name the domain: the emulator has one certificate.
         "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/"
         "12345678-1234-1234-1234-123456789012",
         "allow_plaintext_alb": False,
-        # Each of LiteLLM's processes takes ten seconds of a core to start.
+        # Each LiteLLM process takes ten seconds of a core to start.
         "gateway_desired_count": 1,
         "gateway_min_capacity": 1,
         "db_deletion_protection": False,

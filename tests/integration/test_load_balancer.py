@@ -1,4 +1,4 @@
-"""A real proxy made from the planned load balancer sends each path where the model says."""
+"""An Envoy with the planned load balancer routes each path as the routing model does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import requests
 import trustme
 
 from tests.harness.emulators.parts import load_balancers
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.load_balancers import LoadBalancerError
 from tests.harness.plan import routing
 from tests.harness.plan.view import Plan
@@ -37,17 +37,17 @@ TLS: Mapping[str, Mapping[str, Any]] = {
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Say which component was asked, and what it was told."""
+    """Answer with the component, the path and the forwarded protocol."""
 
     protocol_version = "HTTP/1.1"
-    # Head and body in one packet: else each answer waits 40 ms for an acknowledgement.
+    # Head and body in one packet. Otherwise each answer waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
 
     def do_GET(self) -> None:
         """Answer a request of any method."""
-        told = {"component": self.server.component, "path": self.path}  # type: ignore[attr-defined]
-        body = json.dumps({**told, "proto": self.headers.get("x-forwarded-proto")}).encode()
+        answer = {"component": self.server.component, "path": self.path}  # type: ignore[attr-defined]
+        body = json.dumps({**answer, "proto": self.headers.get("x-forwarded-proto")}).encode()
         self.rfile.read(int(self.headers.get("content-length") or 0))
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -57,12 +57,12 @@ class Echo(http.server.BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no access log."""
 
 
 @pytest.fixture(scope="module")
 def upstreams() -> Iterator[Mapping[str, int]]:
-    """A server for each component; gives their ports."""
+    """A server for each component; yields their ports."""
     servers = {}
     for component in ("gateway", "backend", "ui"):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
@@ -77,14 +77,14 @@ def upstreams() -> Iterator[Mapping[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A planned stack and the proxy that stands for its load balancer."""
+    """A planned stack, and the Envoy in place of its load balancer."""
 
     plan: Plan
     ports: Mapping[int, int]
     authority: trustme.CA
 
-    def asked(self, session: requests.Session, method: str, path: str, port: int) -> Any:
-        """What is answered; nothing is followed."""
+    def send(self, session: requests.Session, method: str, path: str, port: int) -> Any:
+        """Send a request; returns the response, without following redirects."""
         scheme = "https" if port == 443 else "http"
         return session.request(
             method,
@@ -108,15 +108,17 @@ def stack(
     name, tls = request.param
     plan = planned(resolved_session, name, TLS[name] if tls else None)
     authority = trustme.CA()
-    made = issued(authority, HOST, "127.0.0.1")
-    with supervising() as held:
-        ports = load_balancers.start(held, load_balancers.listeners(plan), upstreams, made)
+    certificate = issue_certificate(authority, HOST, "127.0.0.1")
+    with supervising() as supervisor:
+        ports = load_balancers.start(
+            supervisor, load_balancers.listeners(plan), upstreams, certificate
+        )
         yield Stack(plan, ports, authority)
 
 
 @pytest.fixture
 def client(stack: Stack, tmp_path: Any) -> Iterator[requests.Session]:
-    """A client that trusts the run's own certificates."""
+    """A client that trusts the certificates of the test."""
     authority = tmp_path / "authority.pem"
     stack.authority.cert_pem.write_to_path(str(authority))
     with requests.Session() as session:
@@ -126,13 +128,18 @@ def client(stack: Stack, tmp_path: Any) -> Iterator[requests.Session]:
 
 
 def paths(plan: Plan) -> list[str]:
-    """For each pattern what fits it, what is below it and what only begins like it."""
-    found = {"/", "/key/generate", "/health", "/nobody/knows", "/v1", "/x.txt"}
+    """For each pattern a path that matches, a path below it, and a path with the same prefix."""
+    candidates = {"/", "/key/generate", "/health", "/nobody/knows", "/v1", "/x.txt"}
     for rule in routing.path_rules(plan):
         for pattern in rule.paths:
             stem = pattern.replace("?", "!").replace("*", "")
-            found |= {stem, f"{stem.rstrip('/')}/a/b", f"{stem.rstrip('/')}x", f"{stem}?a=/ui/"}
-    return sorted(path for path in found if path.startswith("/"))
+            candidates |= {
+                stem,
+                f"{stem.rstrip('/')}/a/b",
+                f"{stem.rstrip('/')}x",
+                f"{stem}?a=/ui/",
+            }
+    return sorted(path for path in candidates if path.startswith("/"))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -140,28 +147,28 @@ def test_envoy_agrees_with_the_routing_model(
     stack: Stack, client: requests.Session, method: str
 ) -> None:
     model = routing.balancer(stack.plan)
-    wrong = []
-    asked = paths(stack.plan)
-    for path in asked:
-        answer = stack.asked(client, method, path, model.serving)
+    errors = []
+    candidates = paths(stack.plan)
+    for path in candidates:
+        answer = stack.send(client, method, path, model.serving)
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:200]}"
-        wanted = model.answer(method, path.split("?")[0])
-        if answer.json()["component"] != wanted:
-            wrong.append(f"{method} {path}: {answer.json()['component']}, not {wanted}")
+        expected = model.answer(method, path.split("?")[0])
+        if answer.json()["component"] != expected:
+            errors.append(f"{method} {path}: {answer.json()['component']}, not {expected}")
         assert answer.json()["path"] == path
-    assert len(asked) > 700
-    assert wrong == []
+    assert len(candidates) > 700
+    assert errors == []
 
 
 def test_server_sees_the_forwarded_protocol(stack: Stack, client: requests.Session) -> None:
     serving = routing.balancer(stack.plan).serving
-    proto = stack.asked(client, "GET", "/", serving).json()["proto"]
+    proto = stack.send(client, "GET", "/", serving).json()["proto"]
     assert proto == {443: "https", 80: "http"}[serving]
 
 
 @pytest.mark.parametrize("stack", SAFE, indirect=True)
 def test_port_80_redirects_to_tls(stack: Stack, client: requests.Session) -> None:
-    answer = stack.asked(client, "GET", "/v1/models?a=b", 80)
+    answer = stack.send(client, "GET", "/v1/models?a=b", 80)
     assert answer.status_code == 301
     assert answer.headers["location"].replace(":443", "") == f"https://{HOST}/v1/models?a=b"
 
@@ -169,14 +176,14 @@ def test_port_80_redirects_to_tls(stack: Stack, client: requests.Session) -> Non
 @pytest.mark.parametrize("stack", PLAIN, indirect=True)
 def test_only_port_80_serves_without_a_certificate(stack: Stack, client: requests.Session) -> None:
     assert list(stack.ports) == [80]
-    assert stack.asked(client, "GET", "/v1/models", 80).json()["component"] == "gateway"
+    assert stack.send(client, "GET", "/v1/models", 80).json()["component"] == "gateway"
 
 
 @pytest.mark.parametrize("stack", SAFE, indirect=True)
 def test_older_tls_client_is_refused(stack: Stack) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    # The client itself must be willing.
+    # The client must allow old versions.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1"):
         context.minimum_version = ssl.TLSVersion.TLSv1
@@ -193,5 +200,5 @@ def test_tls_listener_without_certificate_is_refused(
     resolved_session: planning.Session,
 ) -> None:
     plan = planned(resolved_session, "aws", TLS["aws"])
-    with supervising() as held, pytest.raises(LoadBalancerError, match="port 443 needs"):
-        load_balancers.start(held, load_balancers.listeners(plan), {})
+    with supervising() as supervisor, pytest.raises(LoadBalancerError, match="port 443 has TLS"):
+        load_balancers.start(supervisor, load_balancers.listeners(plan), {})

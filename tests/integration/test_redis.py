@@ -1,4 +1,4 @@
-"""A real Redis, plain and with TLS."""
+"""Redis, in plain text and with TLS."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.emulators.parts import redis as local
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.process.child import alive
 from tests.harness.process.supervisor import supervising
 
-# A client would else ask again for seconds.
+# By default a client retries for seconds.
 ONCE = Retry(NoBackoff(), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A Redis with a password, the port of its TLS, and the authority behind that."""
+    """A Redis with a password, the port of its TLS proxy, and the certificate authority."""
 
-    held: local.Redis
+    redis: local.Redis
     tls: int
     password: str
     authority: trustme.CA
@@ -36,10 +36,10 @@ class Server:
 def server() -> Iterator[Server]:
     password, authority = secrets.token_urlsafe(16), trustme.CA()
     with supervising() as supervisor:
-        held = local.start(supervisor, password)
-        tls = local.with_tls(supervisor, held, issued(authority, "127.0.0.1")).port
-        yield Server(held, tls, password, authority)
-    assert not alive(held.pid)
+        started = local.start(supervisor, password)
+        tls = local.with_tls(supervisor, started, issue_certificate(authority, "127.0.0.1")).port
+        yield Server(started, tls, password, authority)
+    assert not alive(started.pid)
 
 
 def plain(port: int, password: str | None = None) -> redis.Redis:
@@ -63,7 +63,7 @@ def test_value_set_over_tls_is_stored(server: Server, tmp_path: Path) -> None:
     with over_tls(server, server.authority, tmp_path) as client:
         assert client.set("greeting", "hello")
         assert client.get("greeting") == b"hello"
-    with plain(server.held.port, server.password) as client:
+    with plain(server.redis.port, server.password) as client:
         assert client.get("greeting") == b"hello"
 
 
@@ -78,7 +78,7 @@ def test_other_authority_is_not_trusted(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("password", ["wrong", None])
 def test_client_without_the_password_is_refused(server: Server, password: str | None) -> None:
     with (
-        plain(server.held.port, password) as client,
+        plain(server.redis.port, password) as client,
         pytest.raises(redis.AuthenticationError),
     ):
         client.get("greeting")
@@ -94,8 +94,8 @@ def test_plain_text_to_the_tls_port_is_not_answered(server: Server) -> None:
 
 def test_server_without_a_password_asks_for_none() -> None:
     with supervising() as supervisor:
-        held = local.start(supervisor)
-        with plain(held.port) as client:
+        started = local.start(supervisor)
+        with plain(started.port) as client:
             assert client.ping()
             assert client.config_get("bind") == {"bind": "127.0.0.1"}
             assert client.config_get("save") == {"save": ""}

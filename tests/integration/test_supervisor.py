@@ -1,4 +1,4 @@
-"""What the supervisor started ends with its owner, however that one ends, and leaves no file."""
+"""The processes of a supervisor end with its owner, and leave no file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.harness.paths import ROOT
 from tests.harness.process.child import alive, soon
 from tests.harness.process.supervisor import Command, SupervisorError, supervising
 
-# A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
+# A shell that runs the suite in the background makes its children ignore SIGINT.
 OWNER = """
 import signal, time
 from tests.harness.emulators.parts import postgres
 from tests.harness.process.supervisor import supervising
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with supervising() as held:
-    server = postgres.start(held)
-    print(server.pid, held.process.pid, held.folder, flush=True)
+with supervising() as supervisor:
+    server = postgres.start(supervisor)
+    print(server.pid, supervisor.process.pid, supervisor.folder, flush=True)
     time.sleep(60)
 """
 
@@ -62,18 +62,18 @@ def test_postgres_ends_with_an_owner_ended_by(how: signal.Signals) -> None:
 
 
 def test_postgres_ends_with_a_killed_supervisor() -> None:
-    with supervising() as held:
-        server = postgres.start(held)
-        held.process.kill()
+    with supervising() as supervisor:
+        server = postgres.start(supervisor)
+        supervisor.process.kill()
         assert soon(lambda: not alive(server.pid))
-    assert not held.folder.exists()
+    assert not supervisor.folder.exists()
 
 
 def test_processes_end_in_reverse_order() -> None:
-    with supervising() as held:
-        log = held.folder / "log"
+    with supervising() as supervisor:
+        log = supervisor.folder / "log"
         pids = [
-            held.start(Command([sys.executable, "-c", SAYS_ITS_NAME, name], str(log)))
+            supervisor.start(Command([sys.executable, "-c", SAYS_ITS_NAME, name], str(log)))
             for name in ("first", "last")
         ]
         assert soon(lambda: log.read_text().count("up") == 2)
@@ -82,14 +82,14 @@ def test_processes_end_in_reverse_order() -> None:
     os.close(kept)
     assert text.split() == ["up", "up", "last", "first"]
     assert not any(map(alive, pids))
-    assert not held.folder.exists()
+    assert not supervisor.folder.exists()
 
 
 def test_failed_start_is_named_and_stops_nothing() -> None:
-    with supervising() as held:
+    with supervising() as supervisor:
         with pytest.raises(SupervisorError, match="no-such-program does not start"):
-            held.start(Command(["no-such-program"], str(held.folder / "log")))
-        assert alive(held.start(Command(["sleep", "60"], str(held.folder / "log"))))
+            supervisor.start(Command(["no-such-program"], str(supervisor.folder / "log")))
+        assert alive(supervisor.start(Command(["sleep", "60"], str(supervisor.folder / "log"))))
 
 
 DEAF = """
@@ -102,33 +102,33 @@ time.sleep(60)
 
 
 def test_stop_ends_one_process_only() -> None:
-    with supervising() as held:
-        log = held.folder / "log"
+    with supervising() as supervisor:
+        log = supervisor.folder / "log"
         first, last = (
-            held.start(Command([sys.executable, "-c", SAYS_ITS_NAME, name], str(log)))
+            supervisor.start(Command([sys.executable, "-c", SAYS_ITS_NAME, name], str(log)))
             for name in ("first", "last")
         )
         assert soon(lambda: log.read_text().count("up") == 2)
-        held.stop(first)
+        supervisor.stop(first)
         assert log.read_text().split() == ["up", "up", "first"]
-        # Not so much as a zombie is left.
+        # The process is reaped: no zombie remains.
         assert not Path(f"/proc/{first}").exists()
-        assert not held.running(first)
-        assert held.running(last)
+        assert not supervisor.running(first)
+        assert supervisor.running(last)
         with pytest.raises(SupervisorError, match=f"owns no process {first}"):
-            held.stop(first)
+            supervisor.stop(first)
 
 
 def test_process_that_ignores_sigterm_is_killed() -> None:
-    with supervising() as held:
-        log = held.folder / "log"
-        deaf = held.start(Command([sys.executable, "-c", DEAF], str(log)))
+    with supervising() as supervisor:
+        log = supervisor.folder / "log"
+        deaf = supervisor.start(Command([sys.executable, "-c", DEAF], str(log)))
         assert soon(lambda: log.read_text().endswith("\n"))
         child = int(log.read_text())
-        stopping = threading.Thread(target=held.stop, args=(deaf,))
+        stopping = threading.Thread(target=supervisor.stop, args=(deaf,))
         stopping.start()
         began = time.monotonic()
-        assert held.running(held.start(Command(["sleep", "60"], str(log))))
+        assert supervisor.running(supervisor.start(Command(["sleep", "60"], str(log))))
         assert time.monotonic() - began < 2
         stopping.join(timeout=10)
         assert not alive(deaf)
@@ -136,32 +136,32 @@ def test_process_that_ignores_sigterm_is_killed() -> None:
 
 
 def test_ended_process_is_reaped() -> None:
-    with supervising() as held:
-        pid = held.start(Command(["true"], str(held.folder / "log")))
+    with supervising() as supervisor:
+        pid = supervisor.start(Command(["true"], str(supervisor.folder / "log")))
         assert soon(lambda: not Path(f"/proc/{pid}").exists())
-        assert not held.running(pid)
-        held.stop(pid)
+        assert not supervisor.running(pid)
+        supervisor.stop(pid)
 
 
 def test_process_without_inheritance_has_its_own_environment() -> None:
-    with supervising() as held:
-        log = held.folder / "log"
-        held.start(Command(["/usr/bin/env"], str(log), {"A": "b"}, inherit=False))
+    with supervising() as supervisor:
+        log = supervisor.folder / "log"
+        supervisor.start(Command(["/usr/bin/env"], str(log), {"A": "b"}, inherit=False))
         assert soon(lambda: log.read_text() == "A=b\n"), log.read_text()
 
 
 def test_threads_start_and_stop_concurrently() -> None:
-    with supervising() as held:
-        log = str(held.folder / "log")
+    with supervising() as supervisor:
+        log = str(supervisor.folder / "log")
         wrong: list[str] = []
 
         def work() -> None:
             for _ in range(5):
-                pid = held.start(Command(["sleep", "60"], log))
-                if not held.running(pid):
+                pid = supervisor.start(Command(["sleep", "60"], log))
+                if not supervisor.running(pid):
                     wrong.append(f"{pid} does not run")
-                held.stop(pid)
-                if held.running(pid):
+                supervisor.stop(pid)
+                if supervisor.running(pid):
                     wrong.append(f"{pid} runs")
 
         threads = [threading.Thread(target=work) for _ in range(4)]
@@ -173,20 +173,20 @@ def test_threads_start_and_stop_concurrently() -> None:
 
 
 def test_missing_supervisor_is_reported() -> None:
-    with supervising() as held:
-        held.process.kill()
+    with supervising() as supervisor:
+        supervisor.process.kill()
         with pytest.raises(SupervisorError, match="the supervisor ended with status -9"):
-            held.start(Command(["sleep", "60"], str(held.folder / "log")))
+            supervisor.start(Command(["sleep", "60"], str(supervisor.folder / "log")))
 
 
 def test_homes_of_one_name_are_distinct() -> None:
-    with supervising() as held:
-        assert [held.home("a").name for _ in range(3)] == ["a", "a-2", "a-3"]
+    with supervising() as supervisor:
+        assert [supervisor.home("a").name for _ in range(3)] == ["a", "a-2", "a-3"]
 
 
 def test_server_listens_on_loopback_only(tmp_path: Path) -> None:
-    with supervising() as held:
-        server = postgres.start(held)
+    with supervising() as supervisor:
+        server = postgres.start(supervisor)
         text = "\n".join(Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6"))
     port = f":{server.port:04X} "
     listening = [line.split()[1] for line in text.splitlines() if port in line and " 0A " in line]

@@ -1,4 +1,4 @@
-"""The table by which the offline AWS provider applies fits the provider's schema."""
+"""The table of the offline AWS provider's calls agrees with the provider's schema."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.unit.test_rest import dotted
 
 TABLE = calls.table()
 RELEASES = catalogue.releases("aws")
-# What a newer release alone has.
+# Arguments that only a newer release has.
 COMMON = {"region", "timeouts"}
 
 
-def known(type_name: str) -> set[str]:
-    """All that a type has in any release: an entry serves all of them."""
+def arguments_of(type_name: str) -> set[str]:
+    """The arguments of a type in all releases: an entry serves every release."""
     return {
         name
         for release in RELEASES
@@ -36,8 +36,8 @@ def known(type_name: str) -> set[str]:
 @pytest.mark.parametrize("type_name", TABLE)
 def test_entry_names_only_schema_arguments(type_name: str) -> None:
     entry = TABLE[type_name]
-    asked = {name for one in entry.change for name in one.when}
-    named = {
+    triggers = {name for operation in entry.change for name in operation.when}
+    names = {
         *entry.fields,
         *entry.sends,
         *entry.reads,
@@ -45,9 +45,9 @@ def test_entry_names_only_schema_arguments(type_name: str) -> None:
         *entry.kept,
         *entry.json,
         *entry.attributes,
-        *asked,
+        *triggers,
     }
-    assert named - COMMON <= known(type_name)
+    assert names - COMMON <= arguments_of(type_name)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -76,7 +76,7 @@ def test_entry_names_a_service_with_an_endpoint() -> None:
     assert services <= served
 
 
-# ---- What is read ----
+# ---- Read ----
 
 STATES = [
     ({"tags": {"a": "1"}}, {"a": "1", "b": "2"}, {}, {"a": "1", "b": "2"}),
@@ -86,11 +86,11 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("prior", "told", "defaults", "own"), STATES)
+@pytest.mark.parametrize(("prior", "returned", "defaults", "expected"), STATES)
 def test_tags_changed_outside_terraform_are_read(
-    prior: Mapping[str, Any], told: dict[str, str], defaults: dict[str, str], own: Any
+    prior: Mapping[str, Any], returned: dict[str, str], defaults: dict[str, str], expected: Any
 ) -> None:
-    assert tags.split(told, prior["tags"], defaults) == (own, told)
+    assert tags.split(returned, prior["tags"], defaults) == (expected, returned)
 
 
 def test_policy_rewording_is_no_drift_but_a_change_is() -> None:
@@ -112,14 +112,14 @@ def test_value_missing_from_an_answer_becomes_null() -> None:
 
 
 def test_completed_version_equals_the_requested_version() -> None:
-    assert codec.value("string", "16.8", "16", calls.WORDS) == "16"
-    assert codec.value("string", "16.9", "16.8", calls.WORDS) == "16.9"
+    assert codec.value("string", "16.8", "16", calls.NOTATION) == "16"
+    assert codec.value("string", "16.9", "16.8", calls.NOTATION) == "16.9"
 
 
 # ---- The stack ----
 
 
-def planned(held: planning.Session) -> Mapping[str, Resource]:
+def planned(session: planning.Session) -> Mapping[str, Resource]:
     inputs = {
         **STACKS["aws"].smallest,
         "allow_plaintext_alb": False,
@@ -128,11 +128,15 @@ def planned(held: planning.Session) -> Mapping[str, Resource]:
         "proxy_config": {"model_list": []},
         "create_read_replica": True,
     }
-    result = planning.plan(held, Case("calls", "aws", inputs))
+    result = planning.plan(session, Case("calls", "aws", inputs))
     assert result.plan is not None, str(result)
     return result.plan.resources
 
 
 def test_stack_has_no_type_without_an_entry(resolved_session: planning.Session) -> None:
-    types = {one.type for one in planned(resolved_session).values() if one.type.startswith("aws_")}
+    types = {
+        resource.type
+        for resource in planned(resolved_session).values()
+        if resource.type.startswith("aws_")
+    }
     assert types == set(TABLE)

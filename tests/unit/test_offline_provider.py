@@ -1,4 +1,4 @@
-"""What the offline providers promise: real schemas, the real provider's plans, clear refusals."""
+"""The offline providers: the real schemas, the plans of the real providers, clear errors."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_refused_value_names_its_path_and_rule(
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('resource "aws_vpc" "a" { cidr = "10.0.0.0/16" }', "Unsupported argument"),
         ('resource "aws_ecs_cluster" "a" {}', "Missing required argument"),
@@ -209,8 +209,8 @@ def test_refused_value_names_its_path_and_rule(
         ('resource "aws_made_up" "a" {}', "Invalid resource type"),
     ],
 )
-def test_value_outside_the_schema_is_refused(planned: Planned, text: str, says: str) -> None:
-    assert says in str(planned(text))
+def test_value_outside_the_schema_is_refused(planned: Planned, text: str, message: str) -> None:
+    assert message in str(planned(text))
 
 
 def test_relations_between_arguments_are_checked(planned: Planned) -> None:
@@ -231,12 +231,12 @@ def test_plan_holds_no_write_only_value(planned: Planned) -> None:
       ephemeral "random_password" "a" { length = 20 }
       resource "aws_secretsmanager_secret_version" "a" {
         secret_id                = "a"
-        secret_string_wo         = "given-${ephemeral.random_password.a.result}"
+        secret_string_wo         = "secret-${ephemeral.random_password.a.result}"
         secret_string_wo_version = 1
       }
     """)
     assert result.plan is not None, str(result)
-    assert "given-" not in str(result.plan.document)
+    assert "secret-" not in str(result.plan.document)
     assert (
         resource(result, "aws_secretsmanager_secret_version.a").values["secret_string_wo"] is None
     )
@@ -254,11 +254,11 @@ def test_ephemeral_password_has_the_requested_classes(planned: Planned) -> None:
         lifecycle {
           precondition {
             condition     = can(regex("^[a-z0-9]{12}$", ephemeral.random_password.a.result))
-            error_message = "Other characters than asked for."
+            error_message = "Characters of another class."
           }
           precondition {
             condition     = length(regexall("[0-9]", ephemeral.random_password.a.result)) >= 4
-            error_message = "Fewer digits than asked for."
+            error_message = "Fewer digits than min_numeric."
           }
         }
       }
@@ -268,15 +268,17 @@ def test_ephemeral_password_has_the_requested_classes(planned: Planned) -> None:
 
 def test_provider_alias_keeps_its_settings(planned: Planned) -> None:
     result = planned("""
-      data "aws_region" "here" {}
+      data "aws_region" "default" {}
       data "aws_region" "gov" { provider = aws.gov }
       data "aws_partition" "gov" { provider = aws.gov }
-      output "seen" {
-        value = [data.aws_region.here.id, data.aws_region.gov.id, data.aws_partition.gov.partition]
+      output "regions" {
+        value = [
+          data.aws_region.default.id, data.aws_region.gov.id, data.aws_partition.gov.partition
+        ]
       }
     """)
     assert result.plan is not None, str(result)
-    assert result.plan.outputs["seen"] == ["eu-west-1", "us-gov-west-1", "aws-us-gov"]
+    assert result.plan.outputs["regions"] == ["eu-west-1", "us-gov-west-1", "aws-us-gov"]
 
 
 def test_policy_document_renders_as_the_provider(planned: Planned) -> None:

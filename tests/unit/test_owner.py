@@ -1,4 +1,4 @@
-"""The offline providers end with whoever started them, however that one ends."""
+"""The offline providers end with their owner, also if it is killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.offline.protocol.launch import serving
 from tests.harness.paths import ROOT
 from tests.harness.process.child import OwnedError, alive, soon
 
-# A shell that runs a suite in the background has it ignore SIGINT, and all that it starts.
+# A shell starts a suite in the background with SIGINT ignored, and its children inherit that.
 OWNER = """
 import signal, sys, time
 from pathlib import Path
@@ -26,8 +26,10 @@ with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_providers_end_with_an_owner_ended_by(how: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_providers_end_with_an_owner_ended_by(
+    signal_number: signal.Signals, tmp_path: Path
+) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path / "log")],
         cwd=ROOT,
@@ -39,7 +41,7 @@ def test_providers_end_with_an_owner_ended_by(how: signal.Signals, tmp_path: Pat
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         assert alive(pid)
-        os.kill(owner.pid, how)
+        os.kill(owner.pid, signal_number)
         owner.wait(timeout=10)
         assert soon(lambda: not alive(pid))
     finally:
@@ -59,7 +61,7 @@ def test_providers_end_with_the_block(tmp_path: Path) -> None:
 
 def test_unknown_release_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with (
-        pytest.raises(OwnedError, match=r"there is 5\.100\.0, 6\.69\.1"),
+        pytest.raises(OwnedError, match=r"use 5\.100\.0, 6\.69\.1"),
         serving({"aws": "4.0.0"}, tmp_path / "log"),
     ):
         pass

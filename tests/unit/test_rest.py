@@ -1,4 +1,4 @@
-"""The table by which the offline Google provider applies fits the provider's schema."""
+"""The table of the offline Google provider's calls agrees with the provider's schema."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.harness.offline import catalogue
 from tests.harness.offline.live.google import codec, crud
@@ -31,11 +32,11 @@ def dotted(block: Block, prefix: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("type_name", TABLE)
 def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None:
     entry = TABLE[type_name]
-    known = set(dotted(catalogue.schema("google", release).resources[type_name].block))
-    named = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
-    document = codec.yaml.safe_load(crud.TABLE.read_text())
-    own = {*document["types"][type_name].get("local", ())}
-    assert named | own - known <= known
+    schema_names = set(dotted(catalogue.schema("google", release).resources[type_name].block))
+    names = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
+    document = yaml.safe_load(crud.TABLE.read_text())
+    local = {*document["types"][type_name].get("local", ())}
+    assert names | local - schema_names <= schema_names
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -45,7 +46,7 @@ def test_entry_names_a_service_with_an_endpoint(release: str) -> None:
     assert services <= set(attributes)
 
 
-def planned(held: planning.Session) -> Mapping[str, Any]:
+def planned(session: planning.Session) -> Mapping[str, Any]:
     inputs = {
         **STACKS["gcp"].smallest,
         "lb_domains": ["litellm.example.com"],
@@ -53,42 +54,42 @@ def planned(held: planning.Session) -> Mapping[str, Any]:
         "create_read_replica": True,
         "kms_key_name": "projects/acme-prod-1/locations/us-central1/keyRings/llm/cryptoKeys/llm",
     }
-    result = planning.plan(held, Case("rest", "gcp", inputs))
+    result = planning.plan(session, Case("rest", "gcp", inputs))
     assert result.plan is not None, str(result)
     return result.plan.resources
 
 
-def given(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of a state an argument can have set."""
-    held = {
+def settable(block: Block, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a state that arguments can set."""
+    arguments = {
         name: values.get(name)
         for name, attribute in block.attributes.items()
         if (attribute.optional or attribute.required) and name != "id"
     }
     for name, nested in block.blocks.items():
         value = values.get(name)
-        held[name] = (
-            [given(nested.block, one) for one in value] if isinstance(value, list) else value
+        arguments[name] = (
+            [settable(nested.block, body) for body in value] if isinstance(value, list) else value
         )
-    return held
+    return arguments
 
 
 def test_every_type_survives_encode_and_decode(
     resolved_session: planning.Session,
 ) -> None:
     schema = catalogue.schema("google", RELEASES[0])
-    seen = 0
+    count = 0
     for address, resource in planned(resolved_session).items():
         if resource.type.startswith("google_"):
             entry, block = TABLE[resource.type], schema.resources[resource.type].block
             values = {
                 name: value
-                for name, value in given(block, resource.values).items()
+                for name, value in settable(block, resource.values).items()
                 if name not in entry.query.values()
             }
-            sent = codec.encode(entry, block, {**resource.values, **values})
-            back = codec.decode(entry, block, sent, dict(resource.values))
-            found = given(block, back)
-            assert {name: found[name] for name in values} == values, address
-            seen += 1
-    assert seen > 50
+            document = codec.encode(entry, block, {**resource.values, **values})
+            state = codec.decode(entry, block, document, dict(resource.values))
+            decoded = settable(block, state)
+            assert {name: decoded[name] for name in values} == values, address
+            count += 1
+    assert count > 50

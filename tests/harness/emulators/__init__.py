@@ -1,1 +1,1 @@
-"""The local cloud: real parts on loopback that stand for what an apply makes on an account."""
+"""The emulators: the API of each cloud on loopback, and the programs behind it."""

@@ -1,4 +1,4 @@
-"""Start the emulator of a cloud in a process of its own, which ends with its owner."""
+"""Start the emulator of a cloud in its own process, which ends with its owner."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.harness.process.daemon import Running
 class AwsOptions:
     """Options of the AWS emulator.
 
-    ``python`` is the interpreter of LiteLLM's environment; without it a stand-in answers for the
-    container of every service. ``domain`` is the subject of every listener's certificate.
+    ``python`` is the interpreter of LiteLLM's environment. Without it a stand-in runs in place of
+    the container of every service. ``domain`` is the subject of every listener's certificate.
     """
 
     python: str = ""
@@ -26,9 +26,10 @@ class AwsOptions:
 class GcpOptions:
     """Options of the Google Cloud emulator.
 
-    ``python`` is the interpreter of LiteLLM's environment; without it a stand-in answers for every
-    container. A revision fails if its startup probe has no answer within ``startup_seconds``. A
-    deleted database instance keeps the peering of its network in use for ``producer_seconds``.
+    ``python`` is the interpreter of LiteLLM's environment. Without it a stand-in runs in place of
+    every container. A revision fails if its startup probe does not succeed within
+    ``startup_seconds``. A deleted database instance keeps the peering of its network in use for
+    ``producer_seconds``.
     """
 
     python: str = ""

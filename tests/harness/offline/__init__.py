@@ -1,1 +1,1 @@
-"""Providers of ours that serve the real schemas to Terraform core, without plugins or accounts."""
+"""Providers that serve the real schemas to Terraform's core, without a plugin or an account."""

@@ -1,10 +1,10 @@
-"""Serve provider releases, for as long as the owner or a command lasts.
+"""Serve provider releases until the owner or a command ends.
 
 ``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
-TF_REATTACH_PROVIDERS and serves until its standard input closes, which the kernel does for an owner
-that was killed, too. With ``-- command ...`` it serves while that command runs and gives its
-status. With ``--resolved`` a plan holds what an apply would make known; with ``--live`` an apply
-changes what the provider blocks' endpoints serve.
+TF_REATTACH_PROVIDERS. It serves until its standard input closes; the kernel closes it for a killed
+owner too. With ``-- command ...`` it serves until that command ends, and returns its exit status.
+With ``--resolved`` it returns resolved plans. With ``--live`` an apply calls the endpoints of the
+provider block.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ async def _start(arguments: list[str]) -> tuple[list[object], str]:
 
 
 async def _run(arguments: list[str]) -> int:
-    cut = arguments.index("--") if "--" in arguments else len(arguments)
-    # The servers stop with the loop; until then this reference keeps them.
-    _servers, reattach = await _start(arguments[:cut])
-    command = arguments[cut + 1 :]
+    separator = arguments.index("--") if "--" in arguments else len(arguments)
+    # A server stops when it is collected: this reference keeps the servers until the loop ends.
+    _servers, reattach = await _start(arguments[:separator])
+    command = arguments[separator + 1 :]
     if command:
         environment = {**os.environ, "TF_REATTACH_PROVIDERS": reattach}
         process = await asyncio.create_subprocess_exec(*command, env=environment)
         return await process.wait()
-    # Ctrl-C reaches the whole process group; the owner decides when this one ends.
+    # Ctrl-C reaches the whole process group. The owner decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(reattach, flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
@@ -59,7 +59,7 @@ async def _run(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the providers named ``name=version``; gives the exit status."""
+    """Serve the providers ``name=version``; returns the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     return asyncio.run(_run(arguments))
 

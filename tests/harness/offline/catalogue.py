@@ -1,4 +1,4 @@
-"""Which provider releases can be served, and from which files."""
+"""The provider releases that the offline provider serves, and their files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BEHAVIOURS = {"aws": aws.BEHAVIOUR, "google": google.BEHAVIOUR, "random": random
 
 
 def releases(name: str) -> list[str]:
-    """The releases of a provider there is a schema of, oldest first."""
-    found = [path.name.split("-", 1)[1] for path in DATA.glob(f"{name}-*.schema.json")]
-    versions = [version.removesuffix(".schema.json") for version in found]
+    """The releases of a provider that have a schema file, oldest first."""
+    names = [path.name.split("-", 1)[1] for path in DATA.glob(f"{name}-*.schema.json")]
+    versions = [version.removesuffix(".schema.json") for version in names]
     return sorted(versions, key=lambda v: [int(part) for part in v.split(".")])
 
 
@@ -27,20 +27,20 @@ def schema_document(name: str, version: str) -> dict[str, Any]:
     """The schema file of a release.
 
     Raises:
-        LookupError: there is none; the message lists what there is.
+        LookupError: the release has no schema file; the message lists the releases that have one.
     """
     path = DATA / f"{name}-{version}.schema.json"
     if not path.exists():
         raise LookupError(
-            f"no schema of provider {name} {version}; there is {', '.join(releases(name))}. "
-            "tests/harness/offline/schemas.py makes one from a real provider."
+            f"provider {name} {version} has no schema file; use {', '.join(releases(name))} or run "
+            f"`python -m tests.harness.schemas.rebuild {name} {version}`"
         )
     document: dict[str, Any] = json.loads(path.read_text())
     return document
 
 
 def provider_rules(name: str) -> Mapping[str, Rules]:
-    """The rules of a provider by resource type: its behaviour and, on top, the cloud's limits."""
+    """The rules of a provider by resource type: its behaviour, overridden by the cloud's limits."""
     merged: dict[str, dict[str, dict[str, Any]]] = {}
     for kind in ("behaviour", "limits"):
         path = DATA / f"{name}.{kind}.json"
@@ -53,11 +53,11 @@ def provider_rules(name: str) -> Mapping[str, Rules]:
 
 
 def _mark_sensitive(document: dict[str, Any], rules: Mapping[str, Rules]) -> None:
-    """Add the marks that a schema rebuilt from bindings lacks."""
+    """Mark the sensitive attributes that a schema rebuilt from bindings does not mark."""
     provider = next(iter(document["provider_schemas"].values()))
-    for type_name, own in rules.items():
+    for type_name, type_rules in rules.items():
         schema = provider["resource_schemas"].get(type_name)
-        for dotted, rule in own.items():
+        for dotted, rule in type_rules.items():
             if not rule.get("sensitive") or schema is None:
                 continue
             block = schema["block"]
@@ -69,7 +69,7 @@ def _mark_sensitive(document: dict[str, Any], rules: Mapping[str, Rules]) -> Non
 
 
 def load(name: str, version: str) -> tuple[ProviderSchema, Mapping[str, Rules], Behaviour]:
-    """Schema, rules and behaviour of a provider release."""
+    """The schema, rules and behaviour of a provider release."""
     document = schema_document(name, version)
     rules = provider_rules(name)
     _mark_sensitive(document, rules)
@@ -78,5 +78,5 @@ def load(name: str, version: str) -> tuple[ProviderSchema, Mapping[str, Rules], 
 
 @cache
 def schema(name: str, version: str) -> ProviderSchema:
-    """The schema of a provider release, read once."""
+    """The schema of a provider release, which is read once."""
     return load(name, version)[0]

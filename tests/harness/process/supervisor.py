@@ -147,7 +147,9 @@ def supervising() -> Iterator[Supervisor]:
         yield Supervisor(folder, process)
     finally:
         if process.stdin:
-            process.stdin.close()
+            # An order that a killed supervisor did not read is still in the buffer.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         try:
             # Each process may use its whole grace period, one after another.
             process.wait(timeout=60)

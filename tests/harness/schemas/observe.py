@@ -1,8 +1,8 @@
-"""Learn from a real provider what its schema does not say: defaults, and what forces replacement.
+"""Observe in a plugin what its schema does not contain: defaults, and what forces replacement.
 
-The plugin is started in its debug mode and asked to plan: a resource with every block and nothing
-set shows the defaults, a change of one attribute at a time shows which ones replace the resource.
-Nothing is applied and no account is needed.
+This module starts the plugin in its debug mode and plans. A plan of a resource with every block and
+no optional argument shows the defaults. Plans that change one attribute each show which attributes
+replace the resource. No resource is applied, and no account is needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.harness.offline.protocol.schema import Block, NestedBlock, ProviderSc
 from tests.harness.unknown import UNKNOWN
 
 Call = Any
-# A provider that checks arguments against each other plans nothing until these are there.
+# Arguments without which a provider refuses to plan the type.
 _SEEDS: dict[str, dict[str, Any]] = {
     "aws_lb_target_group": {"port": 80, "protocol": "HTTP", "target_type": "ip", "vpc_id": "vpc-1"},
 }
@@ -37,7 +37,7 @@ class ObserveError(RuntimeError):
 
 @contextlib.contextmanager
 def plugin(binary: Path) -> Iterator[Call]:
-    """Run a provider plugin; gives a function that makes one call: (name, request fields)."""
+    """Run a plugin; yields a function that makes one call: (name, request fields)."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "AWS_"))}
     process = subprocess.Popen(
         [str(binary), "-debug"],
@@ -55,7 +55,7 @@ def plugin(binary: Path) -> Iterator[Call]:
                 address = next(iter(json.loads(match[1]).values()))["Addr"]["String"]
                 break
         if not address:
-            raise ObserveError(f"{binary} ended before it said where it listens")
+            raise ObserveError(f"{binary} ended before it printed its address")
         calls = messages.calls()
         options = [("grpc.max_receive_message_length", -1)]
         with grpc.insecure_channel(f"unix:{address}", options=options) as channel:
@@ -115,12 +115,12 @@ def _null(block: Block) -> dict[str, Any]:
 
 
 def _blocks(block: Block) -> list[tuple[str, NestedBlock]]:
-    # A provider whose timeouts do not parse as durations answers as if nothing had changed.
+    # If a timeout is not a duration, the provider plans no change.
     return [(name, nested) for name, nested in block.blocks.items() if name != "timeouts"]
 
 
 def _bare(block: Block, depth: int) -> dict[str, Any]:
-    """A body with every block ``depth`` levels down and only what is required."""
+    """A body with the required arguments, and with every block down to ``depth`` levels."""
     body = _null(block)
     for name, attribute in block.attributes.items():
         if attribute.required:
@@ -156,18 +156,20 @@ def _planned(call: Call, type_name: str, prior: Any, proposed: Any, config: Any)
     return None if failed else response
 
 
-def _filled(block: Block, value: Any, config: Any, dotted: str = "") -> Iterator[str]:
-    """The nested blocks that the provider computes where the configuration has none."""
+def _computed(block: Block, value: Any, config: Any, dotted: str = "") -> Iterator[str]:
+    """The nested blocks that the provider computes if the configuration has none."""
     for name, nested in block.blocks.items():
         if value.get(name) is UNKNOWN and not config.get(name):
             yield f"{dotted}{name}"
-        given = bodies(nested, config.get(name))
-        for (_, body), (_, own) in zip(bodies(nested, value.get(name)), given, strict=False):
-            yield from _filled(nested.block, body, own, f"{dotted}{name}.")
+        configured = bodies(nested, config.get(name))
+        for (_, body), (_, config_body) in zip(
+            bodies(nested, value.get(name)), configured, strict=False
+        ):
+            yield from _computed(nested.block, body, config_body, f"{dotted}{name}.")
 
 
 def _computed_blocks(call: Call, type_name: str, block: Block) -> set[str]:
-    found: set[str] = set()
+    paths: set[str] = set()
     for depth in (0, 1):
         config = {**_bare(block, depth), **_SEEDS.get(type_name, {})}
         try:
@@ -175,16 +177,16 @@ def _computed_blocks(call: Call, type_name: str, block: Block) -> set[str]:
         except grpc.RpcError:
             continue
         if response is not None:
-            found |= set(_filled(block, cty.decode(response.planned_state.msgpack), config))
-    return found
+            paths |= set(_computed(block, cty.decode(response.planned_state.msgpack), config))
+    return paths
 
 
-def _alone(block: Block, path: list[str]) -> dict[str, Any]:
-    """A body with just the nested block at ``path``, and only what is required around it."""
+def _only_block(block: Block, path: list[str]) -> dict[str, Any]:
+    """A body with only the nested block at ``path`` and the required arguments around it."""
     body = _bare(block, 0)
     name, *rest = path
     inner = block.blocks[name]
-    body[name] = _wrap(inner, _alone(inner.block, rest) if rest else _bare(inner.block, 0))
+    body[name] = _wrap(inner, _only_block(inner.block, rest) if rest else _bare(inner.block, 0))
     return body
 
 
@@ -196,10 +198,10 @@ def _block_paths(block: Block, depth: int) -> Iterator[list[str]]:
 
 
 def _defaults(call: Call, type_name: str, block: Block) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    # All blocks at once where the provider takes that, and each alone where it does not.
+    defaults: dict[str, Any] = {}
+    # All blocks at once; if the provider refuses that, each block alone.
     bodies_to_try = [_bare(block, depth) for depth in (3, 0)]
-    bodies_to_try += [_alone(block, path) for path in _block_paths(block, 3)]
+    bodies_to_try += [_only_block(block, path) for path in _block_paths(block, 3)]
     for body in bodies_to_try:
         config = {**body, **_SEEDS.get(type_name, {})}
         try:
@@ -209,13 +211,13 @@ def _defaults(call: Call, type_name: str, block: Block) -> dict[str, Any]:
         if response is None:
             continue
         planned = cty.decode(response.planned_state.msgpack)
-        given = {dotted: value for _, dotted, _, value in attributes(block, config)}
+        configured = {dotted: value for _, dotted, _, value in attributes(block, config)}
         for _, dotted, attribute, value in attributes(block, planned):
-            if given.get(dotted) is not None or attribute.write_only:
+            if configured.get(dotted) is not None or attribute.write_only:
                 continue
             if value not in (None, [], {}) and cty.is_known(value):
-                found.setdefault(dotted, value)
-    return found
+                defaults.setdefault(dotted, value)
+    return defaults
 
 
 def _change(body: dict[str, Any], block: Block, dotted: str) -> dict[str, Any]:
@@ -236,7 +238,7 @@ def _change(body: dict[str, Any], block: Block, dotted: str) -> dict[str, Any]:
 
 
 def _forcing(call: Call, type_name: str, block: Block) -> list[str]:
-    found = []
+    paths = []
     for depth in (2, 1, 0):
         prior = _full(block, True, depth)
         config = _full(block, False, depth)
@@ -259,26 +261,26 @@ def _forcing(call: Call, type_name: str, block: Block) -> list[str]:
             except grpc.RpcError:
                 continue
             if response is not None and response.requires_replace:
-                found.append(dotted)
+                paths.append(dotted)
         break
-    return found
+    return paths
 
 
 def observe(
     binary: Path, schema: ProviderSchema, types: list[str], settings: dict[str, Any]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """The rules of each type, as :mod:`tests.harness.offline.engine.validation` reads them.
+    """The rules of each type, for :mod:`tests.harness.offline.engine.validation`.
 
     Args:
         binary: the plugin.
-        schema: its schema.
-        types: which resource types to ask about.
-        settings: the provider block to configure it with.
+        schema: the schema of the plugin.
+        types: the resource types to observe.
+        settings: the provider block.
 
     Raises:
         ObserveError: the plugin does not start.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    by_type: dict[str, dict[str, dict[str, Any]]] = {}
     with plugin(binary) as call:
         config = {**_null(schema.provider.block), **settings}
         call("Configure", config=_dynamic(config), terraform_version="1.11.0")
@@ -292,6 +294,6 @@ def observe(
             for dotted in _forcing(call, type_name, block):
                 rules.setdefault(dotted, {})["force_new"] = True
             if rules:
-                found[type_name] = {dotted: rules[dotted] for dotted in sorted(rules)}
+                by_type[type_name] = {dotted: rules[dotted] for dotted in sorted(rules)}
             print(f"{type_name}: {len(rules)} attributes", flush=True)
-    return found
+    return by_type

@@ -1,7 +1,7 @@
-"""Rebuild a provider's data files from the real provider, cut to what the modules use.
+"""Rebuild the data files of a provider from its plugin, for the types that the modules use.
 
 ``python -m tests.harness.schemas.rebuild aws 5.100.0 --mirror DIR`` takes the plugin from a
-filesystem mirror; without ``--mirror`` Terraform fetches it from the registry.
+filesystem mirror. Without ``--mirror`` Terraform downloads it from the registry.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECTIONS = {
     "ephemeral": "ephemeral_resource_schemas",
 }
 _BLOCK = re.compile(r'^(resource|data|ephemeral)\s+"(\w+)"', re.MULTILINE)
-# Enough for a plugin to plan without an account.
+# The provider blocks with which the plugins plan without an account.
 SETTINGS: dict[str, dict[str, Any]] = {
     "aws": {
         "region": "eu-west-1",
@@ -45,7 +45,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def used_types(folder: Path = MODULES) -> dict[str, set[str]]:
-    """The types that the HCL below ``folder`` uses: resource, data and ephemeral."""
+    """The resource, data and ephemeral types that the HCL below ``folder`` uses."""
     used: dict[str, set[str]] = {kind: set() for kind in SECTIONS}
     for file in folder.rglob("*.tf"):
         for kind, name in _BLOCK.findall(file.read_text()):
@@ -54,83 +54,83 @@ def used_types(folder: Path = MODULES) -> dict[str, set[str]]:
 
 
 def _bare(block: dict[str, Any]) -> dict[str, Any]:
-    """A block without its texts; an attribute that is called description stays."""
+    """A block without its descriptions. An attribute with the name description stays."""
     texts = ("description", "description_kind", "deprecation_message")
-    kept = {key: value for key, value in block.items() if key not in texts}
-    if "attributes" in kept:
-        kept["attributes"] = {
+    reduced = {key: value for key, value in block.items() if key not in texts}
+    if "attributes" in reduced:
+        reduced["attributes"] = {
             name: {k: v for k, v in spec.items() if k not in texts}
-            for name, spec in kept["attributes"].items()
+            for name, spec in reduced["attributes"].items()
         }
-    if "block_types" in kept:
-        kept["block_types"] = {
+    if "block_types" in reduced:
+        reduced["block_types"] = {
             name: {**spec, "block": _bare(spec["block"])}
-            for name, spec in kept["block_types"].items()
+            for name, spec in reduced["block_types"].items()
         }
-    return kept
+    return reduced
 
 
 def cut(document: dict[str, Any], used: dict[str, set[str]]) -> dict[str, Any]:
-    """The schema of one provider, cut to the types used, without texts."""
-    source, spec = next(iter(document["provider_schemas"].items()))
-    kept: dict[str, Any] = {
-        "provider": {**spec["provider"], "block": _bare(spec["provider"]["block"])}
+    """The schema of one provider, reduced to the used types, without descriptions."""
+    source, provider = next(iter(document["provider_schemas"].items()))
+    schemas: dict[str, Any] = {
+        "provider": {**provider["provider"], "block": _bare(provider["provider"]["block"])}
     }
     for kind, section in SECTIONS.items():
-        kept[section] = {
+        schemas[section] = {
             name: {"version": schema.get("version", 0), "block": _bare(schema["block"])}
-            for name, schema in sorted(spec.get(section, {}).items())
+            for name, schema in sorted(provider.get(section, {}).items())
             if name in used[kind]
         }
     return {
         "format_version": document["format_version"],
         "origin": document.get("origin", "terraform providers schema -json"),
-        "provider_schemas": {source: kept},
+        "provider_schemas": {source: schemas},
     }
 
 
 def write(path: Path, document: dict[str, Any]) -> None:
-    """Write a data file so that a diff of two versions reads by attribute."""
+    """Write a data file with one line for each attribute, so that two versions can be compared."""
     path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     print(f"wrote {path} ({path.stat().st_size // 1024} KiB)")
 
 
 def dump(name: str, version: str, mirror: str, folder: Path) -> tuple[dict[str, Any], Path]:
-    """The schemas of a real provider, and its plugin.
+    """The schemas of a provider, and the path of its plugin.
 
     Args:
         name: aws, google or random.
         version: a release.
-        mirror: a filesystem mirror to take the plugin from; empty takes the registry.
-        folder: an empty one to install into; the plugin is valid as long as it is there.
+        mirror: a filesystem mirror that has the plugin; if empty, the registry.
+        folder: an empty folder for the plugin, which must exist as long as the plugin is used.
 
     Raises:
-        subprocess.CalledProcessError: Terraform found no such release, or it does not start.
+        subprocess.CalledProcessError: Terraform does not find the release or does not start.
     """
     required = {name: {"source": f"hashicorp/{name}", "version": version}}
     (folder / "main.tf.json").write_text(
         json.dumps({"terraform": {"required_providers": required}})
     )
-    found = core.find(folder)
+    terraform = core.find(folder)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
-    command = [found.binary, "init", "-input=false"]
+    command = [terraform.binary, "init", "-input=false"]
     command += [f"-plugin-dir={Path(mirror).absolute()}"] if mirror else []
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)
-    shown = subprocess.run(
-        [found.binary, "providers", "schema", "-json"],
+    output = subprocess.run(
+        [terraform.binary, "providers", "schema", "-json"],
         cwd=folder,
         env=environment,
         check=True,
         capture_output=True,
     )
-    # HOST/NAMESPACE/NAME/VERSION/PLATFORM; the last is a link where a mirror is used.
+    # HOST/NAMESPACE/NAME/VERSION/PLATFORM; with a mirror the last is a link.
     pattern = f".terraform/providers/*/*/{name}/{version}/*/terraform-provider-{name}_*"
     binaries = folder.glob(pattern)
-    return json.loads(shown.stdout), next(binaries).resolve()
+    return json.loads(output.stdout), next(binaries).resolve()
 
 
 def main(arguments: list[str]) -> int:
-    """The command; gives the exit status."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, prog="rebuild")
     parser.add_argument("provider", choices=sorted(SETTINGS))
     parser.add_argument("version")
@@ -143,17 +143,17 @@ def main(arguments: list[str]) -> int:
         document["origin"] = (
             f"terraform providers schema -json of {options.provider} {options.version}"
         )
-        kept = cut(document, used)
-        write(DATA / f"{options.provider}-{options.version}.schema.json", kept)
+        schema_document = cut(document, used)
+        write(DATA / f"{options.provider}-{options.version}.schema.json", schema_document)
         if not options.no_observe:
-            schema = parse(kept)
-            found = observe.observe(
+            schema = parse(schema_document)
+            behaviour = observe.observe(
                 binary, schema, sorted(schema.resources), SETTINGS[options.provider]
             )
             origin = f"observed in the plugin of {options.provider} {options.version}"
             write(
                 DATA / f"{options.provider}.behaviour.json",
-                {"origin": f"{origin} by tests/harness/schemas/observe.py", "types": found},
+                {"origin": f"{origin} by tests/harness/schemas/observe.py", "types": behaviour},
             )
     return 0
 

@@ -1,1 +1,1 @@
-"""Cloud SDK clients that reach nothing but the endpoints they are given."""
+"""Clients of the clouds' SDKs that reach only the configured endpoints."""

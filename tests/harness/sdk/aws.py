@@ -1,4 +1,4 @@
-"""Clients of boto3 that know of nothing but the local cloud."""
+"""boto3 clients that reach only an emulator."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-# What signs a request that nobody checks. Twelve digits would be taken for an account's number.
+# The emulator does not check signatures. ministack reads a key of twelve digits as an account id.
 KEY = "local"
 REGION = "eu-west-1"
 _LOCK = threading.Lock()
 
 
 def session(key: str = KEY, region: str = REGION) -> boto3.Session:
-    """A session that looks at neither the machine's files nor its profile."""
+    """A session that reads neither the profile nor the configuration files of the user."""
     variables = dict.fromkeys(("profile", "ca_bundle"), (None, None, None, None))
-    held = botocore.session.Session(session_vars=variables)
+    core = botocore.session.Session(session_vars=variables)
     for name in ("config_file", "credentials_file"):
-        held.set_config_variable(name, "/dev/null")
+        core.set_config_variable(name, "/dev/null")
     return boto3.Session(
         aws_access_key_id=key,
         aws_secret_access_key=KEY,
         region_name=region,
-        botocore_session=held,
+        botocore_session=core,
     )
 
 
 @lru_cache(maxsize=256)
-def _made(url: str, service: str, region: str, key: str) -> Any:
+def _cached(url: str, service: str, region: str, key: str) -> Any:
     config = Config(
-        # None would mean those of the environment.
+        # None would be the proxies of the environment.
         proxies={},
         connect_timeout=5,
         read_timeout=30,
@@ -46,19 +46,19 @@ def _made(url: str, service: str, region: str, key: str) -> Any:
 
 
 def client(url: str, service: str, region: str = REGION, key: str = KEY) -> Any:
-    """A client of a service, the same one each time; threads may share it.
+    """The client of a service. Each call returns the same one; threads may share it.
 
     Args:
-        url: where the local cloud answers.
-        service: as boto3 calls it.
-        region: of the client.
-        key: the access key that requests are signed with.
+        url: the endpoint.
+        service: boto3's name of the service.
+        region: the region of the client.
+        key: the access key that signs requests.
     """
     with _LOCK:
-        return _made(url, service, region, key)
+        return _cached(url, service, region, key)
 
 
-def paged(client: Any, operation: str, key: str, **given: Any) -> list[Any]:
-    """All of a list that a service gives in pages."""
-    pages = client.get_paginator(operation).paginate(**given)
-    return [one for page in pages for one in page[key]]
+def paged(client: Any, operation: str, key: str, **parameters: Any) -> list[Any]:
+    """All items of a list that a service returns in pages."""
+    pages = client.get_paginator(operation).paginate(**parameters)
+    return [item for page in pages for item in page[key]]

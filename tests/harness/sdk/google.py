@@ -1,4 +1,4 @@
-"""Google's APIs: their addresses, and clients, against Google or against a server on loopback."""
+"""Addresses and clients of Google Cloud APIs, of Google Cloud or of an emulator."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from google.cloud.run_v2.services.executions.transports import ExecutionsRestTra
 from google.cloud.run_v2.services.jobs.transports import JobsRestTransport
 from google.cloud.run_v2.services.services.transports import ServicesRestTransport
 
-# The host and the path of each service, by the name that the google provider gives it in its
-# provider block. Source: the provider's documentation, default endpoints.
+# The host and the path of each service, by its name in the provider block of the google provider.
+# Source: the provider's documentation, default endpoints.
 SERVICES: Mapping[str, tuple[str, str]] = {
     "artifact_registry": ("artifactregistry.googleapis.com", "v1/"),
     "cloud_resource_manager": ("cloudresourcemanager.googleapis.com", "v1/"),
@@ -30,7 +30,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
 
 
 def address(service: str, url: str = "") -> str:
-    """Where a service's API begins: Google's own, or that of the server at ``url``."""
+    """The base URL of a service: of Google Cloud, or of the emulator at ``url``."""
     host, path = SERVICES[service]
     return f"{url or f'https://{host}'}/{path}"
 
@@ -49,18 +49,18 @@ def _client(client: Any, transport: Any, url: str) -> Any:
 
 
 def services(url: str = "") -> run_v2.ServicesClient:
-    """A client of services: of Google's with the credentials found, or of the server at ``url``."""
-    found: run_v2.ServicesClient = _client(run_v2.ServicesClient, ServicesRestTransport, url)
-    return found
+    """A client of Cloud Run services, of the emulator at ``url`` or of Google Cloud."""
+    client: run_v2.ServicesClient = _client(run_v2.ServicesClient, ServicesRestTransport, url)
+    return client
 
 
 def jobs(url: str = "") -> run_v2.JobsClient:
-    """A client of jobs, as :func:`services`."""
-    found: run_v2.JobsClient = _client(run_v2.JobsClient, JobsRestTransport, url)
-    return found
+    """A client of Cloud Run jobs; see :func:`services`."""
+    client: run_v2.JobsClient = _client(run_v2.JobsClient, JobsRestTransport, url)
+    return client
 
 
 def executions(url: str = "") -> run_v2.ExecutionsClient:
-    """A client of executions, as :func:`services`."""
-    found: run_v2.ExecutionsClient = _client(run_v2.ExecutionsClient, ExecutionsRestTransport, url)
-    return found
+    """A client of Cloud Run executions; see :func:`services`."""
+    client: run_v2.ExecutionsClient = _client(run_v2.ExecutionsClient, ExecutionsRestTransport, url)
+    return client

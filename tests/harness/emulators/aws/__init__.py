@@ -1,1 +1,1 @@
-"""AWS on loopback: an emulator, what it lacks, and real parts kept in step with what it is told."""
+"""The AWS emulator: ministack, a proxy before it, and the programs behind the API."""

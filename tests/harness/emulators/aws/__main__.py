@@ -1,7 +1,7 @@
 """Serve the AWS emulator until standard input closes. The kernel closes it for a killed owner.
 
-``python -m tests.harness.emulators.aws OPTIONS`` takes :class:`AwsOptions` as JSON, prints a URL.
-The URL serves ``/local/cloud`` (the endpoint), ``/local/addresses`` (of load balancers),
+``python -m tests.harness.emulators.aws OPTIONS`` takes :class:`AwsOptions` as JSON, and prints a
+URL. The URL serves ``/local/cloud`` (the endpoint), ``/local/addresses`` (of load balancers),
 ``/local/authority`` (of the certificates) and ``/local/problems``.
 """
 
@@ -25,82 +25,82 @@ from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.launch import AwsOptions
 from tests.harness.emulators.parts import redis
-from tests.harness.emulators.parts.envoy import issued
+from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers
 from tests.harness.litellm.containers import Component
 from tests.harness.process import daemon
 from tests.harness.process.supervisor import Supervisor, supervising
 
-Telling = Mapping[str, Callable[[], Any]]
+Documents = Mapping[str, Callable[[], Any]]
 
 
-def _addresses(aws: Cloud, following: Reconciler) -> dict[str, str]:
-    """Where on loopback each listener is served, by the load balancer's name and its port."""
-    asked = aws.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    names = {one["LoadBalancerName"]: one["DNSName"] for one in asked}
+def _addresses(aws: Cloud, data_plane: Reconciler) -> dict[str, str]:
+    """The loopback address of each listener, by ``DNSNAME:PORT`` of its load balancer."""
+    balancers = aws.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    names = {balancer["LoadBalancerName"]: balancer["DNSName"] for balancer in balancers}
     return {
         f"{names[name]}:{port}": f"127.0.0.1:{served}"
-        for name, proxy in list(following.balancers.proxies.items())
+        for name, proxy in list(data_plane.balancers.proxies.items())
         for port, served in list(proxy.ports.items())
         if name in names
     }
 
 
 def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA) -> Hooks:
-    local = issued(authority, "127.0.0.1", "localhost")
+    local = issue_certificate(authority, "127.0.0.1", "localhost")
     file = supervisor.folder / "authority.pem"
     file.write_bytes(authority.cert_pem.bytes())
 
     def cache(_: str) -> Cache:
         return redis.with_tls(supervisor, redis.start(supervisor), local)
 
-    # As ElastiCache's certificates are of an authority that every system knows.
+    # Every system knows the authority of ElastiCache's certificates; this sets the emulator's.
     extra = {"SSL_CERT_FILE": str(file)}
-    made = runners.hooks(supervisor, Path(options.python), cache, extra)
+    hooks = runners.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
-        return made
+        return hooks
 
     def start(work: Work) -> Component:
         return containers.stand_in(supervisor, work.image, work.container)
 
-    return Hooks(start, made.run, cache)
+    return Hooks(start, hooks.run, cache)
 
 
-def _server(telling: Telling) -> ThreadingHTTPServer:
+def _server(documents: Documents) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
-        """Tells what it is asked for."""
+        """Serves the documents of the emulator."""
 
         def do_GET(self) -> None:
-            """Answer with a document."""
-            tell = telling.get(self.path)
-            body = json.dumps(tell() if tell else None).encode()
-            self.send_response(200 if tell else 404)
+            """Answer with the document of the path."""
+            document = documents.get(self.path)
+            body = json.dumps(document() if document else None).encode()
+            self.send_response(200 if document else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: a suite reads the answers."""
+            """Write no access log."""
 
     return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
 
 def main(options: AwsOptions) -> int:
-    """Serve until standard input closes; gives the exit status."""
+    """Serve until standard input closes; returns the exit status."""
     daemon.begin()
     authority = trustme.CA()
     with supervising() as supervisor:
         aws = cloud.start(supervisor)
         hooks = _hooks(supervisor, options, authority)
-        certificate = issued(authority, options.domain)
-        with reconciler.following(aws, supervisor, hooks, certificate) as following:
+        certificate = issue_certificate(authority, options.domain)
+        with reconciler.reconciling(aws, supervisor, hooks, certificate) as data_plane:
             server = _server(
                 {
                     "/local/cloud": lambda: {"url": aws.url, "region": aws.region},
-                    "/local/addresses": lambda: _addresses(aws, following),
+                    "/local/addresses": lambda: _addresses(aws, data_plane),
                     "/local/authority": lambda: {"pem": authority.cert_pem.bytes().decode()},
-                    "/local/problems": lambda: following.problems,
+                    "/local/problems": lambda: data_plane.problems,
                 }
             )
             threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,8 +1,8 @@
-"""What stands for the aws CLI beside a local cloud: the commands that the stack's scripts run.
+"""A replacement of the aws CLI, with the commands that the stack's scripts run.
 
-``aws ecs run-task``, ``aws ecs describe-tasks`` and ``aws logs get-log-events``, by boto3, with the
-options of ``terraform/litellm/aws/scripts`` and of the commands that the outputs print. As the CLI
-does, it takes the API's address from AWS_ENDPOINT_URL and filters answers with JMESPath.
+The commands are ``aws ecs run-task``, ``aws ecs describe-tasks`` and ``aws logs get-log-events``,
+with the options of ``terraform/litellm/aws/scripts`` and of the outputs. They use boto3. Like the
+CLI, they read the endpoint from AWS_ENDPOINT_URL and filter answers with JMESPath.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from tests.harness.sdk import aws
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Write the command into a folder; gives the variables with which a shell finds it."""
+    """Write the command into a folder; returns the variables with which a shell finds it."""
     return shims.install(folder, "aws", "tests.harness.emulators.aws.cli")
 
 
 def _network(text: str) -> dict[str, Any]:
-    """The shorthand ``awsvpcConfiguration={subnets=[a,b],assignPublicIp=DISABLED}``."""
+    """Parse the shorthand ``awsvpcConfiguration={subnets=[a,b],assignPublicIp=DISABLED}``."""
     inner = re.fullmatch(r"awsvpcConfiguration=\{(.*)\}", text)
     if not inner:
-        raise ValueError(f"--network-configuration {text}: takes awsvpcConfiguration={{...}}")
-    held: dict[str, Any] = {}
-    for name, several, one in re.findall(r"(\w+)=(?:\[([^\]]*)\]|([^,]*))", inner[1]):
-        held[name] = several.split(",") if several else one
-    return {"awsvpcConfiguration": held}
+        raise ValueError(f"--network-configuration must be awsvpcConfiguration={{...}}; got {text}")
+    configuration: dict[str, Any] = {}
+    for name, values, value in re.findall(r"(\w+)=(?:\[([^\]]*)\]|([^,]*))", inner[1]):
+        configuration[name] = values.split(",") if values else value
+    return {"awsvpcConfiguration": configuration}
 
 
-def _run(client: Any, given: argparse.Namespace) -> Any:
+def _run(client: Any, options: argparse.Namespace) -> Any:
     return client.run_task(
-        cluster=given.cluster,
-        taskDefinition=given.task_definition,
-        launchType=given.launch_type,
-        propagateTags=given.propagate_tags,
-        networkConfiguration=_network(given.network_configuration),
-        **({"startedBy": given.started_by} if given.started_by else {}),
+        cluster=options.cluster,
+        taskDefinition=options.task_definition,
+        launchType=options.launch_type,
+        propagateTags=options.propagate_tags,
+        networkConfiguration=_network(options.network_configuration),
+        **({"startedBy": options.started_by} if options.started_by else {}),
     )
 
 
-def _describe(client: Any, given: argparse.Namespace) -> Any:
-    return client.describe_tasks(cluster=given.cluster, tasks=[given.tasks])
+def _describe(client: Any, options: argparse.Namespace) -> Any:
+    return client.describe_tasks(cluster=options.cluster, tasks=[options.tasks])
 
 
-def _events(client: Any, given: argparse.Namespace) -> Any:
+def _events(client: Any, options: argparse.Namespace) -> Any:
     return client.get_log_events(
-        logGroupName=given.log_group_name,
-        logStreamName=given.log_stream_name,
-        limit=int(given.limit),
+        logGroupName=options.log_group_name,
+        logStreamName=options.log_stream_name,
+        limit=int(options.limit),
     )
 
 
@@ -80,18 +80,18 @@ _COMMANDS: Mapping[tuple[str, str], tuple[Callable[[Any, argparse.Namespace], An
 
 
 def _text(value: Any) -> str:
-    """An answer as the CLI's output ``text`` writes it."""
+    """An answer in the format of ``--output text``."""
     if isinstance(value, list):
         return "\t".join(map(_text, value))
     return str(value)
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; gives the exit status."""
+    """Run a command; returns the exit status."""
     service, operation = (*arguments[:2], "", "")[:2]
     command = _COMMANDS.get((service, operation))
     if command is None:
-        print(f"aws: the local cloud has no `{service} {operation}`", file=sys.stderr)
+        print(f"aws: the emulator has no command `{service} {operation}`", file=sys.stderr)
         return 252
     call, options = command
     parser = argparse.ArgumentParser(prog="aws")
@@ -99,16 +99,16 @@ def main(arguments: list[str]) -> int:
         parser.add_argument(option, required=option != "--started-by")
     parser.add_argument("--query")
     parser.add_argument("--output", default="json")
-    given = parser.parse_args(arguments[2:])
-    client = aws.client(os.environ["AWS_ENDPOINT_URL"], service, given.region)
+    values = parser.parse_args(arguments[2:])
+    client = aws.client(os.environ["AWS_ENDPOINT_URL"], service, values.region)
     try:
-        answer = call(client, given)
+        answer = call(client, values)
     except ClientError as error:
         print(f"\n{error}", file=sys.stderr)
         return 254
-    found = jmespath.search(given.query, answer) if given.query else answer
-    shown = _text(found) if given.output == "text" else json.dumps(found, indent=4, default=str)
-    print(shown)
+    result = jmespath.search(values.query, answer) if values.query else answer
+    text = _text(result) if values.output == "text" else json.dumps(result, indent=4, default=str)
+    print(text)
     return 0
 
 

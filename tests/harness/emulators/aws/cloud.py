@@ -1,4 +1,4 @@
-"""The AWS that Terraform's provider and boto3 talk to: the emulator with the front before it."""
+"""The AWS API of the emulator: ministack with the proxy before it, and how clients reach it."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ _PLUGIN = "registry.terraform.io/hashicorp/aws"
 
 
 class CloudError(RuntimeError):
-    """The front does not start."""
+    """The proxy does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running cloud. ``url`` is where all of it answers."""
+    """A running AWS API; ``url`` is the endpoint of every service."""
 
     url: str
     region: str
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service, as boto3 calls it."""
+        """A boto3 client of a service, by boto3's name."""
         return aws.client(self.url, service, self.region)
 
 
 def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
-    """Start an AWS with nothing in it but what an account begins with; it ends with the supervisor.
+    """Start an AWS API with the resources of a new account; it ends with the supervisor.
 
     Raises:
-        InstallError: the emulator cannot be installed.
-        EmulatorError: the emulator does not answer within 30 s.
-        CloudError: the front does not; the message has the end of its log.
+        InstallError: ministack cannot be installed.
+        EmulatorError: ministack does not answer within 30 s.
+        CloudError: the proxy does not answer within 30 s; the message has the end of its log.
     """
-    inner = ministack.start(supervisor, ministack.installed(), region)
-    home, port = supervisor.home("front"), free_port()
+    ministack_port = ministack.start(supervisor, ministack.installed(), region)
+    home, port = supervisor.home("proxy"), free_port()
     log = home / "log"
     module = "tests.harness.emulators.aws.control_plane.proxy"
-    arguments = [sys.executable, "-m", module, str(port), f"http://127.0.0.1:{inner}"]
+    arguments = [sys.executable, "-m", module, str(port), f"http://127.0.0.1:{ministack_port}"]
     supervisor.start(
         Command(
             arguments,
@@ -58,9 +58,9 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
             {"PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(home)},
         )
     )
-    if not soon(lambda: ministack.answers(port, "/_ministack/health"), ministack.START_SECONDS):
-        said = log.read_text(errors="replace")[-2000:]
-        raise CloudError(f"the front does not answer within {ministack.START_SECONDS} s:\n{said}")
+    if not soon(lambda: ministack.healthy(port), ministack.START_SECONDS):
+        output = log.read_text(errors="replace")[-2000:]
+        raise CloudError(f"the proxy does not answer within {ministack.START_SECONDS} s:\n{output}")
     return Cloud(f"http://127.0.0.1:{port}", region)
 
 
@@ -68,7 +68,7 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
 
 
 def environment(cloud: Cloud) -> dict[str, str]:
-    """What an AWS SDK or the aws CLI is told, so that it speaks to the cloud and to nothing else.
+    """The variables with which an AWS SDK or the aws CLI calls only the emulator.
 
     Sources: AWS SDKs and Tools Reference Guide, settings; Terraform AWS provider, its arguments.
     """
@@ -81,14 +81,14 @@ def environment(cloud: Cloud) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        # The SDK for Go takes proxies from the environment, even for loopback given as a name.
+        # The SDK for Go uses a proxy of the environment, also for loopback by name.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
 
 
-# The services that the module's resources are of, as the provider calls them. Tags of buckets are
-# read by S3 Control since release 6.23.
+# The services of the module's resources, by the provider's names. Since release 6.23 the provider
+# reads the tags of buckets through S3 Control.
 SERVICES = (
     "appautoscaling",
     "ec2",
@@ -108,12 +108,12 @@ SERVICES = (
 
 
 def provider_arguments(url: str, region: str) -> dict[str, Any]:
-    """The arguments of the aws provider that make it apply to a cloud, as JSON has them.
+    """The arguments of the aws provider with which it applies to the emulator, as JSON values.
 
-    Each service is named, for an endpoint in the block outdoes whatever the environment says. Paths
-    name buckets, since no name below 127.0.0.1 resolves; the cloud is the proxy for the names that
-    S3 Control makes all the same, and for all that is forgotten here, which it refuses. The account
-    is asked for, since S3 Control is not called without its number.
+    Each service has an endpoint, which overrides the environment. Buckets are in paths, because no
+    name below 127.0.0.1 resolves. The emulator is also the HTTP proxy of the provider, because S3
+    Control puts the account before the host; it refuses any other host. The provider reads the
+    account, because S3 Control requires its number.
 
     Source: Terraform AWS provider, Argument Reference, Custom Service Endpoints.
     """
@@ -123,7 +123,7 @@ def provider_arguments(url: str, region: str) -> dict[str, Any]:
         "secret_key": aws.KEY,
         "s3_use_path_style": True,
         "skip_credentials_validation": True,
-        # Text, for it may be empty.
+        # A string in the provider's schema, because it may be empty.
         "skip_metadata_api_check": "true",
         "skip_region_validation": True,
         "skip_requesting_account_id": False,
@@ -135,21 +135,21 @@ def provider_arguments(url: str, region: str) -> dict[str, Any]:
 
 
 def provider_block(url: str, region: str) -> str:
-    """The ``provider "aws"`` block, as HCL, with :func:`provider_arguments`."""
+    """The ``provider "aws"`` block in HCL, with :func:`provider_arguments`."""
     arguments = provider_arguments(url, region)
     services = arguments.pop("endpoints")
     width, inner = max(map(len, arguments)), max(map(len, services))
     lines = [f"  {name:<{width}} = {json.dumps(value)}" for name, value in arguments.items()]
-    named = [f"    {name:<{inner}} = {json.dumps(value)}" for name, value in services.items()]
-    block = ["  endpoints {", *named, "  }"]
+    endpoints = [f"    {name:<{inner}} = {json.dumps(value)}" for name, value in services.items()]
+    block = ["  endpoints {", *endpoints, "  }"]
     return "\n".join(['provider "aws" {', *lines, "", *block, "}", ""])
 
 
 def plugin(environment: Mapping[str, str]) -> Path | None:
-    """The folder of the hashicorp/aws plugin's newest version; None if there is none to be had.
+    """The folder of the newest hashicorp/aws plugin; None without a mirror that has one.
 
     Args:
-        environment: whose ``LITELLM_PROVIDER_MIRROR`` names a filesystem mirror of providers.
+        environment: ``LITELLM_PROVIDER_MIRROR`` names a filesystem mirror of providers.
     """
     folder = environment.get(MIRROR, "")
     if not folder:

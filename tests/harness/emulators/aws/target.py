@@ -1,4 +1,4 @@
-"""The local AWS as a target of the lifecycle of a stack."""
+"""The AWS emulator as the target of a lifecycle."""
 
 from __future__ import annotations
 
@@ -16,48 +16,55 @@ from tests.harness.process import daemon
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
-# What no package has, or no loopback shows.
-LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which are in no package"}
+# What the emulator cannot run, with the reason.
+LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which no package has"}
 NOT_RUN = {
-    "the images' own start on AWS": "the images are in no package; LiteLLM's application stands in",
-    "a fetched configuration": "the reconciler writes the file that the container would fetch",
+    "the images' own start on AWS": "no package has the images; LiteLLM's application runs",
+    "a fetched configuration": "the reconciler writes the file that the container would download",
 }
 _NO_PLUGIN = {
-    "the aws provider's own apply": "applied by the offline provider: no hashicorp/aws plugin"
+    "the aws provider's own apply": "the offline provider applies: there is no hashicorp/aws plugin"
 }
 
 
 def not_run(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """What this target cannot show, with the reason; ``environment`` may name a mirror."""
+    """What this target does not verify, with the reason; ``environment`` may name a mirror."""
     return {**NOT_RUN, **({} if cloud.plugin(environment) else _NO_PLUGIN)}
 
 
 def target(url: str, folder: Path) -> Target:
-    """A target at a running local cloud.
+    """A target at a running emulator.
 
     Args:
-        url: what the owner of the cloud gave.
-        folder: takes the commands that Terraform's local commands call.
+        url: the URL of the emulator.
+        folder: the folder for the commands that Terraform's provisioners run.
     """
-    told = daemon.observed(url, "cloud")
-    aws = Cloud(told["url"], told["region"])
+    endpoint = daemon.observed(url, "cloud")
+    aws = Cloud(endpoint["url"], endpoint["region"])
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
     authority.write_text(daemon.observed(url, "authority")["pem"])
     mirrored = cloud.plugin(os.environ)
-    wanted = f"mirror:{os.environ[MIRROR]}" if mirrored else "offline"
+    providers_option = f"mirror:{os.environ[MIRROR]}" if mirrored else "offline"
 
     def ports(name: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in daemon.observed(url, "addresses").items()}
-        return {key.port or 0: at for key, at in held.items() if key.hostname == name.lower()}
+        served = {
+            urlsplit(f"//{key}"): address
+            for key, address in daemon.observed(url, "addresses").items()
+        }
+        return {
+            key.port or 0: address
+            for key, address in served.items()
+            if key.hostname == name.lower()
+        }
 
     return Target(
         stack=STACKS["aws"],
-        choice=providers.live(providers.choose(wanted)),
+        choice=providers.live(providers.choose(providers_option)),
         provider=cloud.provider_arguments(aws.url, aws.region),
         inputs={"region": aws.region},
-        # The script looks at a task as often as a local one needs.
+        # The script polls a task every second, because a task of the emulator takes few seconds.
         environment={**cloud.environment(aws), **cli.install(commands), "INTERVAL": "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),

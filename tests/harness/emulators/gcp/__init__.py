@@ -1,1 +1,1 @@
-"""Google's public REST APIs on loopback, as far as a stack uses them, with a real data plane."""
+"""The Google Cloud emulator: the REST APIs that a stack uses, and the programs behind them."""

@@ -1,7 +1,9 @@
-"""Serve the Google Cloud emulator until standard input closes, as it does for a killed owner.
+"""Serve the Google Cloud emulator until standard input closes.
 
-``python -m tests.harness.emulators.gcp`` takes :class:`GcpOptions` as JSON and prints a URL.
-Without options it installs LiteLLM if needed and runs LiteLLM in the containers.
+The kernel closes standard input also if the owner is killed.
+
+``python -m tests.harness.emulators.gcp OPTIONS`` takes :class:`GcpOptions` as JSON, and prints a
+URL. Without options it runs LiteLLM in the containers, and installs LiteLLM if it is missing.
 """
 
 from __future__ import annotations
@@ -46,11 +48,11 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Say nothing: a suite reads the answers."""
+        """Write no access log."""
 
 
 def main(options: GcpOptions) -> int:
-    """Serve until standard input closes; gives the exit status."""
+    """Serve until standard input closes; returns the exit status."""
     daemon.begin()
     routes = [
         (method, re.compile(pattern), call)
@@ -60,7 +62,7 @@ def main(options: GcpOptions) -> int:
         )
     ]
     hooks = {
-        name: held for module in _MODULES for name, held in getattr(module, "HOOKS", {}).items()
+        name: hook for module in _MODULES for name, hook in getattr(module, "HOOKS", {}).items()
     }
     port = free_port()
     cloud = Cloud(f"http://127.0.0.1:{port}", hooks)
@@ -77,5 +79,5 @@ def main(options: GcpOptions) -> int:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(release.installed())}
-    sys.exit(main(GcpOptions(**given)))
+    values = json.loads(sys.argv[1]) if sys.argv[1:] else {"python": str(release.installed())}
+    sys.exit(main(GcpOptions(**values)))

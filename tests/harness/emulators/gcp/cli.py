@@ -1,7 +1,7 @@
-"""What stands for the gcloud CLI beside a local cloud: the one command that a stack runs.
+"""A replacement of the gcloud CLI, with the one command that a stack runs.
 
-``gcloud run jobs execute JOB --project P --region R --wait``, by Google's own client of Cloud Run.
-As gcloud does, it takes the API's address from CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN.
+The command is ``gcloud run jobs execute JOB --project P --region R --wait``. It uses Google's
+client of Cloud Run. Like gcloud, it reads the endpoint from CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
 
 
 def install(folder: Path, url: str) -> dict[str, str]:
-    """Write the command into a folder; gives the variables with which a shell finds it."""
-    found = shims.install(folder, "gcloud", "tests.harness.emulators.gcp.cli")
-    return {**found, _OVERRIDE: f"{url}/"}
+    """Write the command into a folder; returns the variables with which a shell finds it."""
+    variables = shims.install(folder, "gcloud", "tests.harness.emulators.gcp.cli")
+    return {**variables, _OVERRIDE: f"{url}/"}
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job and wait for its end; gives the exit status."""
+    """Run the job and wait until it ends; returns the exit status."""
     parser = argparse.ArgumentParser(prog="gcloud")
     parser.add_argument("words", nargs=3)
     parser.add_argument("job")
@@ -32,17 +32,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--region", required=True)
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--quiet", action="store_true")
-    given = parser.parse_args(arguments)
-    if given.words != ["run", "jobs", "execute"]:
-        print(f"ERROR: (gcloud) the local cloud has no `{' '.join(given.words)}`", file=sys.stderr)
+    options = parser.parse_args(arguments)
+    if options.words != ["run", "jobs", "execute"]:
+        print(
+            f"ERROR: (gcloud) the emulator has no command `{' '.join(options.words)}`",
+            file=sys.stderr,
+        )
         return 2
-    name = f"projects/{given.project}/locations/{given.region}/jobs/{given.job}"
+    name = f"projects/{options.project}/locations/{options.region}/jobs/{options.job}"
     execution = jobs(os.environ[_OVERRIDE]).run_job(name=name).result()
-    said = "; ".join(one.message for one in execution.conditions if one.message)
+    message = "; ".join(
+        condition.message for condition in execution.conditions if condition.message
+    )
     if execution.succeeded_count < execution.task_count:
-        print(f"ERROR: (gcloud.run.jobs.execute) {said}", file=sys.stderr)
+        print(f"ERROR: (gcloud.run.jobs.execute) {message}", file=sys.stderr)
         return 1
-    print(f"Execution [{execution.name.rsplit('/', 1)[-1]}] has successfully completed. {said}")
+    print(f"Execution [{execution.name.rsplit('/', 1)[-1]}] has successfully completed. {message}")
     return 0
 
 

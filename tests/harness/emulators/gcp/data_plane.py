@@ -1,4 +1,4 @@
-"""What the APIs' resources stand on: servers on loopback and the load balancer before them."""
+"""The data plane: the servers on loopback behind the APIs, and the load balancer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trustme
 
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import load_balancers
-from tests.harness.emulators.parts.envoy import Certificate, issued
+from tests.harness.emulators.parts.envoy import Certificate, issue_certificate
 from tests.harness.emulators.parts.postgres import Server
 from tests.harness.litellm.containers import Component
 from tests.harness.process.supervisor import Supervisor
@@ -19,7 +19,11 @@ from tests.harness.process.supervisor import Supervisor
 
 @dataclass(slots=True)
 class DataPlane:
-    """The processes behind the resources, by the resources' paths."""
+    """The processes behind the resources, by the path of the resource.
+
+    ``peering_holds`` are the deleted instances that keep a peering in use: (network, deadline) by
+    name. ``ports`` are the loopback ports of the load balancer's addresses (``ADDRESS:PORT``).
+    """
 
     supervisor: Supervisor
     options: GcpOptions
@@ -28,7 +32,7 @@ class DataPlane:
     databases: dict[str, Server] = field(default_factory=dict)
     instances: dict[str, list[Component]] = field(default_factory=dict)
     certificates: dict[tuple[str, ...], Certificate] = field(default_factory=dict)
-    lingering: dict[str, tuple[str, float]] = field(default_factory=dict)
+    peering_holds: dict[str, tuple[str, float]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,21 +42,21 @@ class DataPlane:
         return Path(self.options.python)
 
     def authority_pem(self) -> str:
-        """The certificate of the run's own authority."""
+        """The certificate of the emulator's certificate authority."""
         return str(self.authority.cert_pem.bytes(), "ascii")
 
     def certificate(self, *names: str) -> Certificate:
-        """The certificate for host names, issued by the run's own authority."""
+        """The certificate for host names, which the emulator's authority issues."""
         if names not in self.certificates:
-            self.certificates[names] = issued(self.authority, *names)
+            self.certificates[names] = issue_certificate(self.authority, *names)
         return self.certificates[names]
 
 
 def addresses(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
-    """Where on loopback each address and port of the load balancers is served."""
+    """The loopback address of each address and port of the load balancer."""
     return {key: f"127.0.0.1:{port}" for key, port in cloud.data_plane.ports.items()}
 
 
 def authority(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
-    """The certificate that the local certificates are checked with."""
+    """The certificate that verifies the certificates of the emulator."""
     return {"pem": cloud.data_plane.authority_pem()}

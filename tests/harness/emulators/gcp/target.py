@@ -1,4 +1,4 @@
-"""The local Google Cloud as a target of the lifecycle of a stack."""
+"""The Google Cloud emulator as the target of a lifecycle."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
 REGION = "us-central1"
-# What no package has, or no loopback shows.
-LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which are in no package"}
+# What the emulator cannot run, with the reason.
+LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which no package has"}
 NOT_RUN = {
-    "the images' own start": "the images are in no package; LiteLLM's application stands for them",
-    "a replica's replication": "a local read replica is its primary seen again",
+    "the images' own start": "no package has the images; LiteLLM's application replaces them",
+    "a replica's replication": "a read replica of the emulator is the server of its primary",
 }
 
 
 def target(url: str, folder: Path, *, newest: bool = False) -> Target:
-    """A target at a running local cloud.
+    """A target at a running emulator.
 
     Args:
-        url: the cloud's.
-        folder: takes the commands that Terraform's local commands call.
-        newest: apply with the newest provider releases there is a schema of.
+        url: the URL of the emulator.
+        folder: the folder for the commands that Terraform's provisioners run.
+        newest: apply with the newest provider releases that have a schema.
     """
     stack = STACKS["gcp"]
     commands = folder / "bin"
@@ -39,8 +39,11 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
     authority.write_text(daemon.observed(url, "authority")["pem"])
 
     def ports(ip: str) -> Mapping[int, str]:
-        held = {urlsplit(f"//{key}"): at for key, at in daemon.observed(url, "addresses").items()}
-        return {key.port or 0: at for key, at in held.items() if key.hostname == ip}
+        served = {
+            urlsplit(f"//{key}"): address
+            for key, address in daemon.observed(url, "addresses").items()
+        }
+        return {key.port or 0: address for key, address in served.items() if key.hostname == ip}
 
     return Target(
         stack=stack,

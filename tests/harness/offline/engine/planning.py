@@ -1,4 +1,4 @@
-"""What a provider plans: configuration, defaults, prior state and unknown, by the schema."""
+"""What a provider plans, by the schema: configuration, defaults, prior state or unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _attribute(attribute: Attribute, rule: Any, config: Any, prior: Any, new: bo
     if attribute.write_only:
         return None
     if config is not None:
-        # The providers' SDK knows no set of which it knows only some elements.
+        # In the providers' SDK a set with an unknown element is unknown.
         is_set = isinstance(attribute.type, list) and attribute.type[0] == "set"
         return UNKNOWN if is_set and not is_known(config) else config
     if "default" in rule:
@@ -51,16 +51,20 @@ def _nested(nested: NestedBlock, config: Any, prior: Any, rules: Rules, dotted: 
     if nested.nesting == "map":
         before = prior if isinstance(prior, dict) else {}
         return {key: body(value, before.get(key)) for key, value in config.items()}
-    rest = list(prior) if isinstance(prior, list) else []
+    remaining = list(prior) if isinstance(prior, list) else []
     if nested.nesting == "list":
-        return [body(value, rest[i] if i < len(rest) else None) for i, value in enumerate(config)]
-    # The elements of a set have no position: an element goes on where all it configures is equal.
+        return [
+            body(value, remaining[i] if i < len(remaining) else None)
+            for i, value in enumerate(config)
+        ]
+    # The elements of a set have no position. An element continues the prior element that has all
+    # its configured values.
     planned = []
     for value in config:
-        twin = next((item for item in rest if _matches(value, item)), None)
-        if twin is not None:
-            rest.remove(twin)
-        planned.append(body(value, twin))
+        match = next((item for item in remaining if _matches(value, item)), None)
+        if match is not None:
+            remaining.remove(match)
+        planned.append(body(value, match))
     return planned
 
 
@@ -71,7 +75,7 @@ def plan(
     rules: Rules,
     dotted: str = "",
 ) -> dict[str, Any]:
-    """The planned value of a block; ``prior`` is None for what is to be created."""
+    """The planned value of a block; ``prior`` is None for a new resource."""
     new = prior is None
     before = prior or {}
     planned: dict[str, Any] = {}
@@ -79,26 +83,26 @@ def plan(
         rule = rules.get(f"{dotted}{name}", {})
         planned[name] = _attribute(attribute, rule, config.get(name), before.get(name), new)
     for name, nested in block.blocks.items():
-        given = config.get(name)
+        configured = config.get(name)
         path = f"{dotted}{name}"
-        if given in (None, [], {}) and rules.get(path, {}).get("computed"):
+        if configured in (None, [], {}) and rules.get(path, {}).get("computed"):
             planned[name] = UNKNOWN if new else before.get(name)
         else:
-            planned[name] = _nested(nested, given, before.get(name), rules, f"{path}.")
+            planned[name] = _nested(nested, configured, before.get(name), rules, f"{path}.")
     return planned
 
 
-def replacing(
+def requires_replace(
     block: Block, planned: dict[str, Any], prior: dict[str, Any], rules: Rules
 ) -> list[str]:
-    """The top-level names whose change makes the provider replace the resource."""
+    """The top-level attributes that changed and force the replacement of the resource."""
 
     def forced(value: dict[str, Any]) -> dict[str, list[Any]]:
-        held: dict[str, list[Any]] = {}
+        by_name: dict[str, list[Any]] = {}
         for path, dotted, _, item in attributes(block, value):
             if rules.get(dotted, {}).get("force_new"):
-                held.setdefault(str(path[0]), []).append((dotted, item))
-        return held
+                by_name.setdefault(str(path[0]), []).append((dotted, item))
+        return by_name
 
     after, before = forced(planned), forced(prior)
     return sorted(

@@ -1,16 +1,16 @@
-"""Checks a provider makes itself, beyond the shape that Terraform checks by the schema.
+"""Checks of a provider, in addition to those that Terraform makes by the schema.
 
-Rules are data: by resource type and dotted attribute path, any of
+A rule is data, by resource type and dotted attribute path. It has any of
 
-``enum``            the values admitted
-``pattern``         a regular expression that the whole value matches, with ``says`` for the error
+``enum``            the valid values
+``pattern``         a regular expression that the whole value must match; ``says`` is the error
 ``min_length`` / ``max_length``   in characters
 ``min`` / ``max``   for numbers
-``conflicts``       paths that must not be set beside this one
-``exactly_one``     paths of which one is set
-``required_with``   paths that must be set with this one
-``default``         the planned value where the configuration has none
-``computed``        a nested block that the provider fills where the configuration has none
+``conflicts``       paths that must not be set if this one is set
+``exactly_one``     paths of which exactly one must be set
+``required_with``   paths that must be set if this one is set
+``default``         the planned value if the configuration has none
+``computed``        a nested block that the provider computes if the configuration has none
 ``force_new``       a change replaces the resource
 ``sensitive``       the value is marked
 """
@@ -33,7 +33,7 @@ def _text(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _unmet(rule: Mapping[str, Any], value: Any) -> str | None:
+def _violation(rule: Mapping[str, Any], value: Any) -> str | None:
     enum = rule.get("enum")
     if enum and value not in enum:
         return f"must be one of {', '.join(_text(v) for v in enum if v != '')}"
@@ -64,35 +64,35 @@ def _is_set(value: Any) -> bool:
 
 def _relations(rules: Rules, config: dict[str, Any], path: Path, dotted: str) -> list[Diagnostic]:
     rule = rules[dotted]
-    found = []
+    diagnostics = []
     name = ".".join(str(part) for part in path)
     for other in rule.get("conflicts", ()):
         if _is_set(at(config, other)):
-            found.append(
+            diagnostics.append(
                 Diagnostic(
                     "Conflicting configuration arguments", f'"{name}": conflicts with {other}', path
                 )
             )
     for other in rule.get("required_with", ()):
         if not _is_set(at(config, other)):
-            found.append(
+            diagnostics.append(
                 Diagnostic(
                     "Missing required argument",
                     f'"{name}": all of `{name},{other}` must be specified',
                     path,
                 )
             )
-    return found
+    return diagnostics
 
 
 def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
-    found = []
+    diagnostics = []
     for group in sorted(
         {tuple(rule["exactly_one"]) for rule in rules.values() if "exactly_one" in rule}
     ):
         if len(group) < 2:
             continue
-        # A group inside a nested block says something only where the block is there.
+        # A group inside a nested block applies only if the block is configured.
         parent = group[0].rsplit(".", 1)[0] if "." in group[0] else ""
         if parent and not _is_set(at(config, parent)):
             continue
@@ -101,33 +101,33 @@ def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
             continue
         count = sum(_is_set(value) for value in values)
         if count != 1:
-            found.append(
+            diagnostics.append(
                 Diagnostic(
                     "Invalid combination of arguments",
                     f"exactly one of `{','.join(group)}` must be specified, {count} are",
                     (group[0].split(".")[0],),
                 )
             )
-    return found
+    return diagnostics
 
 
 def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
-    """What the rules find in ``config``. An unknown value breaks no rule."""
-    found: list[Diagnostic] = []
+    """The rules that ``config`` violates. An unknown value violates no rule."""
+    diagnostics: list[Diagnostic] = []
     for path, dotted, _, value in attributes(block, config):
         rule = rules.get(dotted)
         if rule is None or value is None or value is UNKNOWN:
             continue
-        for where, item in _elements(path, value):
-            unmet = None if item is None or item is UNKNOWN else _unmet(rule, item)
-            if unmet:
-                name = ".".join(str(part) for part in where)
-                found.append(
+        for location, item in _elements(path, value):
+            violation = None if item is None or item is UNKNOWN else _violation(rule, item)
+            if violation:
+                name = ".".join(str(part) for part in location)
+                diagnostics.append(
                     Diagnostic(
                         f'Invalid value for "{name}"',
-                        f'"{name}" {unmet}; it is {_text(item)}.',
-                        where,
+                        f'"{name}" {violation}; it is {_text(item)}.',
+                        location,
                     )
                 )
-        found += _relations(rules, config, path, dotted)
-    return found + _exactly_one(rules, config)
+        diagnostics += _relations(rules, config, path, dotted)
+    return diagnostics + _exactly_one(rules, config)

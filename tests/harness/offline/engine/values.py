@@ -10,11 +10,11 @@ from tests.harness.offline.protocol.schema import Attribute, Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
 
 Entry = tuple[Path, str, Attribute, Any]
-"""Path with indices, dotted path without them, the attribute, its value."""
+"""The path with indices, the dotted path without indices, the attribute, and its value."""
 
 
 def bodies(nested: NestedBlock, value: Any) -> list[tuple[Path, dict[str, Any]]]:
-    """The bodies of a nested block in ``value`` with the path steps that lead to each."""
+    """The bodies of a nested block in ``value``, with the path steps to each."""
     if value is None or value is UNKNOWN:
         return []
     if nested.nesting in ("single", "group"):
@@ -52,15 +52,17 @@ def known_items(value: Any) -> list[Any]:
 
 
 def at(value: Any, dotted: str) -> Any:
-    """The value at a dotted path; lists on the way are taken by their only or first element."""
+    """The value at a dotted path, in which a number is an index of a list.
+
+    JMESPath cannot replace it: the result is :data:`UNKNOWN` where a part of the path is unknown.
+    """
     for part in dotted.split("."):
         if value is UNKNOWN:
             return UNKNOWN
-        if isinstance(value, list):
-            value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
-            if part.isdigit():
-                continue
-        if not isinstance(value, dict):
+        if isinstance(value, list) and part.isdigit():
+            value = value[int(part)] if int(part) < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(part)
+        else:
             return None
-        value = value.get(part)
     return value

@@ -1,7 +1,7 @@
-"""What the codecs of both clouds share: values of the schema's types, and places in documents.
+"""What the codecs of both clouds share: values of the schema's types, and paths in documents.
 
-A state keeps the words of the prior state where a service returns the same value in other words;
-otherwise the next plan would show a change.
+A service may return a value in another notation than the configuration: a link in place of a name.
+The state then keeps the prior notation. Otherwise the next plan would show a change.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Notation:
     """How a cloud writes values.
 
-    ``same`` tells whether a returned text means the prior one. ``fresh`` is the state's form of a
-    returned text, which has the prior value as its second argument. ``field`` finds an attribute
-    of an object in a returned document.
+    ``same`` reports whether a returned text is equivalent to the prior text. ``fresh`` takes a
+    returned text and the prior value, and returns the text for the state. ``field`` returns the
+    value of an attribute in a returned object.
     """
 
     same: Callable[[str, str], bool]
@@ -39,48 +39,52 @@ def _compiled(expression: str) -> Any:
 
 
 def lookup(document: Any, expression: str) -> Any:
-    """What a JMESPath expression finds; the whole document for an empty one."""
+    """The result of a JMESPath expression; the whole document if the expression is empty."""
     return _compiled(expression).search(document) if expression else document
 
 
 def put(document: Document, steps: list[str], value: Any) -> None:
-    """Set a value at the end of steps into a document."""
+    """Set a value in a document, at a path of steps."""
     for step in steps[:-1]:
         document = document.setdefault(step, {})
     document[steps[-1]] = value
 
 
-def value(kind: Any, found: Any, before: Any, words: Words) -> Any:
-    """A returned value in a type of the schema, in the words of ``before`` if it means the same."""
+def value(kind: Any, returned: Any, before: Any, notation: Notation) -> Any:
+    """A returned value in a type of the schema; ``before`` if both are equivalent."""
     before = None if before is UNKNOWN else before
-    if found is None:
-        # A service omits empty values; any other prior value no longer exists.
+    if returned is None:
+        # A service omits empty values. Any other prior value no longer exists.
         return before if before in (None, "", 0, False, [], {}) else None
     if kind == "number":
-        return int(found) if isinstance(found, str) and found.lstrip("-").isdigit() else found
+        return (
+            int(returned)
+            if isinstance(returned, str) and returned.lstrip("-").isdigit()
+            else returned
+        )
     if kind == "bool":
-        return str(found).lower() in {"true", "enabled"}
+        return str(returned).lower() in {"true", "enabled"}
     if kind == "string":
-        text = str(found).lower() if isinstance(found, bool) else str(found)
-        kept = isinstance(before, str) and words.same(text, before)
-        return before if kept else words.fresh(text, before)
+        text = str(returned).lower() if isinstance(returned, bool) else str(returned)
+        equivalent = isinstance(before, str) and notation.same(text, before)
+        return before if equivalent else notation.fresh(text, before)
     if isinstance(kind, list):
-        return _collection(kind, found, before, words)
-    return found
+        return _collection(kind, returned, before, notation)
+    return returned
 
 
-def _collection(kind: list[Any], found: Any, before: Any, words: Words) -> Any:
+def _collection(kind: list[Any], returned: Any, before: Any, notation: Notation) -> Any:
     if kind[0] == "map":
-        return dict(found)
+        return dict(returned)
     if kind[0] == "object":
         return {
-            name: value(item, words.field(found, name), None, words)
+            name: value(item, notation.field(returned, name), None, notation)
             for name, item in kind[1].items()
         }
-    items = found if isinstance(found, list) else [found]
+    items = returned if isinstance(returned, list) else [returned]
     prior = before if isinstance(before, list) else []
     decoded = [
-        value(kind[1], item, prior[i] if i < len(prior) else None, words)
+        value(kind[1], item, prior[i] if i < len(prior) else None, notation)
         for i, item in enumerate(items)
     ]
     # The elements of a set have no order.

@@ -13,7 +13,7 @@ import msgpack
 
 from tests.harness.unknown import UNKNOWN
 
-# Extension 0 is an unknown value, 12 one with refinements; both are unknown here.
+# Extension 0 is an unknown value, 12 an unknown value with refinements.
 _UNKNOWN_EXTENSIONS = (0, 12)
 
 
@@ -53,10 +53,10 @@ def is_known(value: Any) -> bool:
     return True
 
 
-def known(held: Any) -> Any:
-    """A value with null in place of all that was unknown before the apply."""
-    if held is UNKNOWN:
+def known(value: Any) -> Any:
+    """The value with null in place of every unknown value."""
+    if value is UNKNOWN:
         return None
-    if isinstance(held, dict):
-        return {name: known(one) for name, one in held.items()}
-    return [known(one) for one in held] if isinstance(held, list) else held
+    if isinstance(value, dict):
+        return {name: known(item) for name, item in value.items()}
+    return [known(item) for item in value] if isinstance(value, list) else value

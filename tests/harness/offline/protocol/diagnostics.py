@@ -1,4 +1,4 @@
-"""What a provider says about a configuration: errors and warnings with the attribute's path."""
+"""Diagnostics: errors and warnings of a provider, with the path of the attribute."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from tests.harness.offline.protocol import messages
 
 Path = tuple[str | int, ...]
-"""Steps into a value: an attribute's or map's key, or a list index."""
+"""Steps into a value: the key of an attribute or a map, or a list index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``severity`` is ERROR or WARNING."""
+    """An error or a warning; ``severity`` is ERROR or WARNING."""
 
     summary: str
     detail: str = ""

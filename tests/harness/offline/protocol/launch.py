@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.harness.process import child
 
 _END_SECONDS = 10
-# The argument that makes the server plan what an apply would make known.
+# The argument that makes the server return resolved plans.
 RESOLVED = "--resolved"
-# The argument that makes an apply change what the provider blocks' endpoints serve.
+# The argument that makes an apply call the endpoints of the provider block.
 LIVE = "--live"
 
 
@@ -20,19 +20,19 @@ LIVE = "--live"
 def serving(
     releases: Mapping[str, str], log: Path, *, resolved: bool = False, live: bool = False
 ) -> Iterator[dict[str, object]]:
-    """Serve ``releases`` (provider name to version); gives what TF_REATTACH_PROVIDERS holds.
+    """Serve ``releases`` (provider name to version); yields the value of TF_REATTACH_PROVIDERS.
 
-    The server lives on this process's end of a pipe: it goes when the block ends and also when the
+    The server reads a pipe that this process holds open. It ends with the block, and also if this
     process is killed.
 
     Args:
-        releases: which provider at which version, from the schema files in ``data``.
-        log: a file for the server's standard error.
-        resolved: plan what an apply would make known, in place of unknown values.
-        live: apply to what the provider blocks' endpoints serve.
+        releases: the version of each provider; ``data`` must have its schema file.
+        log: the file for the server's standard error.
+        resolved: return resolved plans.
+        live: apply through the endpoints of the provider block.
 
     Raises:
-        OwnedError: it did not start; the message ends with what it said.
+        OwnedError: the server did not start; the message ends with its output.
     """
     command = ["tests.harness.offline"]
     command += [f"{name}={version}" for name, version in releases.items()]

@@ -34,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class NestedBlock:
-    """A nested block; ``nesting`` is single, group, list, set or map. 0 items means no limit."""
+    """A nested block; ``nesting`` is single, group, list, set or map. 0 items are no limit."""
 
     name: str
     nesting: str
@@ -65,8 +65,8 @@ class ProviderSchema:
 def _attribute(name: str, spec: dict[str, Any]) -> Attribute:
     if "type" not in spec:
         raise ValueError(
-            f"attribute {name!r} has a nested type, which protocol 5 cannot carry; "
-            "leave its resource type out of the cut"
+            f"attribute {name!r} has a nested type, which protocol 5 cannot encode; "
+            "remove its resource type from the schema file"
         )
     flags = ("required", "optional", "computed", "sensitive", "write_only", "deprecated")
     return Attribute(name, spec["type"], **{flag: bool(spec.get(flag)) for flag in flags})
@@ -96,11 +96,11 @@ def parse(document: dict[str, Any]) -> ProviderSchema:
     """The schema of the one provider in ``document``.
 
     Raises:
-        ValueError: the document holds another number of providers, or a nested attribute type.
+        ValueError: the document does not hold one provider, or it has a nested attribute type.
     """
     providers = document["provider_schemas"]
     if len(providers) != 1:
-        raise ValueError(f"a schema file holds one provider, this one holds {sorted(providers)}")
+        raise ValueError(f"a schema file must hold one provider; got {sorted(providers)}")
     source, spec = next(iter(providers.items()))
 
     def section(key: str) -> dict[str, Schema]:

@@ -1,4 +1,4 @@
-"""The provider service: Terraform's plugin protocol 5 over gRPC, served from a schema file."""
+"""The provider service: Terraform's plugin protocol 5 over gRPC, from a schema file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.offline.protocol.schema import ProviderSchema, to_message
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
 
 LOG = logging.getLogger(__name__)
-# A connection's settings are dropped after this many newer ones: a run opens one a provider block.
+# The number of connections with kept settings. A run opens one for each provider block.
 _CONNECTIONS = 256
 
 
@@ -28,9 +28,8 @@ _CONNECTIONS = 256
 class Provider:
     """One provider release as it is served.
 
-    ``resolved``: a plan holds the values that an apply would make up in place of unknown ones, so
-    that what depends on them can be looked at without an apply. ``live``: an apply changes what the
-    provider block's endpoints serve, and a read asks them.
+    ``resolved``: plans are resolved plans, so that contracts can check values that depend on values
+    of an apply. ``live``: an apply and a read call the endpoints of the provider block.
     """
 
     schema: ProviderSchema
@@ -41,12 +40,12 @@ class Provider:
     settings: OrderedDict[str, Settings] = field(default_factory=OrderedDict)
 
     def settings_of(self, peer: str) -> Settings:
-        """The provider block of the connection, so that two aliases stay apart."""
+        """The provider block of a connection: two aliases have two connections."""
         return self.settings.get(peer, {})
 
     @property
-    def lives(self) -> Live | None:
-        """How it applies for real, if it is to and can."""
+    def live_functions(self) -> Live | None:
+        """The functions that apply through endpoints; None without ``live``."""
         return self.behaviour.live if self.live else None
 
 
@@ -83,8 +82,8 @@ def _configure(provider: Provider, request: Any, peer: str) -> Any:
     provider.settings[peer] = settings
     while len(provider.settings) > _CONNECTIONS:
         provider.settings.popitem(last=False)
-    found = provider.behaviour.configure(settings)
-    return messages.message("Configure.Response")(diagnostics=to_messages(found))
+    diagnostics = provider.behaviour.configure(settings)
+    return messages.message("Configure.Response")(diagnostics=to_messages(diagnostics))
 
 
 def _prepare(_provider: Provider, request: Any, _peer: str) -> Any:
@@ -94,11 +93,13 @@ def _prepare(_provider: Provider, request: Any, _peer: str) -> Any:
 def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
     name = request.type_name
     config = _read(request.config)
-    found = validation.check(
+    diagnostics = validation.check(
         provider.schema.resources[name].block, provider.rules.get(name, {}), config
     )
-    found += provider.behaviour.check(name, config)
-    return messages.message("ValidateResourceTypeConfig.Response")(diagnostics=to_messages(found))
+    diagnostics += provider.behaviour.check(name, config)
+    return messages.message("ValidateResourceTypeConfig.Response")(
+        diagnostics=to_messages(diagnostics)
+    )
 
 
 def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
@@ -108,14 +109,16 @@ def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
 
 def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
     state = _read(request.current_state)
-    if provider.lives and state is not None:
+    if provider.live_functions and state is not None:
         response = messages.message("ReadResource.Response")
         block = provider.schema.resources[request.type_name].block
         try:
-            found = provider.lives.read(request.type_name, block, state, provider.settings_of(peer))
+            current = provider.live_functions.read(
+                request.type_name, block, state, provider.settings_of(peer)
+            )
         except ApplyError as error:
-            return response(diagnostics=_refused(error), new_state=request.current_state)
-        return response(new_state=_value(found), private=request.private)
+            return response(diagnostics=_error(error), new_state=request.current_state)
+        return response(new_state=_value(current), private=request.private)
     return messages.message("ReadResource.Response")(
         new_state=request.current_state, private=request.private
     )
@@ -128,36 +131,36 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
         return response(planned_state=_value(None))
     name = request.type_name
     block = provider.schema.resources[name].block
-    own = provider.rules.get(name, {})
+    rules = provider.rules.get(name, {})
     prior = _read(request.prior_state)
-    planned = planning.plan(block, config, prior, own)
+    planned = planning.plan(block, config, prior, rules)
     provider.behaviour.refine(name, block, config, planned, prior, provider.settings_of(peer))
     if provider.resolved:
         mark = made_up.fingerprint(name, planned)
-        known = made_up.make_known(name, block, planned, mark)
-        planned = made_up.as_configured(known, config)
-    replaced = [] if prior is None else planning.replacing(block, planned, prior, own)
+        resolved = made_up.make_known(name, block, planned, mark)
+        planned = made_up.as_configured(resolved, config)
+    replaced = [] if prior is None else planning.requires_replace(block, planned, prior, rules)
     return response(
         planned_state=_value(planned),
         requires_replace=[attribute_path((part,)) for part in replaced],
-        # What a provider on the older SDK sets, which both clouds' are: Terraform then holds the
-        # planned values to that SDK's looser rules.
+        # Providers on the older SDK, as those of both clouds, set this flag. Terraform then checks
+        # the planned values by the looser rules of that SDK.
         legacy_type_system=True,
     )
 
 
-def _refused(error: ApplyError) -> Any:
+def _error(error: ApplyError) -> Any:
     return to_messages([Diagnostic(str(error), "")])
 
 
 def _apply(provider: Provider, request: Any, peer: str) -> Any:
     response = messages.message("ApplyResourceChange.Response")
     planned = _read(request.planned_state)
-    if provider.lives:
+    if provider.live_functions:
         name, prior = request.type_name, _read(request.prior_state)
         block = provider.schema.resources[name].block
         try:
-            state = provider.lives.change(
+            state = provider.live_functions.change(
                 name,
                 block,
                 planned,
@@ -166,9 +169,9 @@ def _apply(provider: Provider, request: Any, peer: str) -> Any:
                 provider.settings_of(peer),
             )
         except ApplyError as error:
-            kept = error.state if prior is None else prior
+            remaining = error.state if prior is None else prior
             return response(
-                new_state=_value(kept), diagnostics=_refused(error), legacy_type_system=True
+                new_state=_value(remaining), diagnostics=_error(error), legacy_type_system=True
             )
         return response(new_state=_value(state), legacy_type_system=True)
     if planned is None:
@@ -204,17 +207,17 @@ def _open(provider: Provider, request: Any, peer: str) -> Any:
 def _not_served(kind: str, name: str, table: str) -> Diagnostic:
     return Diagnostic(
         f"The offline provider serves no {kind} {name}",
-        f"Its schema is known, its values are not. Add a function for {name} to the `{table}` of "
-        "the provider in tests/harness/offline/providers, or plan with --providers=registry.",
+        f"It has a schema, but no values. Add a function for {name} to `{table}` of the provider "
+        "in tests/harness/offline/providers, or plan with --providers=registry.",
     )
 
 
 def _import(_provider: Provider, request: Any, _peer: str) -> Any:
-    found = Diagnostic(
-        "The offline provider imports nothing",
-        f"{request.type_name} {request.id!r} is in no account it could look at.",
+    diagnostic = Diagnostic(
+        "The offline provider cannot import resources",
+        f"It has no account in which to look up {request.type_name} {request.id!r}.",
     )
-    return messages.message("ImportResourceState.Response")(diagnostics=to_messages([found]))
+    return messages.message("ImportResourceState.Response")(diagnostics=to_messages([diagnostic]))
 
 
 def _empty(response: str) -> Any:
@@ -225,7 +228,7 @@ _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
     "PrepareProviderConfig": _prepare,
     "Configure": _configure,
     "ValidateResourceTypeConfig": _validate_resource,
-    # Terraform has checked these by the schema; the rules are a resource's.
+    # Terraform has checked these by the schema. Rules exist for resources only.
     "ValidateDataSourceConfig": _empty("ValidateDataSourceConfig.Response"),
     "ValidateEphemeralResourceConfig": _empty("ValidateEphemeralResourceConfig.Response"),
     "UpgradeResourceState": _upgrade,
@@ -243,7 +246,7 @@ _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
 }
 
 
-_ASKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
+_BLOCKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
 
 
 def _handler(provider: Provider, name: str, request: Any) -> Any:
@@ -251,8 +254,8 @@ def _handler(provider: Provider, name: str, request: Any) -> Any:
 
     async def handle(message: Any, context: Any) -> Any:
         try:
-            if provider.lives and name in _ASKING:
-                # It waits for a server; meanwhile others are to be served.
+            if provider.live_functions and name in _BLOCKING:
+                # This call waits for a server. The loop serves other calls meanwhile.
                 return await asyncio.to_thread(call, provider, message, context.peer())
             return call(provider, message, context.peer())
         except Exception as error:
@@ -270,7 +273,7 @@ def _handler(provider: Provider, name: str, request: Any) -> Any:
 
 
 async def serve(provider: Provider) -> tuple[Any, int]:
-    """Start serving ``provider`` on a free loopback port; gives the server and the port."""
+    """Start to serve ``provider`` on a free loopback port; returns the server and the port."""
     schema = _get_schema(provider)
 
     async def get_schema(_request: bytes, _context: Any) -> bytes:
@@ -282,7 +285,7 @@ async def serve(provider: Provider) -> tuple[Any, int]:
         if name in _CALLS
     }
     handlers["GetSchema"] = grpc.unary_unary_rpc_method_handler(get_schema)
-    # One loop and no threads: a call takes less time than handing it to one.
+    # No threads: a call takes less time than to start one.
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     )

@@ -1,4 +1,4 @@
-"""What each provider does beyond its schema and rules."""
+"""What a provider does in addition to its schema and rules."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.harness.offline.protocol.diagnostics import Diagnostic
 from tests.harness.offline.protocol.schema import Block
 
 Settings = dict[str, Any]
-"""A provider block's configuration."""
+"""The configuration of a provider block."""
 Values = dict[str, Any]
-"""A resource's values by attribute and block."""
+"""The values of a resource by attribute and block."""
 
 
 class ApplyError(RuntimeError):
-    """A change that is refused; ``state`` is what is there all the same, to be replaced."""
+    """A change that failed. ``state`` is the resource that exists nevertheless, to be replaced."""
 
     def __init__(self, message: str, state: Values | None = None) -> None:
         super().__init__(message)
@@ -25,10 +25,11 @@ class ApplyError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """How a provider applies for real. Each may raise :class:`ApplyError`.
+    """How a provider applies through endpoints. Each function may raise :class:`ApplyError`.
 
-    ``change`` gives the new state, None once it is gone, of (type, schema, planned, prior,
-    configuration, settings); ``read`` the state as it is now, None if it has gone.
+    ``change`` takes (type, schema, planned, prior, configuration, settings) and returns the new
+    state, or None for a deleted resource. ``read`` takes (type, schema, state, settings) and
+    returns the current state, or None if the resource does not exist.
     """
 
     change: Callable[[str, Block, Values | None, Values | None, Values, Settings], Values | None]
@@ -58,10 +59,10 @@ def _no_refinement(
 class Behaviour:
     """The functions of one provider, all optional.
 
-    ``configure`` checks a provider block, ``check`` a resource's configuration beyond its rules,
-    ``refine`` changes a planned value in place, ``applied`` sees each applied resource with its
-    write-only arguments. ``data`` and ``ephemeral`` hold a function by type: (configuration,
-    settings) to value. ``live`` is how it applies where a session is to.
+    ``configure`` checks a provider block. ``check`` checks a resource's configuration in addition
+    to its rules. ``refine`` changes a planned value in place. ``applied`` receives each applied
+    resource with its write-only arguments. ``data`` and ``ephemeral`` hold a function by type:
+    (configuration, settings) to value. ``live`` applies through endpoints.
     """
 
     configure: Callable[[Settings], list[Diagnostic]] = _no_settings

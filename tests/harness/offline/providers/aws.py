@@ -36,17 +36,17 @@ def refine(
     prior: dict[str, Any] | None,
     settings: Settings,
 ) -> None:
-    """Give ``tags_all`` the resource's tags on top of the provider's."""
+    """Set ``tags_all``: the provider's default tags, overridden by the resource's tags."""
     if "tags_all" in block.attributes and "tags" in block.attributes:
         tags = config.get("tags")
         if not is_known(tags):
             planned["tags_all"] = UNKNOWN
         else:
             override = config.get("override_provider") or []
-            ignored = any((o or {}).get("default_tags") for o in override)
+            ignored = any((block or {}).get("default_tags") for block in override)
             merged = {**({} if ignored else _default_tags(settings)), **(tags or {})}
             planned["tags_all"] = merged or (UNKNOWN if prior is None else {})
-    # From release 6 each resource takes a region; before, a bucket's is the cloud's to tell.
+    # From release 6 each resource has a region argument. Before, AWS returns a bucket's region.
     region = block.attributes.get("region")
     if region and region.optional and planned.get("region") is UNKNOWN:
         planned["region"] = settings.get("region") or UNKNOWN
@@ -85,28 +85,28 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _collapse(values: Any) -> Any:
-    """One value stands alone, several are a list in falling order, as the provider writes them."""
+    """One value as itself, several as a list in descending order, as the provider writes them."""
     ordered = sorted(values or [], reverse=True)
     return ordered[0] if len(ordered) == 1 else ordered
 
 
 def _principals(blocks: list[dict[str, Any]]) -> Any:
-    held: dict[str, Any] = {}
+    by_type: dict[str, Any] = {}
     for block in blocks:
         if block["type"] == "*" and block["identifiers"] == ["*"]:
             return "*"
-        held[block["type"]] = sorted({*held.get(block["type"], []), *block["identifiers"]})
-    return {kind: _collapse(names) for kind, names in sorted(held.items())}
+        by_type[block["type"]] = sorted({*by_type.get(block["type"], []), *block["identifiers"]})
+    return {kind: _collapse(names) for kind, names in sorted(by_type.items())}
 
 
 def _conditions(blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    held: dict[str, dict[str, Any]] = {}
+    by_test: dict[str, dict[str, Any]] = {}
     for block in blocks:
         values = block["values"]
-        held.setdefault(block["test"], {})[block["variable"]] = (
+        by_test.setdefault(block["test"], {})[block["variable"]] = (
             values[0] if len(values) == 1 else values
         )
-    return held
+    return by_test
 
 
 def _statement(block: dict[str, Any]) -> dict[str, Any]:
@@ -141,13 +141,13 @@ def _policy_document(config: dict[str, Any], _settings: Settings) -> dict[str, A
         "statement": statements,
         "json": json.dumps(document, indent=2),
         "minified_json": minified,
-        # The provider uses a checksum of the text here; nothing refers to it.
+        # The provider uses a checksum of the text here; no module refers to it.
         "id": str(len(minified)),
     }
 
 
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
-    """What the provider refuses when it plans, beyond single values."""
+    """Relations between arguments that the provider checks when it plans."""
     if type_name == "aws_elasticache_replication_group":
         nodes = config.get("num_cache_clusters")
         failover = config.get("automatic_failover_enabled")
@@ -173,10 +173,10 @@ def _call(type_name: str, block: Block, settings: Settings, config: Values) -> C
     return Call(type_name, entry, block, settings, special, config)
 
 
-def _named(values: Values) -> str:
-    """What the provider calls a resource in an error."""
+def _display_name(values: Values) -> str:
+    """The name of a resource in an error of the provider."""
     names = ("id", "name", "identifier", "cluster_identifier", "bucket")
-    return next((one for one in map(values.get, names) if isinstance(one, str)), "")
+    return next((name for name in map(values.get, names) if isinstance(name, str)), "")
 
 
 def _change(
@@ -197,10 +197,10 @@ def _change(
             return crud.create(call, planned)
         return crud.update(call, planned, prior)
 
-    name = _named(prior or planned or {})
+    name = _display_name(prior or planned or {})
     try:
         call = _call(type_name, block, settings, config)
-        return crud.guarded(call, verb, name, lambda: run(call))
+        return crud.with_provider_errors(call, verb, name, lambda: run(call))
     except CallError as error:
         raise ApplyError(str(error), error.state) from error
 
@@ -208,7 +208,9 @@ def _change(
 def _read(type_name: str, block: Block, state: Values, settings: Settings) -> Values | None:
     try:
         call = _call(type_name, block, settings, {})
-        return crud.guarded(call, "reading", _named(state), lambda: crud.read(call, state))
+        return crud.with_provider_errors(
+            call, "reading", _display_name(state), lambda: crud.read(call, state)
+        )
     except CallError as error:
         raise ApplyError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""The Google provider: labels it derives, project and region it fills in, secrets read back."""
+"""The Google provider: derived labels, default project and region, secrets that are read."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.harness.unknown import UNKNOWN
 
 # The provider adds this label to what it creates (add_terraform_attribution_label).
 _ATTRIBUTION = {"goog-terraform-provisioned": "true"}
-# What write-only secret data an apply stored, by the secret's id, for the ephemeral read of it.
+# The write-only data of applied secret versions by secret id, which ephemeral resources read.
 _stored: dict[str, str] = {}
-# What stands for secret data that nobody stored. A plan that holds it has leaked a secret.
+# The data of a secret that no apply stored. A plan that holds it has leaked a secret.
 MADE_UP_SECRET = "made-up-secret-data"  # noqa: S105
 
 
@@ -34,8 +34,8 @@ def _derive_labels(
         return
     attribution = {} if settings.get("add_terraform_attribution_label") is False else _ATTRIBUTION
     if prior is not None:
-        held = prior.get("terraform_labels") or {}
-        attribution = {key: value for key, value in attribution.items() if key in held}
+        prior_labels = prior.get("terraform_labels") or {}
+        attribution = {key: value for key, value in attribution.items() if key in prior_labels}
     merged = {**(settings.get("default_labels") or {}), **attribution, **(labels or {})}
     for name in ("terraform_labels", "effective_labels"):
         if name in block.attributes:
@@ -50,7 +50,7 @@ def refine(
     prior: dict[str, Any] | None,
     settings: Settings,
 ) -> None:
-    """Fill derived labels, a service account's e-mail, and the provider's project and region."""
+    """Set derived labels, a service account's e-mail, and the provider's project and region."""
     if "effective_labels" in block.attributes and "labels" in block.attributes:
         _derive_labels(block, config, planned, prior, settings)
     for name in ("project", "region"):
@@ -70,7 +70,7 @@ def _applied(type_name: str, config: dict[str, Any], state: dict[str, Any]) -> N
 
 
 def _secret_id(name: str) -> str:
-    """The bare id of a secret that is named in full or by its id."""
+    """The id of a secret, from its id or its full name."""
     return name.rsplit("/", 1)[-1]
 
 
@@ -98,23 +98,23 @@ _URL_MAP_PATH = re.compile(r"/[^*]*(?<=/)\*|/[^*]*")
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     if type_name != "google_compute_url_map":
         return []
-    found = []
-    for m, matcher in enumerate(known_items(config.get("path_matcher"))):
+    diagnostics = []
+    for matcher_index, matcher in enumerate(known_items(config.get("path_matcher"))):
         seen: set[str] = set()
-        for r, rule in enumerate(known_items(matcher.get("path_rule"))):
-            where = ("path_matcher", m, "path_rule", r, "paths")
+        for rule_index, rule in enumerate(known_items(matcher.get("path_rule"))):
+            location = ("path_matcher", matcher_index, "path_rule", rule_index, "paths")
             for path in known_items(rule.get("paths")):
                 problem = ""
                 if not _URL_MAP_PATH.fullmatch(path):
                     problem = 'must begin with "/" and hold "*" only at the end, after "/"'
                 elif path in seen:
-                    problem = "stands twice"
+                    problem = "must not occur twice"
                 if problem:
-                    found.append(
-                        Diagnostic('Invalid value for "paths"', f'"{path}" {problem}.', where)
+                    diagnostics.append(
+                        Diagnostic('Invalid value for "paths"', f'"{path}" {problem}.', location)
                     )
                 seen.add(path)
-    return found
+    return diagnostics
 
 
 def _change(
@@ -127,7 +127,7 @@ def _change(
 ) -> dict[str, Any] | None:
     verb = "deleting" if planned is None else "creating" if prior is None else "updating"
     try:
-        call = crud.call_of(type_name, block, settings)
+        call = crud.new_call(type_name, block, settings)
         if planned is None:
             crud.delete(call, prior or {})
             return None
@@ -142,7 +142,7 @@ def _read(
     type_name: str, block: Block, state: dict[str, Any], settings: Settings
 ) -> dict[str, Any] | None:
     try:
-        return crud.read(crud.call_of(type_name, block, settings), state)
+        return crud.read(crud.new_call(type_name, block, settings), state)
     except crud.RestError as error:
         raise ApplyError(f"Error when reading {type_name}: {error}") from error
 

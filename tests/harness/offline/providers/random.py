@@ -1,4 +1,4 @@
-"""The random provider: ephemeral passwords are drawn for real, managed values at apply."""
+"""The random provider: it draws ephemeral passwords at plan, and managed values at apply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 
 
 def password(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
-    """An ephemeral ``random_password`` with the classes of characters asked for."""
+    """The values of an ephemeral ``random_password`` with the configured character classes."""
     classes = [
         ("lower", string.ascii_lowercase),
         ("upper", string.ascii_uppercase),
@@ -46,7 +46,10 @@ def _change(
     if planned is None or prior is not None:
         return planned
     if type_name != "random_id":
-        raise ApplyError(f"the offline provider cannot apply {type_name}: draw it in random.py")
+        raise ApplyError(
+            f"the offline provider cannot apply {type_name}: add it to "
+            "tests/harness/offline/providers/random.py"
+        )
     drawn = secrets.token_bytes(int(planned["byte_length"]))
     prefix = planned.get("prefix") or ""
     url = base64.urlsafe_b64encode(drawn).decode().rstrip("=")

@@ -1,7 +1,7 @@
-"""Application Auto Scaling, which ministack has not: scalable targets, policies and their tags.
+"""Application Auto Scaling: scalable targets, policies and tags. ministack does not have it.
 
-moto's is no help: it looks for the ECS service in moto's own ECS. Nothing is scaled by itself, for
-there are no metrics. Source: Application Auto Scaling API Reference.
+moto has it, but looks up the ECS service in moto's ECS. The emulator has no metrics, and so it
+scales no service. Source: Application Auto Scaling API Reference.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 from tests.harness.emulators.aws.control_plane.service import Clients
 
 Key = tuple[str, str, str]
-"""Namespace, resource and dimension, which together name a target."""
+"""Namespace, resource and dimension, which identify a target."""
 
 
 @dataclass(slots=True)
 class State:
-    """The targets by key, the policies by key and name, the tags by ARN, all of one region."""
+    """The targets by key, policies by key and name, and tags by ARN of one region."""
 
     targets: dict[Key, dict[str, Any]] = field(default_factory=dict)
     policies: dict[tuple[Key, str], dict[str, Any]] = field(default_factory=dict)
@@ -32,8 +32,8 @@ class State:
 Answer = dict[str, Any] | Refusal
 
 
-def _key(given: Mapping[str, Any]) -> Key:
-    return given["ServiceNamespace"], given["ResourceId"], given["ScalableDimension"]
+def _key(parameters: Mapping[str, Any]) -> Key:
+    return parameters["ServiceNamespace"], parameters["ResourceId"], parameters["ScalableDimension"]
 
 
 def _named(key: Key) -> dict[str, str]:
@@ -49,29 +49,29 @@ def _unknown(key: Key) -> Refusal:
     )
 
 
-def _there(client: Clients, resource: str) -> bool:
-    """Whether an ECS service, ``service/CLUSTER/NAME``, is there."""
+def _exists(client: Clients, resource: str) -> bool:
+    """Whether an ECS service ``service/CLUSTER/NAME`` exists."""
     _, cluster, name = resource.split("/")
     ecs = client("ecs")
     if ecs.describe_clusters(clusters=[cluster])["failures"]:
         return False
-    held = ecs.describe_services(cluster=cluster, services=[name])["services"]
-    return any(one["status"] == "ACTIVE" for one in held)
+    services = ecs.describe_services(cluster=cluster, services=[name])["services"]
+    return any(service["status"] == "ACTIVE" for service in services)
 
 
 def _register(state: State, call: Call, client: Clients) -> Answer:
-    given = call.parameters
-    key = _key(given)
-    if key[0] == "ecs" and not _there(client, key[1]):
+    parameters = call.parameters
+    key = _key(parameters)
+    if key[0] == "ecs" and not _exists(client, key[1]):
         return Refusal("ValidationException", f"ECS service doesn't exist: {key[1]}")
-    held = state.targets.get(key)
-    if held is None:
-        if not {"MinCapacity", "MaxCapacity"} <= given.keys():
+    current = state.targets.get(key)
+    if current is None:
+        if not {"MinCapacity", "MaxCapacity"} <= parameters.keys():
             return Refusal(
-                "ValidationException", "MinCapacity and MaxCapacity must be given for a new target"
+                "ValidationException", "MinCapacity and MaxCapacity are required for a new target"
             )
         place = f"{call.region}:{ministack.ACCOUNT}"
-        held = {
+        current = {
             **_named(key),
             "RoleARN": f"arn:aws:iam::{ministack.ACCOUNT}:role/aws-service-role/"
             "ecs.application-autoscaling.amazonaws.com/"
@@ -86,33 +86,33 @@ def _register(state: State, call: Call, client: Clients) -> Answer:
             f"{uuid.uuid4().hex[:24]}",
         }
     changed = {
-        name: given[name]
+        name: parameters[name]
         for name in ("MinCapacity", "MaxCapacity", "RoleARN", "SuspendedState")
-        if name in given
+        if name in parameters
     }
-    merged = {**held, **changed}
+    merged = {**current, **changed}
     if merged["MinCapacity"] > merged["MaxCapacity"]:
         return Refusal("ValidationException", "Minimum capacity cannot be above maximum capacity")
     state.targets[key] = merged
-    state.tags.setdefault(merged["ScalableTargetARN"], {}).update(given.get("Tags", {}))
+    state.tags.setdefault(merged["ScalableTargetARN"], {}).update(parameters.get("Tags", {}))
     return {"ScalableTargetARN": merged["ScalableTargetARN"]}
 
 
-def _fits(given: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+def _matches(parameters: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
     return all(
         (
-            one["ServiceNamespace"] == given["ServiceNamespace"],
-            not given.get("ResourceIds") or one["ResourceId"] in given["ResourceIds"],
-            given.get("ResourceId") in {None, one["ResourceId"]},
-            given.get("ScalableDimension") in {None, one["ScalableDimension"]},
-            not given.get("PolicyNames") or one["PolicyName"] in given["PolicyNames"],
+            item["ServiceNamespace"] == parameters["ServiceNamespace"],
+            not parameters.get("ResourceIds") or item["ResourceId"] in parameters["ResourceIds"],
+            parameters.get("ResourceId") in {None, item["ResourceId"]},
+            parameters.get("ScalableDimension") in {None, item["ScalableDimension"]},
+            not parameters.get("PolicyNames") or item["PolicyName"] in parameters["PolicyNames"],
         )
     )
 
 
 def _targets(state: State, call: Call, _: Clients) -> Answer:
-    fit = [one for one in state.targets.values() if _fits(call.parameters, one)]
-    return {"ScalableTargets": fit}
+    matches = [target for target in state.targets.values() if _matches(call.parameters, target)]
+    return {"ScalableTargets": matches}
 
 
 def _deregister(state: State, call: Call, _: Clients) -> Answer:
@@ -120,12 +120,14 @@ def _deregister(state: State, call: Call, _: Clients) -> Answer:
     if key not in state.targets:
         return _unknown(key)
     state.tags.pop(state.targets.pop(key)["ScalableTargetARN"], None)
-    # Its policies go with it (API Reference, DeregisterScalableTarget).
-    state.policies = {where: one for where, one in state.policies.items() if where[0] != key}
+    # The service deletes its policies too (API Reference, DeregisterScalableTarget).
+    state.policies = {
+        policy_key: policy for policy_key, policy in state.policies.items() if policy_key[0] != key
+    }
     return {}
 
 
-_OF_A_POLICY = (
+_POLICY_FIELDS = (
     "PolicyType",
     "TargetTrackingScalingPolicyConfiguration",
     "StepScalingPolicyConfiguration",
@@ -134,30 +136,30 @@ _OF_A_POLICY = (
 
 
 def _put_policy(state: State, call: Call, _: Clients) -> Answer:
-    given = call.parameters
-    key, name = _key(given), given["PolicyName"]
+    parameters = call.parameters
+    key, name = _key(parameters), parameters["PolicyName"]
     if key not in state.targets:
         return _unknown(key)
     arn = (
         f"arn:aws:autoscaling:{call.region}:{ministack.ACCOUNT}:scalingPolicy:{uuid.uuid4()}:"
         f"resource/{key[0]}/{key[1]}:policyName/{name}"
     )
-    made = {
+    defaults = {
         **_named(key),
         "PolicyName": name,
         "PolicyARN": arn,
         "CreationTime": time.time(),
         "Alarms": [],
     }
-    held = {**made, **state.policies.get((key, name), {})}
-    held |= {part: given[part] for part in _OF_A_POLICY if part in given}
-    state.policies[key, name] = held
-    return {"PolicyARN": held["PolicyARN"], "Alarms": []}
+    policy = {**defaults, **state.policies.get((key, name), {})}
+    policy |= {part: parameters[part] for part in _POLICY_FIELDS if part in parameters}
+    state.policies[key, name] = policy
+    return {"PolicyARN": policy["PolicyARN"], "Alarms": []}
 
 
 def _policies(state: State, call: Call, _: Clients) -> Answer:
-    fit = [one for one in state.policies.values() if _fits(call.parameters, one)]
-    return {"ScalingPolicies": fit}
+    matches = [policy for policy in state.policies.values() if _matches(call.parameters, policy)]
+    return {"ScalingPolicies": matches}
 
 
 def _delete_policy(state: State, call: Call, _: Clients) -> Answer:
@@ -176,25 +178,25 @@ def _tagged(state: State, call: Call) -> dict[str, str] | Refusal:
 
 
 def _tag(state: State, call: Call, _: Clients) -> Answer:
-    held = _tagged(state, call)
-    if isinstance(held, Refusal):
-        return held
-    held.update(call.parameters["Tags"])
+    tags = _tagged(state, call)
+    if isinstance(tags, Refusal):
+        return tags
+    tags.update(call.parameters["Tags"])
     return {}
 
 
 def _untag(state: State, call: Call, _: Clients) -> Answer:
-    held = _tagged(state, call)
-    if isinstance(held, Refusal):
-        return held
+    tags = _tagged(state, call)
+    if isinstance(tags, Refusal):
+        return tags
     for name in call.parameters["TagKeys"]:
-        held.pop(name, None)
+        tags.pop(name, None)
     return {}
 
 
 def _tags(state: State, call: Call, _: Clients) -> Answer:
-    held = _tagged(state, call)
-    return held if isinstance(held, Refusal) else {"Tags": dict(held)}
+    tags = _tagged(state, call)
+    return tags if isinstance(tags, Refusal) else {"Tags": dict(tags)}
 
 
 _OPERATIONS: Mapping[str, Callable[[State, Call, Clients], Answer]] = {
@@ -210,9 +212,11 @@ _OPERATIONS: Mapping[str, Callable[[State, Call, Clients], Answer]] = {
 }
 
 
-def answered(states: dict[str, State], call: Call, client: Clients) -> Answer:
-    """What the service answers; ``states``, by region, is changed."""
+def answer(states: dict[str, State], call: Call, client: Clients) -> Answer:
+    """The answer to a call, which may change ``states`` (by region)."""
     operation = _OPERATIONS.get(call.operation)
     if operation is None:
-        return Refusal("UnknownOperationException", f"{call.operation} is not served here")
+        return Refusal(
+            "UnknownOperationException", f"{call.operation} is not served by the emulator"
+        )
     return operation(states.setdefault(call.region, State()), call, client)

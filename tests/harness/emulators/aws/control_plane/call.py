@@ -1,4 +1,4 @@
-"""A request to AWS as its operation and parameters, and an error as its protocol says it.
+"""Parse a request to AWS into its operation and parameters, and write errors in its protocol.
 
 Sources: Smithy, AWS protocols: awsJson, awsQuery, ec2Query; AWS, Signature Version 4.
 """
@@ -22,8 +22,8 @@ _SCOPE = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
 class Call:
     """A request.
 
-    ``service`` is the name that it is signed for, ``operation`` empty where the protocol has it in
-    the path. ``parameters`` are of JSON, or flat: ``Conditions.member.1.Field``.
+    ``service`` is the name in the signature. ``operation`` is empty if the protocol has it in the
+    path. ``parameters`` are a JSON document, or flat: ``Conditions.member.1.Field``.
     """
 
     service: str
@@ -35,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What AWS says no with."""
+    """An error that AWS returns for a call."""
 
     code: str
     message: str
@@ -43,7 +43,7 @@ class Refusal:
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Call:
-    """The call that a request makes; headers are found in any case."""
+    """The call of a request; ``headers`` must ignore case."""
     scope = _SCOPE.search(headers.get("Authorization", ""))
     key, region, service = scope.groups() if scope else ("local", REGION, "")
     target = headers.get("X-Amz-Target", "")
@@ -56,21 +56,21 @@ def read(headers: Mapping[str, str], body: bytes) -> Call:
     return Call(service, "", {}, region, key)
 
 
-def listed(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]]:
-    """The members of a list of a form, each as its own flat parameters; of values under "".
+def list_members(parameters: Mapping[str, Any], prefix: str) -> list[Mapping[str, Any]]:
+    """The members of a list in flat parameters, each as flat parameters; a value has the key "".
 
-    ``Targets.member.1.Id=a`` with the prefix ``Targets`` gives ``[{"Id": "a"}]``.
+    ``Targets.member.1.Id=a`` with the prefix ``Targets`` returns ``[{"Id": "a"}]``.
     """
-    found: dict[int, dict[str, Any]] = {}
+    members: dict[int, dict[str, Any]] = {}
     for name, value in parameters.items():
-        matched = re.fullmatch(rf"{re.escape(prefix)}\.(?:member\.)?(\d+)(?:\.(.*))?", name)
-        if matched:
-            found.setdefault(int(matched[1]), {})[matched[2] or ""] = value
-    return [found[number] for number in sorted(found)]
+        match = re.fullmatch(rf"{re.escape(prefix)}\.(?:member\.)?(\d+)(?:\.(.*))?", name)
+        if match:
+            members.setdefault(int(match[1]), {})[match[2] or ""] = value
+    return [members[number] for number in sorted(members)]
 
 
 def refusal(call: Call, refused: Refusal) -> tuple[int, str, bytes]:
-    """The answer of a refusal in the protocol of the call: status, content type, body."""
+    """The answer to a refused call, in its protocol: status, content type, body."""
     code, message = escape(refused.code), escape(refused.message)
     if call.service == "ec2":
         text = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from tests.harness.emulators.aws.control_plane import ecs
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Completion,
@@ -131,7 +131,7 @@ def _internet_gateway(client: Clients, call: Call, _: Observations) -> Refusal |
     )
 
 
-def _detached(client: Clients, call: Call, _: Observations) -> Refusal | None:
+def _mapped_addresses(client: Clients, call: Call, _: Observations) -> Refusal | None:
     vpc = call.parameters["VpcId"]
     within = [{"Name": "vpc-id", "Values": [vpc]}]
     gateways = paged(client("ec2"), "describe_nat_gateways", "NatGateways", Filters=within)
@@ -173,8 +173,8 @@ def _flow_logs(client: Clients, call: Call, _: Memory, body: str) -> str:
     """
     tags = [
         {"Key": tag["Key"], "Value": tag.get("Value", "")}
-        for specification in listed(call.parameters, "TagSpecification")
-        for tag in listed(specification, "Tag")
+        for specification in list_members(call.parameters, "TagSpecification")
+        for tag in list_members(specification, "Tag")
     ]
     created = re.findall(r"<item>(fl-\w+)</item>", body)
     if tags and created:
@@ -186,20 +186,20 @@ def _nat_gateways(_: Clients, call: Call, memory: Memory, body: str) -> str:
     """The address of a NAT gateway (EC2 API, NatGatewayAddress)."""
     allocation = call.parameters.get("AllocationId")
 
-    def filled(found: re.Match[str]) -> str:
+    def completed(match: re.Match[str]) -> str:
         if allocation:
-            memory.addresses[found[1]] = allocation
-        address = memory.addresses.get(found[1])
+            memory.addresses[match[1]] = allocation
+        address = memory.addresses.get(match[1])
         if not address:
-            return found[0]
+            return match[0]
         item = f"<allocationId>{escape(address)}</allocationId><isPrimary>true</isPrimary>"
         return (
-            f"{found[0].removesuffix('<natGatewayAddressSet/>')}<natGatewayAddressSet><item>{item}"
+            f"{match[0].removesuffix('<natGatewayAddressSet/>')}<natGatewayAddressSet><item>{item}"
             "<status>succeeded</status></item></natGatewayAddressSet>"
         )
 
     pattern = r"<natGatewayId>([^<]+)</natGatewayId>.*?<natGatewayAddressSet/>"
-    return re.sub(pattern, filled, body, flags=re.DOTALL)
+    return re.sub(pattern, completed, body, flags=re.DOTALL)
 
 
 REFUSALS: Refuse = {
@@ -207,7 +207,7 @@ REFUSALS: Refuse = {
     "DeleteSubnet": [Rule(_subnet, "EC2 API, DeleteSubnet")],
     "DeleteVpc": [Rule(_vpc, "EC2 API, DeleteVpc")],
     "DeleteInternetGateway": [Rule(_internet_gateway, "EC2 API, DeleteInternetGateway")],
-    "DetachInternetGateway": [Rule(_detached, "EC2 API, DetachInternetGateway")],
+    "DetachInternetGateway": [Rule(_mapped_addresses, "EC2 API, DetachInternetGateway")],
     "DeleteRouteTable": [Rule(_route_table, "EC2 API, DeleteRouteTable")],
 }
 COMPLETIONS: dict[str, Completion] = {

@@ -84,9 +84,11 @@ def _service(service: dict[str, Any], observed: Observations) -> None:
     service |= {name: current[name] for name in ("runningCount", "pendingCount")}
     for deployment in service["deployments"]:
         if deployment["status"] == "PRIMARY":
-            own = {name: current[name] for name in ("pendingCount", "failedTasks", "rolloutState")}
+            counts = {
+                name: current[name] for name in ("pendingCount", "failedTasks", "rolloutState")
+            }
             running = current["runningCount"] - current["old"]
-            deployment |= {**own, "runningCount": running}
+            deployment |= {**counts, "runningCount": running}
             deployment["rolloutStateReason"] = current["rolloutStateReason"]
     if current["old"]:
         first = service["deployments"][0]

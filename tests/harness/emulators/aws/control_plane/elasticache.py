@@ -36,17 +36,17 @@ def _overlay(_: State, __: Call, body: bytes) -> bytes:
     The names have the form of groups with encryption in transit.
     """
 
-    def named(block: re.Match[str]) -> str:
-        found = re.search(r"<ReplicationGroupId>([^<]+)<", block[0])
-        if not found:
+    def with_host(block: re.Match[str]) -> str:
+        group = re.search(r"<ReplicationGroupId>([^<]+)<", block[0])
+        if not group:
             return block[0]
-        host = f"master.{found[1]}.local.cache.amazonaws.com"
+        host = f"master.{group[1]}.local.cache.amazonaws.com"
         reader = re.compile(rf"(<ReaderEndpoint>\s*<Address>){re.escape(ministack.REDIS_HOST)}<")
         text = reader.sub(rf"\g<1>{host.replace('master', 'replica', 1)}<", block[0])
         return text.replace(f">{ministack.REDIS_HOST}<", f">{host}<")
 
     pattern = r"<ReplicationGroup>.*?</ReplicationGroup>"
-    return re.sub(pattern, named, body.decode(), flags=re.DOTALL).encode()
+    return re.sub(pattern, with_host, body.decode(), flags=re.DOTALL).encode()
 
 
 OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}

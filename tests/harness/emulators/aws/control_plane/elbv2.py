@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Observations,
@@ -53,7 +53,7 @@ def _values(_: Clients, call: Call, __: Observations) -> Refusal | None:
     # A value is in Values or in the configuration of its kind, not in both.
     count = sum(
         1
-        for condition in listed(call.parameters, "Conditions")
+        for condition in list_members(call.parameters, "Conditions")
         for name in condition
         if ".member." in name or name.startswith("Values.")
     )
@@ -103,14 +103,14 @@ def target(host: str, port: int) -> str:
 
 def _register(state: State, call: Call, body: bytes) -> bytes:
     targets = state.targets.setdefault(call.parameters["TargetGroupArn"], {})
-    for entry in listed(call.parameters, "Targets"):
+    for entry in list_members(call.parameters, "Targets"):
         targets[entry["Id"], int(entry.get("Port", 80))] = None
     return body
 
 
 def _deregister(state: State, call: Call, body: bytes) -> bytes:
     targets = state.targets.get(call.parameters["TargetGroupArn"], {})
-    for entry in listed(call.parameters, "Targets"):
+    for entry in list_members(call.parameters, "Targets"):
         for key in [k for k in targets if k[0] == entry["Id"]]:
             if entry.get("Port") in {None, str(key[1])}:
                 del targets[key]
@@ -149,7 +149,7 @@ def health(targets: list[tuple[str, int]], states: Mapping[str, str] | None) -> 
     ).encode()
 
 
-# ministack knows neither two targets of one address nor the states of targets.
+# ministack has one target for each address, and no states of targets.
 OVERLAY: Mapping[str, Overlay] = {
     "RegisterTargets": _register,
     "DeregisterTargets": _deregister,
@@ -171,7 +171,7 @@ REFUSALS: Refuse = {
 # ELBv2 API, DeleteLoadBalancer: AWS deletes the listeners with it.
 SIDE_EFFECTS: dict[str, SideEffect] = {"DeleteLoadBalancer": _delete_listeners}
 
-# The provider reads it of every load balancer; ministack does not serve it.
+# The provider calls it for every load balancer. ministack does not serve it.
 CONSTANT: Mapping[str, str] = {
     "DescribeCapacityReservation": (
         f'<DescribeCapacityReservationResponse xmlns="{_ELB}"><DescribeCapacityReservationResult>'

@@ -69,12 +69,12 @@ def _clients(proxy: Proxy, call: Call) -> Clients:
     return lambda service: aws.client(proxy.emulator, service, call.region, call.key)
 
 
-def _written(status: int, kind: str, body: bytes) -> Answer:
+def _answer(status: int, kind: str, body: bytes) -> Answer:
     return Answer(status, [("Content-Type", kind)], body)
 
 
 def _json(document: Any) -> Answer:
-    return _written(200, "application/x-amz-json-1.1", json.dumps(document).encode())
+    return _answer(200, "application/x-amz-json-1.1", json.dumps(document).encode())
 
 
 # ---- The steps of a call: refuse, forward, complete, overlay ----
@@ -108,8 +108,8 @@ async def _forward(proxy: Proxy, request: web.Request, body: bytes) -> Answer:
     async with proxy.session.request(
         request.method, url, headers=headers, data=body, allow_redirects=False
     ) as answer:
-        kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _HOP]
-        return Answer(answer.status, kept, await answer.read())
+        end_to_end = [(k, v) for k, v in answer.headers.items() if k.lower() not in _HOP]
+        return Answer(answer.status, end_to_end, await answer.read())
 
 
 async def _complete(proxy: Proxy, service: Service, call: Call, answer: Answer) -> Answer:
@@ -128,23 +128,23 @@ def _overlay(proxy: Proxy, service: Service, call: Call, answer: Answer) -> Answ
     return replace(answer, body=overlay(proxy.state, call, answer.body))
 
 
-async def _answered(proxy: Proxy, request: web.Request, body: bytes) -> Answer:
+async def _respond(proxy: Proxy, request: web.Request, body: bytes) -> Answer:
     call = calls.read(request.headers, body)
     if call.service == "application-autoscaling":
         clients = _clients(proxy, call)
-        found = await asyncio.to_thread(autoscaling.answered, proxy.scaling, call, clients)
-        if isinstance(found, Refusal):
-            return _written(*calls.refusal(call, found))
-        return _json(found)
+        result = await asyncio.to_thread(autoscaling.answer, proxy.scaling, call, clients)
+        if isinstance(result, Refusal):
+            return _answer(*calls.refusal(call, result))
+        return _json(result)
     service = SERVICES.get(call.service, UNCHANGED)
     if call.operation in service.constant:
-        return _written(200, "text/xml", service.constant[call.operation].encode())
+        return _answer(200, "text/xml", service.constant[call.operation].encode())
     guarded = call.operation in service.refusals or call.operation in service.side_effects
     async with proxy.lock if guarded else contextlib.nullcontext():
         if guarded:
             refusal = await asyncio.to_thread(_refuse, proxy, service, call)
             if refusal:
-                return _written(*calls.refusal(call, refusal))
+                return _answer(*calls.refusal(call, refusal))
         answer = await _forward(proxy, request, body)
     answer = await _complete(proxy, service, call, answer)
     return _overlay(proxy, service, call, answer)
@@ -153,7 +153,7 @@ async def _answered(proxy: Proxy, request: web.Request, body: bytes) -> Answer:
 _PROXY = web.AppKey("proxy", Proxy)
 
 
-def _elsewhere(request: web.Request) -> bool:
+def _is_foreign(request: web.Request) -> bool:
     """Whether a proxy request names a host that is not below this server's address."""
     path = request.raw_path
     if path.startswith("/"):
@@ -163,14 +163,14 @@ def _elsewhere(request: web.Request) -> bool:
 
 
 async def _handle(request: web.Request) -> web.Response:
-    if _elsewhere(request):
+    if _is_foreign(request):
         return web.Response(status=403, text="this proxy reaches only the AWS emulator\n")
     proxy = request.app[_PROXY]
     body = await request.read()
     if request.path == OBSERVATIONS and request.method == "PUT":
         proxy.state.observations = json.loads(body)
         return web.Response(status=204)
-    answer = await _answered(proxy, request, body)
+    answer = await _respond(proxy, request, body)
     response = web.Response(status=answer.status, body=answer.body)
     for name, value in answer.headers:
         # The body may have changed its length. A HEAD has no body but the length of one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal, listed
+from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Clients,
     Completion,
@@ -81,21 +81,21 @@ def _endpoints(call: Call, memory: Memory, body: str) -> str:
     Once the cluster has an instance, ministack returns the address of a container instead.
     """
 
-    def filled(found: re.Match[str]) -> str:
-        named = re.search(r"<DBClusterIdentifier>([^<]+)<", found[0])
-        if not named:
-            return found[0]
-        values = [re.search(rf"<{end}>([^<]*)</{end}>", found[0]) for end in _ENDS]
-        key = call.region, named[1]
+    def completed(match: re.Match[str]) -> str:
+        identifier = re.search(r"<DBClusterIdentifier>([^<]+)<", match[0])
+        if not identifier:
+            return match[0]
+        values = [re.search(rf"<{end}>([^<]*)</{end}>", match[0]) for end in _ENDS]
+        key = call.region, identifier[1]
         if call.operation == "CreateDBCluster":
             memory.endpoints[key] = tuple(value[1] if value else "" for value in values)
-        text = found[0]
+        text = match[0]
         for end, value in zip(_ENDS, memory.endpoints.get(key, ()), strict=False):
             if value:
                 text = re.sub(rf"<{end}>[^<]*</{end}>", f"<{end}>{value}</{end}>", text)
         return text
 
-    return re.sub(r"<DBCluster>.*?</DBCluster>", filled, body, flags=re.DOTALL)
+    return re.sub(r"<DBCluster>.*?</DBCluster>", completed, body, flags=re.DOTALL)
 
 
 def _clusters(_: Clients, call: Call, memory: Memory, body: str) -> str:
@@ -106,22 +106,24 @@ def _clusters(_: Clients, call: Call, memory: Memory, body: str) -> str:
         change = "CloudwatchLogsExportConfiguration"
         if call.operation == "CreateDBCluster":
             exports.clear()
-        off = [entry[""] for entry in listed(call.parameters, f"{change}.DisableLogTypes")]
-        on = [
+        disabled = [
+            entry[""] for entry in list_members(call.parameters, f"{change}.DisableLogTypes")
+        ]
+        enabled = [
             entry[""]
             for prefix in ("EnableCloudwatchLogsExports", f"{change}.EnableLogTypes")
-            for entry in listed(call.parameters, prefix)
+            for entry in list_members(call.parameters, prefix)
         ]
-        memory.exports[key] = sorted((set(exports) | set(on)) - set(off))
+        memory.exports[key] = sorted((set(exports) | set(enabled)) - set(disabled))
 
-    def filled(found: re.Match[str]) -> str:
-        exported = memory.exports.get((call.region, found[1]), [])
+    def completed(match: re.Match[str]) -> str:
+        exported = memory.exports.get((call.region, match[1]), [])
         members = "".join(f"<member>{escape(name)}</member>" for name in exported)
         element = f"<EnabledCloudwatchLogsExports>{members}</EnabledCloudwatchLogsExports>"
-        return f"{element if exported else ''}{found[0]}"
+        return f"{element if exported else ''}{match[0]}"
 
     pattern = r"<DBClusterIdentifier>([^<]+)</DBClusterIdentifier>\s*<DBClusterArn>"
-    return re.sub(pattern, filled, _endpoints(call, memory, body))
+    return re.sub(pattern, completed, _endpoints(call, memory, body))
 
 
 REFUSALS: Refuse = {

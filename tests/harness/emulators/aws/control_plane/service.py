@@ -14,7 +14,7 @@ from typing import Any
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 
 Clients = Callable[[str], Any]
-"""Gives the boto3 client of a service, for the caller's account and region."""
+"""Returns the boto3 client of a service, for the account and region of the caller."""
 
 Observations = Mapping[str, Mapping[str, Any]]
 """What the reconciler reported last: ``services`` and ``tasks`` by ARN, and ``health`` by the ARN

@@ -1,4 +1,4 @@
-"""The services whose calls the proxy changes, by the name that a request is signed for."""
+"""The services with calls that the proxy changes, by the name in the signature of a request."""
 
 from __future__ import annotations
 

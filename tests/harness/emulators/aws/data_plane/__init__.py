@@ -1,1 +1,1 @@
-"""What runs for the AWS API."""
+"""The data plane: the programs behind the AWS API."""

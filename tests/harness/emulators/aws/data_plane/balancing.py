@@ -1,7 +1,8 @@
-"""The load balancers that ELBv2's API tells of, as Envoys with the targets that are registered.
+"""The load balancers of the ELBv2 API: an Envoy for each, with the registered targets.
 
-Source: ELB, health checks for Application Load Balancer target groups. One answer makes a target
-healthy here, and one miss unhealthy, for AWS's counts and intervals take minutes.
+Source: ELB, health checks for Application Load Balancer target groups. In the emulator one
+successful check makes a target healthy, and one failed check makes it unhealthy, because AWS's
+thresholds and intervals take minutes.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _CHECK_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A listener or a rule of the API, with its values as the provider would name them."""
+class ApiObject:
+    """A listener or a rule of the API, with its values as the provider names them."""
 
     address: str
     values: Mapping[str, Any] = field(repr=False)
@@ -63,18 +64,18 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listener]:
-    """The listeners of a load balancer with their rules.
+    """The listeners of a load balancer, with their rules.
 
     Args:
         elb: a client of ELBv2.
-        balancer: its ARN.
-        groups: what the cluster of each target group is called, by the group's ARN.
+        balancer: the ARN of the load balancer.
+        groups: the name of the cluster of each target group, by the group's ARN.
 
     Raises:
         LoadBalancerError: a rule or an action is of a kind that is not translated.
     """
-    held: dict[str, Said] = {}
-    rules: dict[str, Said] = {}
+    by_arn: dict[str, ApiObject] = {}
+    rules: dict[str, ApiObject] = {}
     for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
         arn = listener["ListenerArn"]
         values = {
@@ -84,9 +85,9 @@ def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listen
             "ssl_policy": listener.get("SslPolicy"),
             "default_action": [_action(action) for action in listener["DefaultActions"]],
         }
-        held[arn] = Said(arn, values)
+        by_arn[arn] = ApiObject(arn, values)
         for rule in elb.describe_rules(ListenerArn=arn)["Rules"]:
-            # The default one is the listener's own action.
+            # The default rule is the default action of the listener.
             if not rule["IsDefault"]:
                 values = {
                     "listener_arn": arn,
@@ -94,15 +95,15 @@ def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listen
                     "action": [_action(action) for action in rule["Actions"]],
                     "condition": [_condition(condition) for condition in rule["Conditions"]],
                 }
-                rules[rule["RuleArn"]] = Said(rule["RuleArn"], values)
-    return list(aws_listeners(held, rules, groups))
+                rules[rule["RuleArn"]] = ApiObject(rule["RuleArn"], values)
+    return list(aws_listeners(by_arn, rules, groups))
 
 
 # ---- Targets ----
 
 
-def _answers(group: Mapping[str, Any], port: int) -> bool:
-    """Whether a target answers its group's health check with a status that the group admits."""
+def _passes_check(group: Mapping[str, Any], port: int) -> bool:
+    """Whether a target passes the health check of its group."""
     connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=_CHECK_SECONDS)
     try:
         connection.request("GET", group.get("HealthCheckPath", "/"))
@@ -120,7 +121,7 @@ def _answers(group: Mapping[str, Any], port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """What serves a load balancer; ``ports`` are its loopback ports by the listeners' own."""
+    """The Envoy of a load balancer; ``ports`` are its loopback ports by the ports of listeners."""
 
     balancer: Balancer
     ports: dict[int, int] = field(default_factory=dict)
@@ -128,10 +129,10 @@ class Proxy:
 
 @dataclass(slots=True)
 class Balancers:
-    """All load balancers and target groups of a cloud.
+    """All load balancers and target groups of an emulator.
 
-    ``proxies`` are the Envoys by load balancer's name, ``health`` the states of targets by group's
-    ARN and target. ``certificate`` is for listeners with TLS.
+    ``proxies`` are the Envoys by name of the load balancer. ``health`` are the states of targets,
+    by ARN of the group and by target. ``certificate`` is the one of listeners with TLS.
     """
 
     cloud: Cloud
@@ -142,76 +143,79 @@ class Balancers:
     _names: dict[str, str] = field(default_factory=dict)
     _registered: dict[str, set[int]] = field(default_factory=dict)
 
-    def step(self, wanted: Mapping[str, set[int]]) -> list[str]:
-        """Register the ports that are wanted and no others, look how they are, and serve them.
+    def step(self, targets: Mapping[str, set[int]]) -> list[str]:
+        """Register exactly these targets, check their health, and serve the load balancers.
 
         Args:
-            wanted: loopback ports by target group's ARN.
+            targets: loopback ports by ARN of the target group.
 
-        Gives what went wrong.
+        Returns:
+            The errors.
         """
         elb = self.cloud.client("elbv2")
         groups = {
-            one["TargetGroupArn"]: one
-            for one in paged(elb, "describe_target_groups", "TargetGroups")
+            group["TargetGroupArn"]: group
+            for group in paged(elb, "describe_target_groups", "TargetGroups")
         }
-        self._registered = {arn: self._register(elb, arn, wanted.get(arn, set())) for arn in groups}
-        self.health = {arn: self._states(one) for arn, one in groups.items()}
-        return self._serve(elb, {arn: one["TargetGroupName"] for arn, one in groups.items()})
+        self._registered = {
+            arn: self._register(elb, arn, targets.get(arn, set())) for arn in groups
+        }
+        self.health = {arn: self._states(group) for arn, group in groups.items()}
+        return self._serve(elb, {arn: group["TargetGroupName"] for arn, group in groups.items()})
 
     def healthy(self, group: str, port: int) -> bool:
-        """Whether a target was healthy when it was last looked at."""
+        """Whether a target passed its last health check."""
         return self.health.get(group, {}).get(elbv2.target(_LOOPBACK, port)) == "healthy"
 
     def _register(self, elb: Any, arn: str, ports: set[int]) -> set[int]:
-        held = self._registered.get(arn, set())
-        for call, some in (
-            (elb.register_targets, ports - held),
-            (elb.deregister_targets, held - ports),
+        registered = self._registered.get(arn, set())
+        for call, changed_ports in (
+            (elb.register_targets, ports - registered),
+            (elb.deregister_targets, registered - ports),
         ):
-            if some:
-                targets = [{"Id": _LOOPBACK, "Port": port} for port in sorted(some)]
+            if changed_ports:
+                targets = [{"Id": _LOOPBACK, "Port": port} for port in sorted(changed_ports)]
                 call(TargetGroupArn=arn, Targets=targets)
         return ports
 
     def _states(self, group: Mapping[str, Any]) -> dict[str, str]:
         arn = group["TargetGroupArn"]
-        before, now = self.health.get(arn, {}), {}
+        before, states = self.health.get(arn, {}), {}
         for port in self._registered[arn]:
             key = elbv2.target(_LOOPBACK, port)
-            # One that never was well is still on its way.
-            ill = "initial" if before.get(key, "initial") == "initial" else "unhealthy"
-            now[key] = "healthy" if _answers(group, port) else ill
-        return now
+            # A target that was never healthy is still starting.
+            failing = "initial" if before.get(key, "initial") == "initial" else "unhealthy"
+            states[key] = "healthy" if _passes_check(group, port) else failing
+        return states
 
     def _ports(self, group: str) -> list[int]:
-        """The ports of the healthy targets; of all, if none is: ELB then fails open."""
+        """The ports of the healthy targets. If no target is healthy, all: ELB then fails open."""
         ports = sorted(self._registered[group])
         return [port for port in ports if self.healthy(group, port)] or ports
 
     def _serve(self, elb: Any, groups: Mapping[str, str]) -> list[str]:
-        there = {
-            one["LoadBalancerArn"]: one["LoadBalancerName"]
-            for one in paged(elb, "describe_load_balancers", "LoadBalancers")
+        balancers = {
+            balancer["LoadBalancerArn"]: balancer["LoadBalancerName"]
+            for balancer in paged(elb, "describe_load_balancers", "LoadBalancers")
         }
-        for arn in self._names.keys() - there.keys():
+        for arn in self._names.keys() - balancers.keys():
             self.supervisor.stop(self.proxies.pop(self._names.pop(arn)).balancer.process.pid)
         upstreams = {groups[arn]: self._ports(arn) for arn in groups}
-        said = []
-        for arn, name in there.items():
+        errors = []
+        for arn, name in balancers.items():
             if arn not in self._names:
-                made = load_balancers.balancer(self.supervisor)
-                self._names[arn], self.proxies[name] = name, Proxy(made)
+                envoy = load_balancers.balancer(self.supervisor)
+                self._names[arn], self.proxies[name] = name, Proxy(envoy)
             try:
-                held = listeners(elb, arn, groups)
+                current = listeners(elb, arn, groups)
                 proxy = self.proxies[name]
-                for one in held:
-                    proxy.ports.setdefault(one.port, free_port())
-                served = {proxy.ports[one.port]: one for one in held}
+                for listener in current:
+                    proxy.ports.setdefault(listener.port, free_port())
+                served = {proxy.ports[listener.port]: listener for listener in current}
                 proxy.balancer.update(served, upstreams, self.certificate)
             except LoadBalancerError as error:
-                said.append(f"{name}: {error}")
+                errors.append(f"{name}: {error}")
             except KeyError:
-                # A group that was made since they were listed; the next look finds it.
+                # A target group was created after the listing. The next step handles it.
                 continue
-        return said
+        return errors

@@ -1,11 +1,11 @@
-"""Keeps real parts in step with what the control plane was told, as AWS itself would.
+"""The reconciler: it runs the programs of the data plane by the resources of the control plane.
 
-A thread looks at ECS, ELBv2, RDS and ElastiCache again and again. Each task is a process, each load
-balancer an Envoy, each cluster a PostgreSQL, each replication group a Redis. What became of the
-tasks it tells the front (:mod:`tests.harness.emulators.aws.control_plane.overlay`).
+A thread polls ECS, ELBv2, RDS and ElastiCache. Each task is a process, each load balancer an Envoy,
+each cluster a PostgreSQL, and each replication group a Redis. The reconciler reports the state of
+the tasks to the proxy (:mod:`tests.harness.emulators.aws.control_plane.proxy`).
 
 Sources: ECS, rolling deployments, the deployment circuit breaker, task lifecycle; ELB, health
-checks. AWS waits for minutes where this waits for less than a second.
+checks. Waits of minutes in AWS are shorter than a second in the emulator.
 """
 
 from __future__ import annotations
@@ -33,51 +33,51 @@ from tests.harness.emulators.parts.load_balancers import Certificate
 from tests.harness.process.supervisor import Supervisor
 from tests.harness.sdk.aws import paged
 
-# Between two looks, between a failure and the next try, and from the moment that a target is taken
-# out until its process is ended.
-LOOK_SECONDS = 0.15
-AGAIN_SECONDS = 0.5
+# The times between two polls, between a failure and the next try, and from the deregistration of a
+# target until its process ends.
+POLL_SECONDS = 0.15
+RETRY_SECONDS = 0.5
 DRAIN_SECONDS = 0.3
 
 
 class Running(Protocol):
-    """A container that runs: its process and the loopback port that it answers on."""
+    """A running container: its process and its loopback port."""
 
     @property
     def pid(self) -> int:
-        """Its process's id."""
+        """The id of its process."""
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A job that ran to its end: its exit code and what it said."""
+    """A job that ran to its end: its exit code and its output."""
 
     code: int
     log: str = field(default="", repr=False)
 
 
 class HookError(RuntimeError):
-    """Something is to run and there is nothing that runs it."""
+    """No hook runs a container or a store."""
 
 
-def _no_job(held: Work) -> Finished:
-    raise HookError(f"{held.container} is a job, and no hook runs jobs")
+def _no_job(job: Work) -> Finished:
+    raise HookError(f"{job.container} is a job, and no hook runs jobs: pass Hooks.run")
 
 
 def _no_cache(name: str) -> Cache:
-    raise HookError(f"{name} is a Redis, and no hook starts one")
+    raise HookError(f"{name} is a Redis, and no hook starts one: pass Hooks.cache")
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What runs containers and stores; each is called in a thread of its own.
+    """The functions that run containers and stores, each call in its own thread.
 
-    ``start`` starts a service's container, and may return before it listens; ``run`` runs a job to
-    its end; ``cache`` starts a Redis in a folder of a name. What raises has failed.
+    ``start`` starts the container of a service, and may return before it listens. ``run`` runs a
+    job to its end. ``cache`` starts a Redis in the folder with a name. An exception is a failure.
     """
 
     start: Callable[[Work], Running]
@@ -87,7 +87,7 @@ class Hooks:
 
 @dataclass(slots=True)
 class Replica:
-    """A task of a service: what is known of its process."""
+    """A task of a service, with the state of its process."""
 
     task: Mapping[str, Any]
     service: str
@@ -97,7 +97,7 @@ class Replica:
     failures: int = 0
     not_before: float = 0
     reason: str = ""
-    leaving: float | None = None
+    drained_at: float | None = None
     ending: Future[None] | None = None
 
 
@@ -109,10 +109,7 @@ def _groups(service: Mapping[str, Any] | None) -> list[str]:
 
 @dataclass(slots=True)
 class Reconciler:
-    """What runs for a cloud.
-
-    ``problems`` says what went wrong, each once.
-    """
+    """The programs of an emulator; ``problems`` are its errors, each once."""
 
     cloud: Cloud
     supervisor: Supervisor
@@ -126,11 +123,11 @@ class Reconciler:
     _tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _services: dict[str, dict[str, Any]] = field(default_factory=dict)
     _completed: dict[str, str] = field(default_factory=dict)
-    _broken: dict[str, str] = field(default_factory=dict)
+    _failed_deployments: dict[str, str] = field(default_factory=dict)
     _definitions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _told: str = ""
+    _reported: str = ""
 
-    # ---- What is asked of the API ----
+    # ---- Reads of the API ----
 
     def _problem(self, text: str) -> None:
         if text not in self.problems:
@@ -138,26 +135,28 @@ class Reconciler:
 
     def _definition(self, arn: str) -> Mapping[str, Any]:
         if arn not in self._definitions:
-            asked = self.cloud.client("ecs").describe_task_definition(taskDefinition=arn)
-            self._definitions[arn] = asked["taskDefinition"]
+            answer = self.cloud.client("ecs").describe_task_definition(taskDefinition=arn)
+            self._definitions[arn] = answer["taskDefinition"]
         return self._definitions[arn]
 
-    def _seen(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The tasks that are to run and the services that are there, by ARN."""
+    def _list(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The tasks that must run and the active services, by ARN."""
         ecs = self.cloud.client("ecs")
         tasks: dict[str, Any] = {}
         services: dict[str, Any] = {}
         for cluster in paged(ecs, "list_clusters", "clusterArns"):
-            named = paged(ecs, "list_services", "serviceArns", cluster=cluster)
-            for some in _chunks(named, 10):
-                asked = ecs.describe_services(cluster=cluster, services=some)
-                services |= {one["serviceArn"]: one for one in asked["services"]}
-            arns = paged(ecs, "list_tasks", "taskArns", cluster=cluster)
-            tasks |= {arn: self._replicas[arn].task for arn in arns if arn in self._replicas}
-            for some in _chunks([arn for arn in arns if arn not in tasks], 100):
-                asked = ecs.describe_tasks(cluster=cluster, tasks=some)
-                tasks |= {one["taskArn"]: one for one in asked["tasks"]}
-        return tasks, {arn: one for arn, one in services.items() if one["status"] == "ACTIVE"}
+            service_arns = paged(ecs, "list_services", "serviceArns", cluster=cluster)
+            for chunk in _chunks(service_arns, 10):
+                described = ecs.describe_services(cluster=cluster, services=chunk)
+                services |= {service["serviceArn"]: service for service in described["services"]}
+            task_arns = paged(ecs, "list_tasks", "taskArns", cluster=cluster)
+            tasks |= {arn: self._replicas[arn].task for arn in task_arns if arn in self._replicas}
+            for chunk in _chunks([arn for arn in task_arns if arn not in tasks], 100):
+                described = ecs.describe_tasks(cluster=cluster, tasks=chunk)
+                tasks |= {task["taskArn"]: task for task in described["tasks"]}
+        return tasks, {
+            arn: service for arn, service in services.items() if service["status"] == "ACTIVE"
+        }
 
     # ---- Tasks ----
 
@@ -165,31 +164,31 @@ class Reconciler:
         definition = self._definition(task["taskDefinitionArn"])
         return work(self.cloud, task, definition, self.stores.addresses())
 
-    def _failed(self, replica: Replica, why: str) -> None:
+    def _fail(self, replica: Replica, reason: str) -> None:
         replica.future = replica.running = None
         replica.healthy = False
         replica.failures += 1
-        replica.reason = why
-        replica.not_before = time.monotonic() + AGAIN_SECONDS
-        self._problem(f"{replica.task['group']}: {why}")
+        replica.reason = reason
+        replica.not_before = time.monotonic() + RETRY_SECONDS
+        self._problem(f"{replica.task['group']}: {reason}")
 
-    def _begin(self, replica: Replica) -> None:
-        """Start what is not started, and see what became of what is."""
+    def _advance(self, replica: Replica) -> None:
+        """Start a task, or update its state."""
         if replica.future is None:
             if time.monotonic() < replica.not_before:
                 return
             try:
-                held = self._work(replica.task)
+                container = self._work(replica.task)
             except NotYetError:
                 return
             except WorkError as error:
-                self._failed(replica, str(error))
+                self._fail(replica, str(error))
                 return
-            replica.future = self.executor.submit(self.hooks.start, held)
+            replica.future = self.executor.submit(self.hooks.start, container)
         elif replica.running is None and replica.future.done():
             failure = replica.future.exception()
             if failure:
-                self._failed(replica, f"{type(failure).__name__}: {failure}")
+                self._fail(replica, f"{type(failure).__name__}: {failure}")
             else:
                 replica.running = replica.future.result()
         elif (
@@ -197,43 +196,43 @@ class Reconciler:
             and replica.ending is None
             and not self.supervisor.running(replica.running.pid)
         ):
-            self._failed(replica, "Essential container in task exited")
+            self._fail(replica, "Essential container in task exited")
 
     def _job(self, task: Mapping[str, Any]) -> None:
         arn = task["taskArn"]
-        held, future = self._jobs.get(arn, (None, None))
+        container, future = self._jobs.get(arn, (None, None))
         if future is None:
             try:
-                held = self._work(task)
+                container = self._work(task)
             except NotYetError:
                 return
             except WorkError as error:
-                self._stopped(task, None, f"ResourceInitializationError: {error}")
+                self._stop_task(task, None, f"ResourceInitializationError: {error}")
                 return
-            self._jobs[arn] = held, self.executor.submit(self.hooks.run, held)
+            self._jobs[arn] = container, self.executor.submit(self.hooks.run, container)
             self._tasks[arn] = {"lastStatus": "RUNNING"}
         elif future.done() and self._tasks[arn]["lastStatus"] != "STOPPED":
             failure = future.exception()
             if failure:
-                self._stopped(task, None, f"CannotStartContainerError: {failure}")
+                self._stop_task(task, None, f"CannotStartContainerError: {failure}")
             else:
                 finished = future.result()
-                if held and held.logs:
-                    self._log(*held.logs, finished.log)
-                self._stopped(task, finished.code, "Essential container in task exited")
+                if container and container.logs:
+                    self._log(*container.logs, finished.log)
+                self._stop_task(task, finished.code, "Essential container in task exited")
 
-    def _stopped(self, task: Mapping[str, Any], code: int | None, why: str) -> None:
+    def _stop_task(self, task: Mapping[str, Any], code: int | None, reason: str) -> None:
         arn = task["taskArn"]
         self._tasks[arn] = {
             "lastStatus": "STOPPED",
-            "stoppedReason": why,
+            "stoppedReason": reason,
             "stopCode": "TaskFailedToStart" if code is None else "EssentialContainerExited",
             "exitCode": code,
         }
         if code is None:
-            self._problem(f"{arn}: {why}")
-        self._tell()
-        self.cloud.client("ecs").stop_task(cluster=task["clusterArn"], task=arn, reason=why)
+            self._problem(f"{arn}: {reason}")
+        self._report()
+        self.cloud.client("ecs").stop_task(cluster=task["clusterArn"], task=arn, reason=reason)
 
     def _log(self, group: str, stream: str, text: str) -> None:
         now = int(time.time() * 1000)
@@ -250,21 +249,21 @@ class Reconciler:
 
     # ---- Services ----
 
-    def _rolled(self, service: Mapping[str, Any] | None, held: list[Replica], tasks: Any) -> None:
-        """Let old tasks of a service go once the new ones are there; say how far it is."""
-        arn = held[0].service if held else str(service and service["serviceArn"])
-        current = [one for one in held if one.task["taskArn"] in tasks and service]
-        old = [one for one in held if one not in current]
+    def _roll(self, service: Mapping[str, Any] | None, replicas: list[Replica], tasks: Any) -> None:
+        """Stop the old tasks of a service once the new ones are healthy; update its deployment."""
+        arn = replicas[0].service if replicas else str(service and service["serviceArn"])
+        current = [replica for replica in replicas if replica.task["taskArn"] in tasks and service]
+        old = [replica for replica in replicas if replica not in current]
         desired = int(service["desiredCount"]) if service else 0
-        there = desired == len(current) and all(one.healthy for one in current)
-        for one in old:
-            if one.running is None and one.future is None:
-                one.leaving = one.leaving or 0
-            elif (there or not service) and one.leaving is None:
-                one.leaving = time.monotonic() + DRAIN_SECONDS
-        running = sum(one.running is not None for one in current)
-        before = sum(one.running is not None for one in old)
-        fact: dict[str, Any] = {
+        healthy = desired == len(current) and all(replica.healthy for replica in current)
+        for replica in old:
+            if replica.running is None and replica.future is None:
+                replica.drained_at = replica.drained_at or 0
+            elif (healthy or not service) and replica.drained_at is None:
+                replica.drained_at = time.monotonic() + DRAIN_SECONDS
+        running = sum(replica.running is not None for replica in current)
+        before = sum(replica.running is not None for replica in old)
+        state: dict[str, Any] = {
             "runningCount": running + before,
             "pendingCount": desired - running,
             "old": before if service else 0,
@@ -272,87 +271,87 @@ class Reconciler:
         }
         if service:
             primary = service["deployments"][0]["id"]
-            if there and not old:
+            if healthy and not old:
                 self._completed[arn] = service["taskDefinition"]
-            failed = sum(one.failures for one in current)
-            done = there and not old
-            fact |= {
+            failed = sum(replica.failures for replica in current)
+            done = healthy and not old
+            state |= {
                 "deployment": primary,
                 "failedTasks": failed,
                 "rolloutState": "COMPLETED" if done else "IN_PROGRESS",
                 "rolloutStateReason": f"ECS deployment {primary} "
                 + ("completed." if done else "in progress."),
             }
-            self._break(service, current, fact)
-        self._services[arn] = fact
+            self._break_circuit(service, current, state)
+        self._services[arn] = state
 
-    def _break(
-        self, service: Mapping[str, Any], current: list[Replica], fact: dict[str, Any]
+    def _break_circuit(
+        self, service: Mapping[str, Any], current: list[Replica], state: dict[str, Any]
     ) -> None:
-        """The deployment circuit breaker: half of the tasks, three at least, 200 at most."""
-        arn, primary = service["serviceArn"], fact["deployment"]
+        """The deployment circuit breaker: it trips at half the tasks, at least 3, at most 200."""
+        arn, primary = service["serviceArn"], state["deployment"]
         breaker = service["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
-        most = min(200, max(3, -(-service["desiredCount"] // 2)))
-        if not breaker.get("enable") or fact["rolloutState"] == "COMPLETED":
+        threshold = min(200, max(3, -(-service["desiredCount"] // 2)))
+        if not breaker.get("enable") or state["rolloutState"] == "COMPLETED":
             return
-        if fact["failedTasks"] < most and self._broken.get(arn) != primary:
+        if state["failedTasks"] < threshold and self._failed_deployments.get(arn) != primary:
             return
-        fact |= {
+        state |= {
             "rolloutState": "FAILED",
             "rolloutStateReason": f"ECS deployment circuit breaker: tasks failed to start. "
             f"{current[0].reason if current else ''}",
         }
-        for one in current:
-            one.not_before = float("inf")
-        first = self._broken.get(arn) != primary
-        self._broken[arn] = primary
+        for replica in current:
+            replica.not_before = float("inf")
+        is_new = self._failed_deployments.get(arn) != primary
+        self._failed_deployments[arn] = primary
         before = self._completed.get(arn)
-        if first and breaker.get("rollback") and before not in {None, service["taskDefinition"]}:
+        if is_new and breaker.get("rollback") and before not in {None, service["taskDefinition"]}:
             self._problem(f"{arn}: rolled back to {before}")
             self.cloud.client("ecs").update_service(
                 cluster=service["clusterArn"], service=arn, taskDefinition=before
             )
 
-    def _leave(self) -> None:
-        """End the tasks whose time it is."""
-        for arn, one in list(self._replicas.items()):
-            if one.leaving is None or time.monotonic() < one.leaving:
+    def _end_drained(self) -> None:
+        """End the tasks that have been draining long enough."""
+        for arn, replica in list(self._replicas.items()):
+            if replica.drained_at is None or time.monotonic() < replica.drained_at:
                 continue
-            if one.future and not one.future.done():
-                # It cannot be ended before it is there.
+            if replica.future and not replica.future.done():
+                # The process cannot be ended before it has started.
                 continue
-            running = one.running
-            if running is None and one.future and not one.future.exception():
-                running = one.future.result()
-            if one.ending is None and running:
-                one.ending = self.executor.submit(self.supervisor.stop, running.pid)
-            if one.ending is None or one.ending.done():
+            running = replica.running
+            if running is None and replica.future and not replica.future.exception():
+                running = replica.future.result()
+            if replica.ending is None and running:
+                replica.ending = self.executor.submit(self.supervisor.stop, running.pid)
+            if replica.ending is None or replica.ending.done():
                 del self._replicas[arn]
 
     # ---- Load balancers ----
 
     def _balance(self, services: Mapping[str, Mapping[str, Any]]) -> None:
-        """Give the target groups the tasks that run, and learn how these are."""
-        wanted: dict[str, set[int]] = {}
-        for one in self._replicas.values():
-            for group in _groups(services.get(one.service)):
-                if one.running and one.leaving is None:
-                    wanted.setdefault(group, set()).add(one.running.port)
-        for said in self.balancers.step(wanted):
-            self._problem(said)
-        for one in self._replicas.values():
-            groups = _groups(services.get(one.service))
-            if one.running and one.leaving is None:
-                port = one.running.port
-                one.healthy = all(self.balancers.healthy(group, port) for group in groups)
+        """Register the running tasks with the target groups, and read their health."""
+        targets: dict[str, set[int]] = {}
+        for replica in self._replicas.values():
+            for group in _groups(services.get(replica.service)):
+                if replica.running and replica.drained_at is None:
+                    targets.setdefault(group, set()).add(replica.running.port)
+        for problem in self.balancers.step(targets):
+            self._problem(problem)
+        for replica in self._replicas.values():
+            groups = _groups(services.get(replica.service))
+            if replica.running and replica.drained_at is None:
+                port = replica.running.port
+                replica.healthy = all(self.balancers.healthy(group, port) for group in groups)
 
-    # ---- One look ----
+    # ---- One step ----
 
     def step(self) -> None:
-        """Look once, and do what is next for each part."""
-        for said in self.stores.step():
-            self._problem(said)
-        tasks, services = self._seen()
+        """Poll once, and do the next action of each program."""
+        for problem in self.stores.step():
+            self._problem(problem)
+        tasks, services = self._list()
         for arn, task in tasks.items():
             group = task.get("group", "")
             if group.startswith("service:"):
@@ -362,30 +361,30 @@ class Reconciler:
                     self._replicas[arn] = Replica(task, service)
             else:
                 self._job(task)
-        for one in self._replicas.values():
-            if one.task["taskArn"] in tasks or one.running or one.future:
-                self._begin(one)
+        for replica in self._replicas.values():
+            if replica.task["taskArn"] in tasks or replica.running or replica.future:
+                self._advance(replica)
         self._balance(services)
         by_service: dict[str, list[Replica]] = {arn: [] for arn in services}
-        for one in self._replicas.values():
-            by_service.setdefault(one.service, []).append(one)
-        # One that is gone and has no task left is told of once more.
+        for replica in self._replicas.values():
+            by_service.setdefault(replica.service, []).append(replica)
+        # A deleted service without tasks is reported once more.
         for arn in self._services.keys() - by_service.keys():
             self._services[arn] = {"runningCount": 0, "gone": True}
-        for arn, held in by_service.items():
-            self._rolled(services.get(arn), held, tasks)
-        for arn, one in self._replicas.items():
-            self._tasks[arn] = {"lastStatus": "RUNNING" if one.running else "PENDING"}
+        for arn, replicas in by_service.items():
+            self._roll(services.get(arn), replicas, tasks)
+        for arn, replica in self._replicas.items():
+            self._tasks[arn] = {"lastStatus": "RUNNING" if replica.running else "PENDING"}
         for arn in self._tasks.keys() - tasks.keys() - self._replicas.keys() - self._jobs.keys():
             del self._tasks[arn]
-        self._tell()
-        self._leave()
+        self._report()
+        self._end_drained()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         document = json.dumps(
             {"services": self._services, "tasks": self._tasks, "health": self.balancers.health}
         )
-        if document == self._told:
+        if document == self._reported:
             return
         host = self.cloud.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=10)
@@ -394,20 +393,20 @@ class Reconciler:
             connection.getresponse().read()
         finally:
             connection.close()
-        self._told = document
+        self._reported = document
 
 
-def _chunks(some: list[str], size: int) -> Iterable[list[str]]:
-    for start in range(0, len(some), size):
-        yield some[start : start + size]
+def _chunks(items: list[str], size: int) -> Iterable[list[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
-def _look(reconciler: Reconciler, stop: threading.Event) -> None:
-    while not stop.wait(LOOK_SECONDS):
+def _poll(reconciler: Reconciler, stop: threading.Event) -> None:
+    while not stop.wait(POLL_SECONDS):
         try:
             reconciler.step()
         except ClientError as error:
-            # What was listed may be gone by the time it is asked for. The next look is another.
+            # A listed resource may be deleted before it is described. The next step lists again.
             code = error.response["Error"]["Code"]
             if "NotFound" not in code:
                 reconciler._problem(f"{error.operation_name}: {code}")
@@ -416,35 +415,35 @@ def _look(reconciler: Reconciler, stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def following(
+def reconciling(
     cloud: Cloud,
     supervisor: Supervisor,
     hooks: Hooks,
     certificate: Certificate | None = None,
 ) -> Iterator[Reconciler]:
-    """Keep real parts in step with a cloud for the length of the block.
+    """Run a reconciler for the length of the block.
 
-    What runs at its end is the supervisor's to end.
+    The supervisor ends the programs that still run at its end.
 
     Args:
-        cloud: what is asked.
-        supervisor: of the cloud; starts the stores and the Envoys.
-        hooks: what runs containers.
-        certificate: for listeners with TLS.
+        cloud: the API.
+        supervisor: the supervisor of the emulator, which starts the stores and the Envoys.
+        hooks: the functions that run containers.
+        certificate: the certificate of listeners with TLS.
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
         stores = Stores(
             cloud, executor, partial(postgres.start, supervisor), hooks.cache, supervisor.stop
         )
         balancers = Balancers(cloud, supervisor, certificate)
-        held = Reconciler(cloud, supervisor, hooks, executor, stores, balancers)
-        # So that nothing is said to run before it was looked at.
-        held._tell()
+        reconciler = Reconciler(cloud, supervisor, hooks, executor, stores, balancers)
+        # Until the first step, the proxy must report no running task.
+        reconciler._report()
         stop = threading.Event()
-        thread = threading.Thread(target=_look, args=(held, stop), name="reconciler")
+        thread = threading.Thread(target=_poll, args=(reconciler, stop), name="reconciler")
         thread.start()
         try:
-            yield held
+            yield reconciler
         finally:
             stop.set()
             thread.join()

@@ -1,7 +1,7 @@
-"""What runs a stack's containers: its components as processes, its jobs in this one.
+"""Run the containers of a stack: components as processes, jobs in this process.
 
-The bootstrap is the stack's own SQL, the migrations are LiteLLM's. A database's user that signs in
-by IAM gets a password in place of a token, which nothing here issues; it is new for each run.
+The bootstrap runs the SQL of the stack, the migrations are those of LiteLLM. The emulator issues no
+IAM tokens: a database user with IAM authentication gets a password, a new one for each run.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tests.harness.process.supervisor import Supervisor
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 Place = tuple[str, str]
-"""A database's host and port."""
+"""The host and the port of a database."""
 
 
 @dataclass(slots=True)
 class _Jobs:
-    """The jobs of a cloud, with the master users that the bootstraps came as, by place."""
+    """The jobs of an emulator. ``masters`` are the environments of bootstraps, by place."""
 
     masters: dict[Place, Mapping[str, str]] = field(default_factory=dict)
 
@@ -37,55 +37,59 @@ class _Jobs:
         """Run a job to its end."""
         if work.image.rpartition(":")[2] == containers.BROKEN_TAG:
             return Finished(1, f"the container {work.image} ended with status 1")
-        held = work.environment
+        environment = work.environment
         try:
-            if "BOOTSTRAP_SQL" in held:
-                return self._bootstrap(held)
-            if {"DATABASE_URL", "DATABASE_HOST"} & held.keys():
-                return self._migrate(held)
+            if "BOOTSTRAP_SQL" in environment:
+                return self._bootstrap(environment)
+            if {"DATABASE_URL", "DATABASE_HOST"} & environment.keys():
+                return self._migrate(environment)
         except (psycopg.Error, migrations.MigrationError) as error:
             return Finished(1, f"{type(error).__name__}: {error}")
-        raise HookError(f"{work.container} is no job that is known here: it names no database")
+        raise HookError(
+            f"{work.container} is no known job: set BOOTSTRAP_SQL, DATABASE_URL or DATABASE_HOST"
+        )
 
-    def _bootstrap(self, held: Mapping[str, str]) -> Finished:
-        with _as_master(held) as connection:
-            connection.execute(held["BOOTSTRAP_SQL"].encode())
-        self.masters[held["PGHOST"], held["PGPORT"]] = held
-        return Finished(0, "the database's user is there")
+    def _bootstrap(self, environment: Mapping[str, str]) -> Finished:
+        with _as_master(environment) as connection:
+            connection.execute(environment["BOOTSTRAP_SQL"].encode())
+        self.masters[environment["PGHOST"], environment["PGPORT"]] = environment
+        return Finished(0, "the database user exists")
 
-    def _migrate(self, held: Mapping[str, str]) -> Finished:
-        with self._as_user(held) as connection:
+    def _migrate(self, environment: Mapping[str, str]) -> Finished:
+        with self._as_user(environment) as connection:
             return Finished(0, f"{migrations.run(connection)} migrations applied")
 
-    def _as_user(self, held: Mapping[str, str]) -> Connection:
-        if "DATABASE_URL" in held:
-            return psycopg.connect(held["DATABASE_URL"], autocommit=True, connect_timeout=5)
-        place = held["DATABASE_HOST"], held["DATABASE_PORT"]
+    def _as_user(self, environment: Mapping[str, str]) -> Connection:
+        if "DATABASE_URL" in environment:
+            return psycopg.connect(environment["DATABASE_URL"], autocommit=True, connect_timeout=5)
+        place = environment["DATABASE_HOST"], environment["DATABASE_PORT"]
         if place not in self.masters:
-            # As PostgreSQL says of a user that no bootstrap made.
-            raise migrations.MigrationError(f"role {held['DATABASE_USER']} does not exist")
-        word = secrets.token_urlsafe(16)
+            # PostgreSQL's message for a user that no bootstrap has created.
+            raise migrations.MigrationError(f"role {environment['DATABASE_USER']} does not exist")
+        password = secrets.token_urlsafe(16)
         with _as_master(self.masters[place]) as connection:
-            user = sql.Identifier(held["DATABASE_USER"])
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, sql.Literal(word)))
+            user = sql.Identifier(environment["DATABASE_USER"])
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, sql.Literal(password))
+            )
         return psycopg.connect(
             host=place[0],
             port=place[1],
-            user=held["DATABASE_USER"],
-            dbname=held["DATABASE_NAME"],
-            password=word,
+            user=environment["DATABASE_USER"],
+            dbname=environment["DATABASE_NAME"],
+            password=password,
             autocommit=True,
             connect_timeout=5,
         )
 
 
-def _as_master(held: Mapping[str, str]) -> Connection:
+def _as_master(environment: Mapping[str, str]) -> Connection:
     return psycopg.connect(
-        host=held["PGHOST"],
-        port=held["PGPORT"],
-        user=held["PGUSER"],
-        dbname=held["PGDATABASE"],
-        password=held["PGPASSWORD"],
+        host=environment["PGHOST"],
+        port=environment["PGPORT"],
+        user=environment["PGUSER"],
+        dbname=environment["PGDATABASE"],
+        password=environment["PGPASSWORD"],
         autocommit=True,
         connect_timeout=5,
     )
@@ -97,14 +101,14 @@ def hooks(
     cache: Callable[[str], Cache],
     extra: Mapping[str, str] | None = None,
 ) -> Hooks:
-    """What the reconciler runs a stack's containers and jobs with.
+    """The hooks with which the reconciler runs containers, jobs and caches.
 
     Args:
-        supervisor: ends the components.
+        supervisor: the supervisor that ends the components.
         python: the interpreter of LiteLLM's environment.
-        cache: starts a Redis in a folder of a name.
-        extra: variables of every component over those it is given: ``SSL_CERT_FILE`` with the
-            authority of the local Redis, for one.
+        cache: starts a Redis in the folder with a name.
+        extra: variables that override those of every component, for example ``SSL_CERT_FILE`` with
+            the authority of the emulator's Redis.
     """
 
     def start(work: Work) -> Component:

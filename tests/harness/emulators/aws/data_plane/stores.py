@@ -1,4 +1,4 @@
-"""The stores that RDS and ElastiCache are asked for, as real ones on loopback."""
+"""The stores of RDS and ElastiCache: a PostgreSQL or a Redis on loopback for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.sdk.aws import paged
 
 
 class StoreError(RuntimeError):
-    """A store is asked for in a way that is not made here."""
+    """A store has a configuration that the emulator does not support."""
 
 
 class Cache(Protocol):
@@ -22,43 +22,44 @@ class Cache(Protocol):
 
     @property
     def host(self) -> str:
-        """Its address."""
+        """The address."""
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port."""
 
     @property
     def pid(self) -> int:
-        """Its process's id."""
+        """The id of its process."""
 
 
-Made = TypeVar("Made", bound=Cache)
+Started = TypeVar("Started", bound=Cache)
 
 
 @dataclass(slots=True)
-class Store(Generic[Made]):
-    """A store that is being made, or was: the names it answers to, and what it is."""
+class Store(Generic[Started]):
+    """A store that is starting or running, with the host names of its endpoints."""
 
     names: tuple[str, ...]
-    future: Future[Made]
-    told: bool = False
+    future: Future[Started]
+    reported: bool = False
 
 
-def _database(
+def _start_database(
     cloud: Cloud, cluster: Mapping[str, Any], start: Callable[[str], postgres.Server]
 ) -> postgres.Server:
     name = cluster["DBClusterIdentifier"]
     secret = cluster.get("MasterUserSecret", {}).get("SecretArn")
     if not secret:
         raise StoreError(
-            f"{name} has a master password that the API does not tell; have RDS manage it"
+            f"{name} has a master password that the API does not return; set "
+            "manage_master_user_password"
         )
     if not cluster.get("DatabaseName"):
-        raise StoreError(f"{name} has no first database; name one")
+        raise StoreError(f"{name} has no database; set database_name")
     text = cloud.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
     server = start("postgres")
-    postgres.make_aurora_cluster(
+    postgres.create_aurora_cluster(
         server, cluster["MasterUsername"], json.loads(text)["password"], cluster["DatabaseName"]
     )
     return server
@@ -66,7 +67,7 @@ def _database(
 
 @dataclass(slots=True)
 class Stores:
-    """All stores of a cloud, by an identity that no later store of the same name has."""
+    """All stores of an emulator, by an id that no later store with the same name has."""
 
     cloud: Cloud
     executor: Executor
@@ -77,78 +78,80 @@ class Stores:
     caches: dict[str, Store[Cache]] = field(default_factory=dict)
 
     def step(self) -> list[str]:
-        """Make what is asked for, end what is not; gives what went wrong, once."""
+        """Start the stores that the API has, and end the others; returns each new error once."""
         clusters = {
-            one["DbClusterResourceId"]: one
-            for one in paged(self.cloud.client("rds"), "describe_db_clusters", "DBClusters")
+            cluster["DbClusterResourceId"]: cluster
+            for cluster in paged(self.cloud.client("rds"), "describe_db_clusters", "DBClusters")
         }
         for key in clusters.keys() - self.databases.keys():
             cluster = clusters[key]
             names = (cluster["Endpoint"], cluster.get("ReaderEndpoint", ""))
-            made = self.executor.submit(_database, self.cloud, cluster, self.start_database)
-            self.databases[key] = Store(names, made)
+            future = self.executor.submit(_start_database, self.cloud, cluster, self.start_database)
+            self.databases[key] = Store(names, future)
         elasticache = self.cloud.client("elasticache")
         groups = {
-            one["ReplicationGroupId"]: one
-            for one in paged(elasticache, "describe_replication_groups", "ReplicationGroups")
+            group["ReplicationGroupId"]: group
+            for group in paged(elasticache, "describe_replication_groups", "ReplicationGroups")
         }
         for key in groups.keys() - self.caches.keys():
             nodes = groups[key]["NodeGroups"]
-            ends = [node.get(f"{kind}Endpoint") for node in nodes for kind in ("Primary", "Reader")]
-            found = tuple(one["Address"] for one in ends if one)
-            self.caches[key] = Store(found, self.executor.submit(self.start_cache, "redis"))
+            endpoints = [
+                node.get(f"{kind}Endpoint") for node in nodes for kind in ("Primary", "Reader")
+            ]
+            names = tuple(endpoint["Address"] for endpoint in endpoints if endpoint)
+            self.caches[key] = Store(names, self.executor.submit(self.start_cache, "redis"))
         return [
-            *_kept(self.databases, clusters, self.executor, self.stop),
-            *_kept(self.caches, groups, self.executor, self.stop),
+            *_end_deleted(self.databases, clusters, self.executor, self.stop),
+            *_end_deleted(self.caches, groups, self.executor, self.stop),
         ]
 
     def addresses(self) -> dict[str, tuple[str, int] | None]:
-        """Where each store answers, by each of its names, as :mod:`works` wants it."""
-        found: dict[str, tuple[str, int] | None] = {}
+        """The address of each store, by host name of its endpoints; see ``tasks.Addresses``."""
+        by_name: dict[str, tuple[str, int] | None] = {}
         for database in self.databases.values():
-            found |= _found(database)
+            by_name |= _addresses_of(database)
         for cache in self.caches.values():
-            found |= _found(cache)
-        return found
+            by_name |= _addresses_of(cache)
+        return by_name
 
     def database(self, endpoint: str) -> postgres.Server | None:
-        """The PostgreSQL that an endpoint of a cluster stands for, once it is made."""
+        """The PostgreSQL of a cluster's endpoint; None while it starts."""
         for store in self.databases.values():
             if endpoint in store.names:
-                return _made(store)
+                return _started(store)
         return None
 
 
-def _made(store: Store[Made]) -> Made | None:
+def _started(store: Store[Started]) -> Started | None:
     if not store.future.done() or store.future.exception():
         return None
     return store.future.result()
 
 
-def _found(store: Store[Made]) -> dict[str, tuple[str, int] | None]:
-    made = _made(store)
+def _addresses_of(store: Store[Started]) -> dict[str, tuple[str, int] | None]:
+    started = _started(store)
     failed = ("", 0) if store.future.done() else None
-    return dict.fromkeys(store.names, (made.host, made.port) if made else failed)
+    return dict.fromkeys(store.names, (started.host, started.port) if started else failed)
 
 
-def _kept(
-    held: dict[str, Store[Made]],
-    there: Mapping[str, Any],
+def _end_deleted(
+    stores: dict[str, Store[Started]],
+    existing: Mapping[str, Any],
     executor: Executor,
     stop: Callable[[int], None],
 ) -> list[str]:
-    """End the stores that are no longer there; gives what went wrong with the others, once."""
-    said = []
-    for key, store in list(held.items()):
+    """End the stores that the API no longer has; returns each new error once."""
+    errors = []
+    for key, store in list(stores.items()):
         if not store.future.done():
             continue
         error = store.future.exception()
-        if error and not store.told:
-            store.told = True
-            said.append(f"{key}: {error}")
-        if key not in there:
-            made = _made(store)
-            if made:
-                executor.submit(stop, made.pid)
-            del held[key]
-    return said
+        if error and not store.reported:
+            store.reported = True
+            errors.append(f"{key}: {error}")
+        if key not in existing:
+            started = _started(store)
+            if started:
+                executor.submit(stop, started.pid)
+            del stores[key]
+    return errors

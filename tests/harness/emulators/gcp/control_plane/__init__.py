@@ -1,1 +1,1 @@
-"""The Google Cloud API."""
+"""The control plane: the Google Cloud APIs."""

@@ -1,8 +1,8 @@
-"""Google's own description of its APIs: which methods there are, what each takes and answers.
+"""Google's discovery documents: the methods of the APIs, with their requests and responses.
 
-The discovery documents are those that google-api-python-client carries, of which nothing else is
-used. A document is held to them as the APIs do it: a field that is not there, a type or an
-enumerated value that is another, a query parameter that nobody reads.
+The documents come from google-api-python-client. This module checks requests and responses as the
+APIs do: it reports unknown fields, wrong types, invalid enumeration values and unknown query
+parameters.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DOCUMENTS = (
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
-    # 64-bit numbers are text in JSON, and taken as numbers as well.
+    # 64-bit integers are strings in JSON. The APIs accept numbers too.
     "integer": (int, str),
     "number": (int, float),
     "object": (dict,),
@@ -41,12 +41,12 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class DiscoveryError(RuntimeError):
-    """The documents are not there."""
+    """The discovery documents are not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: its service's schemas, what it takes and answers by name, its parameters."""
+    """A method: the schemas of its service, its request, response and parameters by name."""
 
     id: str
     schemas: Mapping[str, Any]
@@ -56,12 +56,12 @@ class Method:
 
 
 def _folder() -> Path:
-    found = importlib.util.find_spec("googleapiclient")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("googleapiclient")
+    if package is None or package.origin is None:
         raise DiscoveryError(
             "google-api-python-client is missing: install it with `pip install --group integration`"
         )
-    return Path(found.origin).parent / "discovery_cache" / "documents"
+    return Path(package.origin).parent / "discovery_cache" / "documents"
 
 
 def _methods(resources: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -71,21 +71,21 @@ def _methods(resources: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _shape(verb: str, path: str) -> tuple[str, str, int]:
-    """What a path has in common with the pattern that it fits, to look among few of them."""
+    """What a path and its pattern have in common, so that a search compares few patterns."""
     return verb, path.split("/")[1], path.count("/")
 
 
 @cache
 def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method]]]:
-    """The methods of all services by shape, with the pattern of their paths."""
-    found: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Method]]] = {}
+    """The methods of all services, each with the pattern of its path, by shape."""
+    methods: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Method]]] = {}
     for name in _DOCUMENTS:
         document = json.loads((_folder() / f"{name}.json").read_text())
         common = set(document.get("parameters", ()))
         for method in _methods(document["resources"]):
             path = f"/{document['servicePath']}{method.get('flatPath', method['path'])}"
             pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
-            made = Method(
+            described = Method(
                 method["id"],
                 document["schemas"],
                 method.get("request", {}).get("$ref", ""),
@@ -93,44 +93,44 @@ def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method
                 frozenset(method.get("parameters", ())) | common,
             )
             regex = re.compile(re.sub(r"\{[^}]+\}", "[^/:]+", pattern))
-            found.setdefault(_shape(method["httpMethod"], path), []).append((regex, made))
-    return found
+            methods.setdefault(_shape(method["httpMethod"], path), []).append((regex, described))
+    return methods
 
 
 def method(verb: str, path: str) -> Method | None:
-    """The method that answers an HTTP method at a path; None if Google has none."""
-    for pattern, found in _table().get(_shape(verb, path), ()):
+    """The method of an HTTP method and a path; None if Google has none."""
+    for pattern, described in _table().get(_shape(verb, path), ()):
         if pattern.fullmatch(path):
-            return found
+            return described
     return None
 
 
 def fields(path: str) -> frozenset[str] | None:
-    """The fields of what a path answers a GET with; None if Google describes none."""
-    held = method("GET", path)
-    if held is None or not held.response:
+    """The fields of the response to a GET of a path; None if no document describes it."""
+    described = method("GET", path)
+    if described is None or not described.response:
         return None
-    return frozenset(held.schemas[held.response].get("properties", ()))
+    return frozenset(described.schemas[described.response].get("properties", ()))
 
 
 def problems(
-    held: Method, document: Any, query: Iterable[str] = (), *, answer: bool = False
+    described: Method, document: Any, query: Iterable[str] = (), *, answer: bool = False
 ) -> list[str]:
-    """What Google would say of a request's document and query, or of an answer's document."""
-    found = [
+    """Google's errors for the body and the query of a request, or for the body of an answer."""
+    errors = [
         f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.'
         for name in query
-        # Those that begin so are every API's.
-        if name not in held.parameters and not name.startswith("$")
+        # Parameters with this prefix belong to every API.
+        if name not in described.parameters and not name.startswith("$")
     ]
-    name = held.response if answer else held.request
+    name = described.response if answer else described.request
     if name:
-        found += _problems(held.schemas, {"$ref": name}, document, "")
-    return found
+        errors += _problems(described.schemas, {"$ref": name}, document, "")
+    return errors
 
 
 def _problems(
-    schemas: Mapping[str, Any], schema: Mapping[str, Any], value: Any, where: str
+    schemas: Mapping[str, Any], schema: Mapping[str, Any], value: Any, location: str
 ) -> Iterator[str]:
     schema = schemas[schema["$ref"]] if "$ref" in schema else schema
     kind = schema.get("type", "any")
@@ -138,21 +138,21 @@ def _problems(
         return
     fits = isinstance(value, _TYPES[kind]) and not (kind != "boolean" and isinstance(value, bool))
     if not fits:
-        yield f"Invalid value at '{where}' ({kind}), {json.dumps(value)[:80]}"
+        yield f"Invalid value at '{location}' ({kind}), {json.dumps(value)[:80]}"
     elif kind == "object":
-        named, rest = schema.get("properties", {}), schema.get("additionalProperties")
+        properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
         for key, item in value.items():
-            inner = named.get(key, rest)
+            inner = properties.get(key, additional)
             if inner is None:
                 yield (
-                    f"Invalid JSON payload received. Unknown name \"{key}\" at '{where}': "
+                    f"Invalid JSON payload received. Unknown name \"{key}\" at '{location}': "
                     "Cannot find field."
                 )
             else:
-                yield from _problems(schemas, inner, item, f"{where}.{key}".lstrip("."))
+                yield from _problems(schemas, inner, item, f"{location}.{key}".lstrip("."))
     elif kind == "array":
         for index, item in enumerate(value):
-            yield from _problems(schemas, schema["items"], item, f"{where}[{index}]")
-    # A value may be given by its number.
+            yield from _problems(schemas, schema["items"], item, f"{location}[{index}]")
+    # A value may also be the number of the enumeration value.
     elif "enum" in schema and isinstance(value, str) and value not in schema["enum"]:
-        yield f"Invalid value for field '{where}': '{value}'. Must be one of {schema['enum']}"
+        yield f"Invalid value for field '{location}': '{value}'. Must be one of {schema['enum']}"

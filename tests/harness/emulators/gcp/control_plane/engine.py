@@ -1,8 +1,7 @@
-"""Resources, operations and the rules that hold for every collection of the table.
+"""Resources, operations, and the rules of every collection of the table.
 
-A resource is a document below a path. Creating, changing and deleting one answers as its service
-does: at once or by an operation to poll. What is particular to a service hangs on as
-:class:`Hooks`.
+A resource is a document at a path. A create, a change and a delete answer as the service does: at
+once, or with an operation to poll. :class:`Hooks` add what is specific to a service.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ Document = dict[str, Any]
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _MOST_LABELS = 64
-# Any number will do for what the APIs number.
+# Ids of the APIs are numbers; the first one is arbitrary.
 _FIRST_NUMBER = 1001
-# What tells one version of a resource from another, by the names that the services have for it.
+# The fields that identify the version of a resource, by their names in the services.
 _ETAGS = ("etag", "fingerprint", "labelFingerprint")
 
 
@@ -56,7 +55,7 @@ class Collection:
 
     @property
     def kind(self) -> str:
-        """The collection's word in a path (``subnetworks``)."""
+        """The name of the collection in a path (``subnetworks``)."""
         return self.path.rsplit("/", 1)[-1]
 
 
@@ -75,7 +74,7 @@ def table() -> Mapping[str, Collection]:
 
 @dataclass(slots=True)
 class Resource:
-    """A resource; ``path`` is its key, ``place`` the path's parts, ``private`` a hook's own."""
+    """A resource; ``path`` is its key, ``place`` the path's parts, ``private`` values of hooks."""
 
     collection: Collection
     path: str
@@ -98,7 +97,7 @@ class Resource:
 
 @dataclass(slots=True)
 class Operation:
-    """A change under way: ``answer`` or ``error`` is set once it is ``done``."""
+    """An operation in progress: ``answer`` or ``error`` is set once it is ``done``."""
 
     id: str
     style: str
@@ -122,12 +121,12 @@ def _no_change(_cloud: Any, _resource: Resource, _before: Document) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a collection does beyond the table.
+    """What a collection does in addition to the table.
 
-    ``check`` sees a resource before it is made or changed, ``check_deletion`` before it is deleted;
-    both may refuse. ``create``, ``update`` and ``delete`` do the work, within the operation;
-    ``policy`` follows a change of its policy. ``verbs`` are the custom methods: of (cloud,
-    resource, request's document, query) they give an answer or an operation.
+    ``check`` runs before a create or a change, ``check_deletion`` before a delete; both may raise
+    :class:`ApiError`. ``create``, ``update`` and ``delete`` run within the operation. ``policy``
+    runs after a change of the policy. ``verbs`` are the custom methods: each takes (cloud,
+    resource, document of the request, query) and returns an answer or an operation.
     """
 
     check: Callable[[Any, Resource], None] = _nothing
@@ -142,18 +141,18 @@ class Hooks:
 
 
 def relative(value: str) -> str:
-    """A resource's name out of a path or a link to it, of any host and version."""
-    found = re.search(r"(?:^|/)((?:projects|b)/.*)$", value)
-    return found[1] if found else value
+    """The name of a resource, from its path or a link, with any host and version."""
+    match = re.search(r"(?:^|/)((?:projects|b)/.*)$", value)
+    return match[1] if match else value
 
 
 def now() -> str:
-    """The time, as the APIs write it (RFC 3339)."""
+    """The current time, in the format of the APIs (RFC 3339)."""
     return datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
 def values_at(value: Any, dotted: str) -> Iterator[str]:
-    """The texts at a dotted path, every one where lists are on the way."""
+    """The texts at a dotted path, through every element of a list."""
     if isinstance(value, list):
         for item in value:
             yield from values_at(item, dotted)
@@ -166,7 +165,7 @@ def values_at(value: Any, dotted: str) -> Iterator[str]:
 
 
 class Cloud:
-    """All resources and operations, behind one lock, and the hooks."""
+    """All resources and operations, which one lock protects, and the hooks."""
 
     def __init__(self, url: str, hooks: Mapping[str, Hooks]) -> None:
         self.url = url
@@ -180,10 +179,10 @@ class Cloud:
         self._numbers = itertools.count(_FIRST_NUMBER)
         self._pool = ThreadPoolExecutor(16)
 
-    # ---- Looking up ----
+    # ---- Read ----
 
     def number(self) -> int:
-        """A number that nothing else has."""
+        """A new unique number."""
         return next(self._numbers)
 
     def of(self, collection: str) -> list[Resource]:
@@ -198,40 +197,40 @@ class Cloud:
             ApiError: 404.
         """
         with self.lock:
-            found = self.resources.get(path)
-        if found is None:
+            resource = self.resources.get(path)
+        if resource is None:
             raise ApiError(404, f"The resource '{relative(path)}' was not found")
-        return found
+        return resource
 
-    def named(self, collection: str, value: str, place: Mapping[str, str]) -> Resource | None:
-        """What a reference names, in full, by a link, or by its id beside ``place``."""
+    def resolve(self, collection: str, value: str, place: Mapping[str, str]) -> Resource | None:
+        """The resource of a reference: a name, a link, or an id in the project of ``place``."""
         text = relative(value)
         for resource in self.of(collection):
             if resource.name == text:
                 return resource
-            beside = all(
+            same_place = all(
                 resource.place.get(key) == place[key]
                 for key in ("project", "region", "location")
                 if key in place and key in resource.place
             )
-            if "/" not in text and beside and resource.id == text:
+            if "/" not in text and same_place and resource.id == text:
                 return resource
         return None
 
     def referrers(self, target: Resource) -> list[Resource]:
-        """The resources whose table entry makes them refer to ``target``."""
-        found = []
+        """The resources that refer to ``target``, by the table."""
+        users = []
         with self.lock:
             for resource in self.resources.values():
                 for dotted, collections in resource.collection.references.items():
                     if target.collection.name not in _names(collections):
                         continue
                     for value in values_at(resource.body, dotted):
-                        if self.named(target.collection.name, value, resource.place) is target:
-                            found.append(resource)
-        return found
+                        if self.resolve(target.collection.name, value, resource.place) is target:
+                            users.append(resource)
+        return users
 
-    # ---- Changing ----
+    # ---- Change ----
 
     def insert(
         self,
@@ -240,7 +239,7 @@ class Cloud:
         document: Document,
         query: Mapping[str, str],
     ) -> Document:
-        """Create a resource; gives what its service answers."""
+        """Create a resource; returns the answer of its service."""
         source, _, key = collection.id.partition(".")
         name = (document if source == "body" else query).get(key)
         body = document.get(collection.body, {}) if collection.body else document
@@ -280,18 +279,18 @@ class Cloud:
     def change(
         self, resource: Resource, document: Document, *, whole: bool, mask: str | None
     ) -> Document:
-        """Change a resource by PATCH or PUT; gives what its service answers."""
+        """Change a resource by PATCH or PUT; returns the answer of its service."""
         self.check_etag(resource, document)
         hooks = self.hooks.get(resource.collection.name, Hooks())
-        given = copy.deepcopy(document)
+        changes = copy.deepcopy(document)
         if mask and mask != "*":
             tops = {_camel(part.split(".")[0]) for part in mask.split(",")}
-            given = {key: given.get(key) for key in tops}
+            changes = {key: changes.get(key) for key in tops}
         with self.lock:
             before = copy.deepcopy(resource.body)
             changed = Resource(resource.collection, resource.path, resource.place, before)
             outputs = {key: before[key] for key in resource.private["outputs"] if key in before}
-            body = {**(outputs if whole else before), **given, **outputs}
+            body = {**(outputs if whole else before), **changes, **outputs}
             changed = Resource(resource.collection, resource.path, resource.place, body)
             changed.private = resource.private
             _check_labels(body)
@@ -307,7 +306,7 @@ class Cloud:
         return self.run(resource.collection.operation, "update", resource, work)
 
     def remove(self, resource: Resource, etag: str | None = None) -> Document:
-        """Delete a resource; gives what its service answers."""
+        """Delete a resource; returns the answer of its service."""
         self.check_etag(resource, {"etag": etag} if etag else {})
         hooks = self.hooks.get(resource.collection.name, Hooks())
         with self.lock:
@@ -317,7 +316,7 @@ class Cloud:
         def work() -> Document:
             hooks.delete(self, resource)
             with self.lock:
-                # What came to refer to it while it was being deleted.
+                # Another resource may have referred to it during the deletion.
                 self._check_unused(resource)
                 self.resources.pop(resource.path, None)
             return {}
@@ -325,28 +324,28 @@ class Cloud:
         return self.run(resource.collection.operation, "delete", resource, work)
 
     def check_etag(self, resource: Resource, document: Document) -> None:
-        """Refuse a change that was made from an older version.
+        """Refuse a change of an older version.
 
         Raises:
-            ApiError: 409 or 412, as the service answers.
+            ApiError: 409 or 412, as the service does.
         """
         for key in _ETAGS:
-            given, held = document.get(key), resource.body.get(key)
-            if given and held and given != held:
+            expected, current = document.get(key), resource.body.get(key)
+            if expected and current and expected != current:
                 raise ApiError(
                     412 if key != "etag" else 409,
-                    f"The {key} '{given}' is not that of '{resource.name}': it was changed since",
+                    f"The {key} '{expected}' is not that of '{resource.name}', which has changed",
                     "conditionNotMet",
                     "ABORTED",
                 )
 
     def answer(self, resource: Resource) -> Document:
-        """The resource as a GET answers it."""
+        """The resource, as a GET returns it."""
         with self.lock:
             return copy.deepcopy(resource.body)
 
     def policy_changed(self, resource: Resource) -> None:
-        """Tell the resource's hooks that its policy is another one."""
+        """Call the hook for a changed policy of a resource."""
         self.hooks.get(resource.collection.name, Hooks()).policy(self, resource)
 
     # ---- Operations ----
@@ -354,7 +353,7 @@ class Cloud:
     def run(
         self, style: str, verb: str, resource: Resource, work: Callable[[], Document]
     ) -> Document:
-        """Do ``work`` now or behind an operation, as the style says; gives the answer to send."""
+        """Do ``work`` now, or in an operation, by the style; returns the answer."""
         if style == "none":
             return work()
         operation = Operation(
@@ -369,7 +368,7 @@ class Cloud:
         return self.operation_document(operation, hidden=True)
 
     def submit(self, operation: Operation, work: Callable[[], Document]) -> None:
-        """Do ``work`` in the background; the operation has its answer or its refusal."""
+        """Do ``work`` in the background; the operation gets its answer or its error."""
         self.operations[operation.id] = operation
 
         def task() -> None:
@@ -385,21 +384,21 @@ class Cloud:
         self._pool.submit(task)
 
     def operation_document(self, operation: Operation, *, hidden: bool = False) -> Document:
-        """An operation as its service shows it; ``hidden`` shows it as not done yet."""
+        """The document of an operation; with ``hidden`` it is not done yet."""
         done = operation.done.is_set() and not hidden
         return _OPERATION_STYLES[operation.style](self, operation, done)
 
     def output(self, resource: Resource, **fields: Any) -> None:
-        """Set fields that the API adds, which a later change by a client does not take away."""
+        """Set output fields, which a later change by a client does not remove."""
         with self.lock:
             resource.body |= fields
             resource.private["outputs"] |= set(fields)
 
-    # ---- Inside ----
+    # ---- Internal ----
 
     def _put_outputs(self, resource: Resource) -> None:
         before = set(resource.body)
-        known = discovery.fields(resource.path)
+        described = discovery.fields(resource.path)
         place, style = resource.place, resource.collection.operation
         if style == "compute":
             resource.body |= {
@@ -419,7 +418,7 @@ class Cloud:
             }
         elif resource.path.startswith(("/v1/", "/v2/")):
             resource.body |= {"name": resource.name, "createTime": now(), "updateTime": now()}
-        for key in set(resource.body) - before - (known or set(resource.body)):
+        for key in set(resource.body) - before - (described or set(resource.body)):
             del resource.body[key]
         resource.private["outputs"] = set(resource.body) - before | {"name"}
         self._touch(resource)
@@ -427,9 +426,9 @@ class Cloud:
     def _touch(self, resource: Resource) -> None:
         resource.version += 1
         mark = f"{resource.version:08x}"
-        known = discovery.fields(resource.path)
+        described = discovery.fields(resource.path)
         for key in _ETAGS:
-            if known is None or key in known:
+            if described is None or key in described:
                 resource.body[key] = f'"{mark}"' if resource.path.startswith("/v2/") else mark
         if "updateTime" in resource.body:
             resource.body["updateTime"] = now()
@@ -440,7 +439,7 @@ class Cloud:
                 names = _names(collections)
                 if "/" not in value and "globalAddresses" in names:
                     continue  # a literal address
-                if not any(self.named(name, value, resource.place) for name in names):
+                if not any(self.resolve(name, value, resource.place) for name in names):
                     raise ApiError(
                         404 if resource.collection.operation == "compute" else 400,
                         f"Invalid value for field 'resource.{dotted}': '{value}'. "
@@ -450,10 +449,10 @@ class Cloud:
     def _check_unused(self, resource: Resource) -> None:
         used = self.referrers(resource)
         if used:
-            word = resource.collection.kind.removesuffix("s")
+            kind = resource.collection.kind.removesuffix("s")
             raise ApiError(
                 400,
-                f"The {word} resource '{resource.name}' is already being used by '{used[0].name}'",
+                f"The {kind} resource '{resource.name}' is already being used by '{used[0].name}'",
                 "resourceInUseByAnotherResource",
                 "FAILED_PRECONDITION",
             )
@@ -464,19 +463,19 @@ def _names(collections: Any) -> list[str]:
 
 
 def _camel(name: str) -> str:
-    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def _check_labels(body: Document) -> None:
     labels = body.get("labels") or (body.get("settings") or {}).get("userLabels") or {}
     if len(labels) > _MOST_LABELS:
-        raise ApiError(400, f"There may be at most {_MOST_LABELS} labels; there are {len(labels)}")
+        raise ApiError(400, f"There may be at most {_MOST_LABELS} labels; got {len(labels)}")
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
             raise ApiError(400, f"Invalid label: '{key}': '{value}'")
 
 
-# ---- How the services show an operation ----
+# ---- The documents of an operation ----
 
 
 def _compute(cloud: Cloud, operation: Operation, done: bool) -> Document:
@@ -534,7 +533,7 @@ def _lro(_cloud: Cloud, operation: Operation, done: bool) -> Document:
     prefix = ""
     if "location" in place:
         prefix = f"projects/{place['project']}/locations/{place['location']}/"
-    # A client reads them by the message that they are.
+    # Clients need the type of the message.
     mark = {"@type": f"type.googleapis.com/{operation.type}"} if operation.type else {}
     document: Document = {
         "name": f"{prefix}operations/{operation.id}",

@@ -1,4 +1,4 @@
-"""What the APIs answer when they refuse, in the one shape that all their clients read."""
+"""The errors of the APIs, in the form that all their clients read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CODES = {
 
 
 class ApiError(Exception):
-    """A refusal. ``reason`` is what compute, SQL and storage name it by; ``rpc`` what gRPC does."""
+    """A refusal. ``reason`` is its name in Compute, SQL and Storage, ``rpc`` its name in gRPC."""
 
     def __init__(self, status: int, message: str, reason: str = "", rpc: str = "") -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class ApiError(Exception):
         self.rpc = rpc or _CODES.get(status, _CODES[500])[0]
 
     def document(self) -> dict[str, Any]:
-        """The body of an answer with this status."""
+        """The body of the answer."""
         item = {"message": self.message, "domain": "global", "reason": self.reason}
         return {
             "error": {
@@ -39,6 +39,6 @@ class ApiError(Exception):
         }
 
     def rpc_status(self) -> dict[str, Any]:
-        """What a long-running operation holds as its error (google.rpc.Status)."""
+        """The error of a long-running operation (google.rpc.Status)."""
         numbers = dict(_CODES.values())
         return {"code": numbers.get(self.rpc, 13), "message": self.message}

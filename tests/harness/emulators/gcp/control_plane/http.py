@@ -1,4 +1,4 @@
-"""The HTTP side: paths to resources, verbs and operations; JSON in and out."""
+"""The HTTP server: it routes paths to resources, custom methods and operations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.harness.emulators.gcp.control_plane.errors import ApiError
 
 LOG = logging.getLogger(__name__)
 Route = tuple[str, re.Pattern[str], Callable[[Cloud, Mapping[str, str], Request], Any]]
-"""Method, the whole path, what answers: a document, or a response."""
+"""Method, pattern of the whole path, and the function that returns a document or a response."""
 
 
 def _regex(template: str) -> str:
@@ -31,7 +31,7 @@ def _regex(template: str) -> str:
 
 
 def _routes(collection: Collection) -> Iterator[tuple[re.Pattern[str], Collection]]:
-    # An e-mail address is an id, too. A verb follows ":" or, in compute and storage, "/".
+    # An e-mail address can be an id. A custom method follows ":" or, in Compute and Storage, "/".
     for path in (collection.path, *collection.aliases):
         yield (
             re.compile(_regex(path) + r"(?:/(?P<id>[^/:]+)(?:[:/](?P<verb>\w+))?)?"),
@@ -44,65 +44,65 @@ _OPERATIONS = (
     re.compile(r"/sql/v1beta4/projects/[^/]+/operations/([^/]+)()"),
     re.compile(r"/v[12]/(?:projects/[^/]+/locations/[^/]+/)?operations/([^/:]+)(:wait)?"),
 )
-# How long a wait for an operation lasts at most. Source: Compute Engine, globalOperations.wait.
+# The limit of a wait for an operation. Source: Compute Engine, globalOperations.wait.
 _WAIT_SECONDS = 120
 
 
-def application(cloud: Cloud, more: list[Route]) -> Callable[[Any, Any], Any]:
-    """The WSGI application. ``more`` are routes that go before those of the table."""
-    # The deepest first: a collection inside a resource looks like a verb of that.
-    deepest = sorted(table().values(), key=lambda one: -one.path.count("/"))
+def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any], Any]:
+    """The WSGI application. ``extra_routes`` are routes with precedence over those of the table."""
+    # The deepest first: the path of a nested collection also matches a custom method.
+    deepest = sorted(table().values(), key=lambda collection: -collection.path.count("/"))
     routes = [route for collection in deepest for route in _routes(collection)]
 
     def answer(request: Request, path: str) -> Any:
         described = discovery.method(request.method, path)
         if described is not None:
-            found = discovery.problems(described, body_of(request), request.args)
-            if found:
-                raise ApiError(400, found[0])
-        made = routed(request, path)
-        if described is not None and not isinstance(made, Response):
-            for problem in discovery.problems(described, made, answer=True):
-                LOG.error("%s answers what Google would not: %s", described.id, problem)
-        return made
+            problems = discovery.problems(described, body_of(request), request.args)
+            if problems:
+                raise ApiError(400, problems[0])
+        result = routed(request, path)
+        if described is not None and not isinstance(result, Response):
+            for problem in discovery.problems(described, result, answer=True):
+                LOG.error("the answer of %s differs from Google's: %s", described.id, problem)
+        return result
 
     def routed(request: Request, path: str) -> Any:
-        for method, pattern, call in more:
-            found = pattern.fullmatch(path)
-            if found and request.method == method:
-                return call(cloud, {k: unquote(v) for k, v in found.groupdict().items()}, request)
+        for method, pattern, call in extra_routes:
+            match = pattern.fullmatch(path)
+            if match and request.method == method:
+                return call(cloud, {k: unquote(v) for k, v in match.groupdict().items()}, request)
         for pattern in _OPERATIONS:
-            if found := pattern.fullmatch(path):
-                return _operation(cloud, found[1], bool(found[2]))
+            if match := pattern.fullmatch(path):
+                return _operation(cloud, match[1], bool(match[2]))
         for pattern, collection in routes:
-            if found := pattern.fullmatch(path):
-                return _serve(cloud, collection, found.groupdict(), request)
+            if match := pattern.fullmatch(path):
+                return _serve(cloud, collection, match.groupdict(), request)
         raise ApiError(
             501,
-            f"{request.method} {path} is not served by the local cloud. Add its collection to "
+            f"{request.method} {path} is not served by the emulator. Add its collection to "
             "tests/harness/emulators/gcp/control_plane/collections.yaml",
         )
 
     def serve(environ: Any, start: Any) -> Any:
         request = Request(environ)
-        # Undecoded: the name of an object may hold an escaped slash.
+        # Undecoded: the name of an object may contain an escaped slash.
         path = environ.get("RAW_URI", request.path).split("?")[0]
         try:
-            made = answer(request, path)
-            response = made if isinstance(made, Response) else as_json(made)
+            result = answer(request, path)
+            response = result if isinstance(result, Response) else as_json(result)
         except ApiError as error:
             response = as_json(error.document(), error.status)
         except Exception as error:
             LOG.exception("%s %s failed", request.method, path)
-            failed = ApiError(500, f"{type(error).__name__}: {error}")
-            response = as_json(failed.document(), failed.status)
+            internal = ApiError(500, f"{type(error).__name__}: {error}")
+            response = as_json(internal.document(), internal.status)
         return response(environ, start)
 
     return serve
 
 
 def as_json(document: Any, status: int = 200) -> Response:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     return Response(json.dumps(document), status, content_type="application/json; charset=UTF-8")
 
 
@@ -110,7 +110,7 @@ def body_of(request: Request) -> Document:
     """The JSON object of a request; empty without a body.
 
     Raises:
-        ApiError: 400, it is no JSON object.
+        ApiError: 400, if the body is not a JSON object.
     """
     data = request.get_data()
     if not data:
@@ -146,13 +146,13 @@ def _serve(
     if "id" not in place:
         if method == "POST":
             return cloud.insert(collection, parent, body_of(request), query)
-        return {collection.list: [cloud.answer(one) for one in _listed(cloud, collection, base)]}
+        return {collection.list: [cloud.answer(item) for item in _list(cloud, collection, base)]}
     resource = cloud.get(f"{base}/{place['id']}")
     hooks = cloud.hooks.get(collection.name)
     if verb:
         call = hooks.verbs.get(verb) if hooks else None
         if call is None:
-            raise ApiError(501, f"{collection.name} has no method {verb} in the local cloud")
+            raise ApiError(501, f"{collection.name} has no method {verb} in the emulator")
         return call(cloud, resource, body_of(request), query)
     if method == "GET":
         return cloud.answer(resource)
@@ -163,7 +163,7 @@ def _serve(
     )
 
 
-def _listed(cloud: Cloud, collection: Collection, base: str) -> list[Resource]:
-    # "-" stands for every place of its kind.
+def _list(cloud: Cloud, collection: Collection, base: str) -> list[Resource]:
+    # "-" is every project or location (AIP-159).
     pattern = re.compile(re.escape(base).replace(r"/\-", "/[^/]+") + "/[^/]+")
-    return [one for one in cloud.of(collection.name) if pattern.fullmatch(one.path)]
+    return [resource for resource in cloud.of(collection.name) if pattern.fullmatch(resource.path)]

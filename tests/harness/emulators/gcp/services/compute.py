@@ -1,4 +1,4 @@
-"""The load balancer: from forwarding rules down to serverless groups, served by Envoy."""
+"""The load balancer: Envoy serves the forwarding rules, URL maps and serverless groups."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from functools import partial
 from typing import Any
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud, Document, Hooks, Resource
-from tests.harness.emulators.gcp.services.iam import may
+from tests.harness.emulators.gcp.services.iam import has_role
 from tests.harness.emulators.parts.load_balancers import Listener, url_map_routes
 from tests.harness.process.ports import free_port
 
-# What Cloud Run answers to who may not invoke a service.
+# The answer of Cloud Run to a client that has_role not invoke a service.
 _FORBIDDEN = {"direct_response": {"status": 403, "body": {"inline_string": "Forbidden"}}}
-_UNANSWERED = {"direct_response": {"status": 502, "body": {"inline_string": "no backend"}}}
+_NO_BACKEND = {"direct_response": {"status": 502, "body": {"inline_string": "no backend"}}}
 _PROXIES = ("targetHttpProxies", "targetHttpsProxies")
 Route = dict[str, Any]
 
 
 def _target(cloud: Cloud, place: Mapping[str, str], value: str) -> Route:
-    backend = cloud.named("backendServices", value, place)
-    groups = [one["group"] for one in backend.body.get("backends", [])] if backend else []
+    backend = cloud.resolve("backendServices", value, place)
+    groups = [entry["group"] for entry in backend.body.get("backends", [])] if backend else []
     if not groups:
-        return _UNANSWERED
-    group = cloud.named("networkEndpointGroups", groups[0], place)
+        return _NO_BACKEND
+    group = cloud.resolve("networkEndpointGroups", groups[0], place)
     run = (group.body.get("cloudRun") or {}) if group else {}
-    service = group and cloud.named(
+    service = group and cloud.resolve(
         "services", run.get("service", ""), {**place, "location": group.place["region"]}
     )
     if not service:
-        return _UNANSWERED
-    if not may(service, "roles/run.invoker", "allUsers"):
+        return _NO_BACKEND
+    if not has_role(service, "roles/run.invoker", "allUsers"):
         return _FORBIDDEN
     return {"route": {"cluster": service.name, "timeout": "0s"}}
 
@@ -39,19 +39,21 @@ def _listeners(cloud: Cloud) -> Iterator[tuple[str, Listener]]:
     for rule in cloud.of("globalForwardingRules"):
         place = rule.place
         proxy = next(
-            found for kind in _PROXIES if (found := cloud.named(kind, rule.body["target"], place))
+            resolved
+            for kind in _PROXIES
+            if (resolved := cloud.resolve(kind, rule.body["target"], place))
         )
         tls = ""
         if proxy.collection.name == "targetHttpsProxies":
-            policy = cloud.named("sslPolicies", proxy.body.get("sslPolicy", ""), place)
-            # Without a policy Google takes what is as old as TLS 1.0.
+            policy = cloud.resolve("sslPolicies", proxy.body.get("sslPolicy", ""), place)
+            # Without a policy Google accepts TLS 1.0.
             oldest = policy.body["minTlsVersion"] if policy else "TLS_1_0"
             tls = oldest.replace("TLS_", "TLSv")
-        urls = cloud.named("urlMaps", proxy.body["urlMap"], place)
+        urls = cloud.resolve("urlMaps", proxy.body["urlMap"], place)
         if urls is None:
             continue
         routes = url_map_routes(urls.body, partial(_target, cloud, place))
-        address = cloud.named("globalAddresses", rule.body.get("IPAddress", ""), place)
+        address = cloud.resolve("globalAddresses", rule.body.get("IPAddress", ""), place)
         ip = address.body["address"] if address else rule.body.get("IPAddress", "")
         port = int(str(rule.body["portRange"]).split("-")[0])
         yield f"{ip}:{port}", Listener(port, tls, tuple(routes))
@@ -61,44 +63,44 @@ def _domains(cloud: Cloud) -> list[str]:
     return sorted(
         {
             domain
-            for one in cloud.of("sslCertificates")
-            for domain in one.body.get("managed", {}).get("domains", [])
+            for certificate in cloud.of("sslCertificates")
+            for domain in certificate.body.get("managed", {}).get("domains", [])
         }
     )
 
 
-def refresh(cloud: Cloud) -> None:
-    """Have the load balancer serve what the resources say now."""
+def update_balancer(cloud: Cloud) -> None:
+    """Update the load balancer from the current resources."""
     plane = cloud.data_plane
     with plane.lock, cloud.lock:
-        held = dict(_listeners(cloud))
-        for key in held:
+        served = dict(_listeners(cloud))
+        for key in served:
             plane.ports.setdefault(key, free_port())
-        for key in set(plane.ports) - set(held):
+        for key in set(plane.ports) - set(served):
             del plane.ports[key]
         upstreams = {
-            service.name: [one.port for one in plane.instances.get(service.path, [])]
+            service.name: [component.port for component in plane.instances.get(service.path, [])]
             for service in cloud.of("services")
         }
         domains = _domains(cloud)
         certificate = plane.certificate(*domains) if domains else None
-        listeners = {plane.ports[key]: listener for key, listener in held.items()}
+        listeners = {plane.ports[key]: listener for key, listener in served.items()}
         plane.balancer.update(listeners, upstreams, certificate)
 
 
-def served(cloud: Cloud, _resource: Resource, _before: Document | None = None) -> None:
-    """Have the load balancer follow a change of what it serves."""
-    refresh(cloud)
+def on_change(cloud: Cloud, _resource: Resource, _before: Document | None = None) -> None:
+    """Update the load balancer after a change; a hook."""
+    update_balancer(cloud)
 
 
-def _deleted(cloud: Cloud, resource: Resource) -> None:
-    # It is still there while its deletion is under way.
+def _delete_rule(cloud: Cloud, resource: Resource) -> None:
+    # The resource still exists while its deletion is in progress.
     with cloud.lock:
         cloud.resources.pop(resource.path, None)
-    refresh(cloud)
+    update_balancer(cloud)
 
 
-def _active(cloud: Cloud, resource: Resource) -> None:
+def _activate_certificate(cloud: Cloud, resource: Resource) -> None:
     managed = resource.body.setdefault("managed", {})
     cloud.output(resource, expireTime="2027-01-01T00:00:00.000-00:00")
     domains = managed.get("domains", [])
@@ -110,7 +112,7 @@ def _complete_rule(cloud: Cloud, resource: Resource) -> None:
     resource.body.setdefault("IPProtocol", "TCP")
     ports = str(resource.body["portRange"])
     resource.body["portRange"] = ports if "-" in ports else f"{ports}-{ports}"
-    refresh(cloud)
+    update_balancer(cloud)
 
 
 def _set(field: str) -> Callable[[Cloud, Resource, Document, Mapping[str, str]], Document]:
@@ -130,16 +132,16 @@ def _set_policy(
     )
 
 
-_SERVED = Hooks(create=served, update=served)
+_UPDATE_BALANCER = Hooks(create=on_change, update=on_change)
 HOOKS = {
-    "networkEndpointGroups": _SERVED,
-    "backendServices": _SERVED,
-    "urlMaps": _SERVED,
-    "sslPolicies": _SERVED,
-    "sslCertificates": Hooks(create=_active),
-    "targetHttpProxies": Hooks(update=served, verbs={"setUrlMap": _set("urlMap")}),
+    "networkEndpointGroups": _UPDATE_BALANCER,
+    "backendServices": _UPDATE_BALANCER,
+    "urlMaps": _UPDATE_BALANCER,
+    "sslPolicies": _UPDATE_BALANCER,
+    "sslCertificates": Hooks(create=_activate_certificate),
+    "targetHttpProxies": Hooks(update=on_change, verbs={"setUrlMap": _set("urlMap")}),
     "targetHttpsProxies": Hooks(
-        update=served,
+        update=on_change,
         verbs={
             "setUrlMap": _set("urlMap"),
             "setSslCertificates": _set("sslCertificates"),
@@ -148,8 +150,8 @@ HOOKS = {
     ),
     "globalForwardingRules": Hooks(
         create=_complete_rule,
-        update=served,
-        delete=_deleted,
+        update=on_change,
+        delete=_delete_rule,
         verbs={"setTarget": _set("target"), "setLabels": _set("labels")},
     ),
 }

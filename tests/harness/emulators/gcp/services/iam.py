@@ -1,4 +1,4 @@
-"""IAM: service accounts, policies on resources, and what a member may do."""
+"""IAM: service accounts, the policies of resources, and the roles of members."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.emulators.gcp.control_plane.errors import ApiError
 def read_policy(
     _cloud: Cloud, resource: Resource, _document: Document, _query: Mapping[str, str]
 ) -> Document:
-    """A resource's policy with the etag that a change of it must have."""
+    """The policy of a resource, with the etag that a change must have."""
     return {**copy.deepcopy(resource.policy), "etag": _etag(resource)}
 
 
@@ -29,12 +29,12 @@ def write_policy(
     """Replace a resource's policy.
 
     Raises:
-        ApiError: 409, it was changed since it was read; 400, a member is not there.
+        ApiError: 409, if the policy has changed since it was read; 400, if a member does not exist.
     """
     policy = document.get("policy", document)
-    given = policy.get("etag")
+    etag = policy.get("etag")
     with cloud.lock:
-        if given and given != _etag(resource):
+        if etag and etag != _etag(resource):
             raise ApiError(
                 409,
                 "There were concurrent policy changes. Please retry the whole "
@@ -45,7 +45,7 @@ def write_policy(
         for binding in policy.get("bindings", []):
             for member in binding["members"]:
                 _check_member(cloud, member)
-        bindings = [one for one in policy.get("bindings", []) if one["members"]]
+        bindings = [binding for binding in policy.get("bindings", []) if binding["members"]]
         resource.policy = {"version": policy.get("version", 1), "bindings": bindings}
         resource.private["policy_version"] = resource.private.get("policy_version", 0) + 1
     cloud.policy_changed(resource)
@@ -61,15 +61,15 @@ def _etag(resource: Resource) -> str:
 
 def _check_member(cloud: Cloud, member: str) -> None:
     kind, _, email = member.partition(":")
-    # Google's own agents and deleted accounts are in no project of ours.
+    # Google's service agents and deleted accounts are not in the emulator.
     if kind != "serviceAccount" or not email.endswith(".iam.gserviceaccount.com"):
         return
-    if not any(one.id == email for one in cloud.of("serviceAccounts")):
+    if not any(account.id == email for account in cloud.of("serviceAccounts")):
         raise ApiError(400, f"Service account {email} does not exist.")
 
 
-def may(resource: Resource, role: str, member: str) -> bool:
-    """Whether a resource's own policy gives the member (or all users) the role."""
+def has_role(resource: Resource, role: str, member: str) -> bool:
+    """Whether the policy of a resource grants the role to the member or to all users."""
     return any(
         binding["role"] == role and {member, "allUsers"} & set(binding["members"])
         for binding in resource.policy["bindings"]
@@ -77,12 +77,12 @@ def may(resource: Resource, role: str, member: str) -> bool:
 
 
 def check_account(cloud: Cloud, email: str) -> None:
-    """Refuse an account that is not there, as the services that run as one do.
+    """Refuse a service account that does not exist, as the services that use one do.
 
     Raises:
-        ApiError: 400.
+        ApiError: 400, if the account does not exist.
     """
-    if email and not any(one.id == email for one in cloud.of("serviceAccounts")):
+    if email and not any(account.id == email for account in cloud.of("serviceAccounts")):
         raise ApiError(400, f"Service account {email} does not exist.")
 
 
@@ -98,19 +98,19 @@ def _complete(cloud: Cloud, resource: Resource) -> None:
 
 
 def _forget_member(cloud: Cloud, resource: Resource) -> None:
-    # A deleted account stays in the policies, under a name that no new one of its name has.
-    gone = f"deleted:serviceAccount:{resource.id}?uid={resource.body['uniqueId']}"
+    # A deleted account stays in the policies, under a name that no later account has.
+    deleted = f"deleted:serviceAccount:{resource.id}?uid={resource.body['uniqueId']}"
     with cloud.lock:
         for other in cloud.resources.values():
             for binding in other.policy["bindings"]:
                 binding["members"] = [
-                    gone if member == f"serviceAccount:{resource.id}" else member
+                    deleted if member == f"serviceAccount:{resource.id}" else member
                     for member in binding["members"]
                 ]
 
 
 def project(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    """A project, as Resource Manager shows it: any name is one."""
+    """A project, as Resource Manager returns it: every name is a project."""
     return {
         "projectId": place["project"],
         "projectNumber": project_number(place["project"]),
@@ -120,14 +120,14 @@ def project(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
 
 
 def project_number(name: str) -> str:
-    """A number that always stands for the same project; the name of one is its number, too."""
+    """The number of a project, from its id or its number."""
     return name if name.isdigit() else str(10**11 + int.from_bytes(name.encode()[:4], "big"))
 
 
 def same_project(value: str, other: str) -> bool:
-    """Whether two names of resources differ at most by a project's number in place of its id."""
-    one, two = relative(value).split("/"), relative(other).split("/")
-    return one[2:] == two[2:] and project_number(one[1]) == project_number(two[1])
+    """Whether two names denote one resource, with the id or the number of its project."""
+    first, second = relative(value).split("/"), relative(other).split("/")
+    return first[2:] == second[2:] and project_number(first[1]) == project_number(second[1])
 
 
 HOOKS = {"serviceAccounts": Hooks(create=_complete, delete=_forget_member, verbs=POLICY_VERBS)}

@@ -1,9 +1,9 @@
-"""Memorystore: each instance is a real Redis, with TLS before it where it is asked for."""
+"""Memorystore: each instance is a Redis, with a TLS proxy if it has transit encryption."""
 
 from __future__ import annotations
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud, Hooks, Resource, now
-from tests.harness.emulators.gcp.services.networking import check_peered, linger
+from tests.harness.emulators.gcp.services.networking import check_peered, hold_peering
 from tests.harness.emulators.parts import redis
 
 
@@ -14,9 +14,9 @@ def _create(cloud: Cloud, resource: Resource) -> None:
     resource.private["pids"] = [server.pid]
     port = server.port
     if resource.body.get("transitEncryptionMode") == "SERVER_AUTHENTICATION":
-        front = redis.with_tls(plane.supervisor, server, plane.certificate("127.0.0.1"))
-        port = front.port
-        resource.private["pids"].append(front.pid)
+        tls = redis.with_tls(plane.supervisor, server, plane.certificate("127.0.0.1"))
+        port = tls.port
+        resource.private["pids"].append(tls.pid)
         cloud.output(
             resource,
             serverCaCerts=[
@@ -45,7 +45,7 @@ def _create(cloud: Cloud, resource: Resource) -> None:
 def _delete(cloud: Cloud, resource: Resource) -> None:
     for pid in reversed(resource.private.pop("pids", [])):
         cloud.data_plane.supervisor.stop(pid)
-    linger(cloud, resource)
+    hold_peering(cloud, resource)
 
 
 HOOKS = {"redisInstances": Hooks(check=check_peered, create=_create, delete=_delete)}

@@ -1,4 +1,4 @@
-"""Service Networking's peerings, and what Compute and VPC Access add to their resources."""
+"""Service Networking: peerings. Compute and VPC Access: the hooks of networks and connectors."""
 
 from __future__ import annotations
 
@@ -52,20 +52,22 @@ def _connect(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
 
 
 def _by_number(network: Resource) -> str:
-    # The API answers with the project's number, whatever it was asked with.
+    # The API returns the number of the project, also if the request has its id.
     number = project_number(network.place["project"])
     return f"projects/{number}/global/networks/{network.id}"
 
 
 def _check_ranges(cloud: Cloud, network: Resource, ranges: list[str]) -> None:
-    held = {
-        one.id
-        for one in cloud.of("globalAddresses")
-        if one.body.get("purpose") == "VPC_PEERING"
-        and same_project(one.body.get("network", ""), network.name)
+    reserved = {
+        address.id
+        for address in cloud.of("globalAddresses")
+        if address.body.get("purpose") == "VPC_PEERING"
+        and same_project(address.body.get("network", ""), network.name)
     }
-    if missing := set(ranges) - held:
-        raise ApiError(400, f"The reserved ranges {sorted(missing)} are not of '{network.name}'")
+    if missing := set(ranges) - reserved:
+        raise ApiError(
+            400, f"The reserved ranges {sorted(missing)} do not exist in '{network.name}'"
+        )
 
 
 def _done(cloud: Cloud, resource: Resource, answer: Document) -> Document:
@@ -79,12 +81,16 @@ def _done(cloud: Cloud, resource: Resource, answer: Document) -> Document:
 def _connections(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Document:
     network = request.args.get("network", "")
     with cloud.lock:
-        return {"connections": [p for n, p in cloud.peerings.items() if same_project(n, network)]}
+        return {
+            "connections": [
+                peering for name, peering in cloud.peerings.items() if same_project(name, network)
+            ]
+        }
 
 
 def _disconnect(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Document:
     network = _network(cloud, body_of(request)["consumerNetwork"])
-    producers = [*_producers(cloud, network), *_lingering(cloud, network)]
+    producers = [*_producers(cloud, network), *_holders(cloud, network)]
     if producers:
         raise ApiError(
             400,
@@ -100,9 +106,10 @@ def _disconnect(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Docume
 
 def _producers(cloud: Cloud, network: Resource) -> list[str]:
     return [
-        one.name
-        for one in (*cloud.of("sqlInstances"), *cloud.of("redisInstances"))
-        if network in (cloud.named("networks", value, one.place) for value in _networks(one))
+        instance.name
+        for instance in (*cloud.of("sqlInstances"), *cloud.of("redisInstances"))
+        if network
+        in (cloud.resolve("networks", value, instance.place) for value in _networks(instance))
     ]
 
 
@@ -112,33 +119,33 @@ def _networks(resource: Resource) -> list[str]:
     return [value for value in (sql, body.get("authorizedNetwork")) if value]
 
 
-def _lingering(cloud: Cloud, network: Resource) -> list[str]:
-    """Deleted instances that hold the peering for a while yet (google provider, #16275)."""
-    held: dict[str, tuple[str, float]] = cloud.data_plane.lingering
+def _holders(cloud: Cloud, network: Resource) -> list[str]:
+    """Deleted instances that still keep the peering in use (google provider, #16275)."""
+    holds: dict[str, tuple[str, float]] = cloud.data_plane.peering_holds
     return [
         f"{name} (deleted)"
-        for name, (of, until) in held.items()
-        if of == network.name and time.monotonic() < until
+        for name, (holder, deadline) in holds.items()
+        if holder == network.name and time.monotonic() < deadline
     ]
 
 
-def linger(cloud: Cloud, resource: Resource) -> None:
-    """Have a deleted instance hold its network's peering for the time that the options say."""
-    until = time.monotonic() + cloud.data_plane.options.producer_seconds
+def hold_peering(cloud: Cloud, resource: Resource) -> None:
+    """Keep the peering of a deleted instance in use for ``producer_seconds``."""
+    deadline = time.monotonic() + cloud.data_plane.options.producer_seconds
     for value in _networks(resource):
-        network = cloud.named("networks", value, resource.place)
+        network = cloud.resolve("networks", value, resource.place)
         if network is not None:
-            cloud.data_plane.lingering[resource.name] = (network.name, until)
+            cloud.data_plane.peering_holds[resource.name] = (network.name, deadline)
 
 
 def check_peered(cloud: Cloud, resource: Resource) -> None:
-    """Refuse an instance with a private address in a network that has no peering.
+    """Refuse an instance with a private address in a network without a peering.
 
     Raises:
-        ApiError: 400, as Cloud SQL and Memorystore answer.
+        ApiError: 400, as Cloud SQL and Memorystore do.
     """
     for value in _networks(resource):
-        network = cloud.named("networks", value, resource.place)
+        network = cloud.resolve("networks", value, resource.place)
         if network is None or network.name not in cloud.peerings:
             raise ApiError(
                 400,
@@ -154,7 +161,7 @@ def _forget_network(cloud: Cloud, resource: Resource) -> None:
     cloud.peerings.pop(resource.name, None)
 
 
-def _ready_connector(cloud: Cloud, resource: Resource) -> None:
+def _complete_connector(cloud: Cloud, resource: Resource) -> None:
     cloud.output(resource, state="READY")
 
 
@@ -162,28 +169,28 @@ def _check_connector(cloud: Cloud, resource: Resource) -> None:
     body = resource.body
     if "minInstances" not in body and "minThroughput" not in body:
         raise ApiError(400, "The connector must have min_instances and max_instances set.")
-    given = ipaddress.ip_network(body.get("ipCidrRange", "0.0.0.0/0"), strict=False)
+    requested = ipaddress.ip_network(body.get("ipCidrRange", "0.0.0.0/0"), strict=False)
     # Source: Serverless VPC Access, connector subnets: /28.
-    if given.prefixlen != 28:
-        raise ApiError(400, f"The IP CIDR range must be a /28; got {given}.")
-    taken = [
-        ipaddress.ip_network(one.body["ipCidrRange"])
-        for one in (*cloud.of("subnetworks"), *cloud.of("connectors"))
-        if one.path != resource.path
-        and "ipCidrRange" in one.body
-        and cloud.named("networks", one.body["network"], one.place)
-        is cloud.named("networks", body["network"], resource.place)
+    if requested.prefixlen != 28:
+        raise ApiError(400, f"The IP CIDR range must be a /28; got {requested}.")
+    used = [
+        ipaddress.ip_network(other.body["ipCidrRange"])
+        for other in (*cloud.of("subnetworks"), *cloud.of("connectors"))
+        if other.path != resource.path
+        and "ipCidrRange" in other.body
+        and cloud.resolve("networks", other.body["network"], other.place)
+        is cloud.resolve("networks", body["network"], resource.place)
     ]
-    if any(given.overlaps(other) for other in taken):
-        raise ApiError(400, f"The IP CIDR range {given} is in use in the network.")
+    if any(requested.overlaps(other) for other in used):
+        raise ApiError(400, f"The IP CIDR range {requested} is in use in the network.")
 
 
-def _address(cloud: Cloud, resource: Resource) -> None:
+def _complete_address(cloud: Cloud, resource: Resource) -> None:
     if resource.body.get("purpose") == "VPC_PEERING":
         number = cloud.number() % 200
         cloud.output(resource, address=resource.body.get("address", f"10.{number}.0.0"))
     else:
-        # A range for documentation: what answers for it is on loopback (RFC 5737).
+        # An address for documentation (RFC 5737). Its server listens on loopback.
         cloud.output(resource, address=f"203.0.113.{cloud.number() % 254 + 1}")
     cloud.output(resource, status="RESERVED")
 
@@ -194,7 +201,7 @@ def _set_labels(
     return cloud.change(resource, document, whole=False, mask="labels")
 
 
-def _gateway(cloud: Cloud, resource: Resource) -> None:
+def _complete_subnetwork(cloud: Cloud, resource: Resource) -> None:
     first = next(ipaddress.ip_network(resource.body["ipCidrRange"]).hosts())
     cloud.output(resource, gatewayAddress=str(first))
 
@@ -208,7 +215,7 @@ ROUTES = (
 )
 HOOKS = {
     "networks": Hooks(delete=_forget_network),
-    "subnetworks": Hooks(create=_gateway),
-    "globalAddresses": Hooks(create=_address, verbs={"setLabels": _set_labels}),
-    "connectors": Hooks(check=_check_connector, create=_ready_connector),
+    "subnetworks": Hooks(create=_complete_subnetwork),
+    "globalAddresses": Hooks(create=_complete_address, verbs={"setLabels": _set_labels}),
+    "connectors": Hooks(check=_check_connector, create=_complete_connector),
 }

@@ -1,4 +1,4 @@
-"""Cloud Run: each revision of a service is a set of processes, each run of a job does its work."""
+"""Cloud Run: a revision of a service is a set of processes; an execution of a job is a run."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tests.harness.litellm import containers, migrations
 from tests.harness.litellm.containers import Component
 from tests.harness.process.ports import fetched
 
-# Source: Cloud Run, deploying container images: what it pulls from.
+# The registries of images. Source: Cloud Run, deploying container images.
 _REGISTRIES = re.compile(
     r"(?:(?:[a-z0-9-]+-)?docker\.pkg\.dev|(?:[a-z0-9-]+\.)?gcr\.io|docker\.io)/.+"
 )
-# Source: Cloud Run, environment variables.
+# Reserved names. Source: Cloud Run, environment variables.
 _RESERVED = re.compile(r"PORT|K_(?:SERVICE|REVISION|CONFIGURATION)|CLOUD_RUN_.*")
 _POLL_SECONDS = 0.2
-# How long what still runs when a revision is replaced may go on, in seconds.
+# The time from the replacement of a revision until its processes end.
 _DRAIN_SECONDS = 0.5
 
 
-# ---- What a revision or a job needs before it starts ----
+# ---- Templates of revisions and executions ----
 
 
 def _check_template(cloud: Cloud, template: Document) -> None:
@@ -50,34 +50,36 @@ def _check_template(cloud: Cloud, template: Document) -> None:
                 "one of [region.]gcr.io, [region-]docker.pkg.dev or docker.io but obtained "
                 f"{image}",
             )
-        names = [one["name"] for one in container.get("env", [])]
-        if odd := {n for n in names if names.count(n) > 1 or _RESERVED.fullmatch(n)}:
-            raise ApiError(400, f"Environment variables stand twice or are reserved: {sorted(odd)}")
+        names = [variable["name"] for variable in container.get("env", [])]
+        if invalid := {n for n in names if names.count(n) > 1 or _RESERVED.fullmatch(n)}:
+            raise ApiError(
+                400, f"Environment variables are duplicate or reserved: {sorted(invalid)}"
+            )
     mounts = {m["name"] for c in template.get("containers", []) for m in c.get("volumeMounts", [])}
     if unknown := mounts - {volume["name"] for volume in template.get("volumes", [])}:
         raise ApiError(400, f"volume mounts name no volume: {sorted(unknown)}")
 
 
 def _environment(cloud: Cloud, project: str, template: Document) -> dict[str, str]:
-    """The variables of the first container, secrets read as its service account."""
-    email, found = template.get("serviceAccount", ""), {}
-    for one in template["containers"][0].get("env", []):
-        reference = one.get("valueSource", {}).get("secretKeyRef")
+    """The variables of the first container. Its service account reads the secrets."""
+    email, environment = template.get("serviceAccount", ""), {}
+    for variable in template["containers"][0].get("env", []):
+        reference = variable.get("valueSource", {}).get("secretKeyRef")
         if reference is None:
-            found[one["name"]] = one.get("value", "")
+            environment[variable["name"]] = variable.get("value", "")
         else:
-            found[one["name"]] = secrets.read_as(
+            environment[variable["name"]] = secrets.read_as(
                 cloud,
                 project,
                 reference["secret"].rsplit("/", 1)[-1],
                 reference.get("version", "latest"),
                 email,
             )
-    return found
+    return environment
 
 
 def _files(cloud: Cloud, template: Document) -> dict[str, str]:
-    """The mounted objects by their path in the container."""
+    """The texts of the mounted objects, by path in the container."""
     volumes = {volume["name"]: volume for volume in template.get("volumes", [])}
     return {
         f"{mount['mountPath']}/{name}": text
@@ -92,8 +94,8 @@ def _files(cloud: Cloud, template: Document) -> dict[str, str]:
 # ---- Services ----
 
 
-def _wanted(body: Document) -> int:
-    """How many instances run: as many as are asked for, and one to answer the first request."""
+def _instance_count(body: Document) -> int:
+    """The number of instances: the configured minimum, at least one for the first request."""
     scaling = body.get("scaling", {})
     if scaling.get("scalingMode") == "MANUAL":
         return int(scaling.get("manualInstanceCount") or 1)
@@ -108,12 +110,14 @@ def _start(cloud: Cloud, resource: Resource, count: int) -> list[Component]:
     files = _files(cloud, template)
     command = [*container.get("command", []), *container.get("args", [])]
     return [
-        _started(cloud.data_plane, resource.id, container["image"], command, environment, files)
+        _start_container(
+            cloud.data_plane, resource.id, container["image"], command, environment, files
+        )
         for _ in range(count)
     ]
 
 
-def _started(
+def _start_container(
     plane: DataPlane,
     name: str,
     image: str,
@@ -132,21 +136,23 @@ def _wait(cloud: Cloud, resource: Resource, started: list[Component]) -> None:
     """Wait for the startup probe of each instance.
 
     Raises:
-        ApiError: one does not answer in time, or ended.
+        ApiError: an instance ended, or its probe did not succeed in time.
     """
     plane = cloud.data_plane
     container = resource.body["template"]["containers"][0]
     probe = container.get("startupProbe", {})
     path = probe.get("httpGet", {}).get("path", "/")
-    allowed = int(probe.get("initialDelaySeconds", 0)) + int(
+    timeout = int(probe.get("initialDelaySeconds", 0)) + int(
         probe.get("failureThreshold", 3)
     ) * int(probe.get("periodSeconds", 10))
-    until = time.monotonic() + min(allowed, plane.options.startup_seconds)
+    deadline = time.monotonic() + min(timeout, plane.options.startup_seconds)
     waiting = list(started)
     while waiting:
-        waiting = [one for one in waiting if not 200 <= fetched(one.port, path)[0] < 400]
-        gone = [one for one in waiting if not plane.supervisor.running(one.pid)]
-        if waiting and (gone or time.monotonic() > until):
+        waiting = [
+            component for component in waiting if not 200 <= fetched(component.port, path)[0] < 400
+        ]
+        ended = [component for component in waiting if not plane.supervisor.running(component.pid)]
+        if waiting and (ended or time.monotonic() > deadline):
             port = container.get("ports", [{}])[0].get("containerPort", 8080)
             raise ApiError(
                 400,
@@ -165,8 +171,8 @@ def _tail(component: Component) -> str:
     return " ".join(" ".join(lines[-8:]).split())[-400:] or "(nothing)"
 
 
-def _stop(cloud: Cloud, held: list[Component]) -> None:
-    for component in held:
+def _stop(cloud: Cloud, components: list[Component]) -> None:
+    for component in components:
         if cloud.data_plane.supervisor.running(component.pid):
             cloud.data_plane.supervisor.stop(component.pid)
 
@@ -176,7 +182,7 @@ def _check_service(cloud: Cloud, resource: Resource) -> None:
 
 
 def _create_service(cloud: Cloud, resource: Resource) -> None:
-    # A service whose revision fails is there all the same.
+    # A service exists also if its revision fails.
     resource.private["kept"] = True
     host = f"{resource.id}-{cloud.number()}.{resource.place['location']}.run.app"
     cloud.output(
@@ -194,7 +200,7 @@ def _create_service(cloud: Cloud, resource: Resource) -> None:
 
 
 def _deploy(cloud: Cloud, resource: Resource) -> None:
-    """Start a new revision and put it in the old one's place once it answers."""
+    """Start a new revision; once its probes succeed, replace the previous revision."""
     plane = cloud.data_plane
     generation = int(resource.body["generation"]) + 1
     revision = f"{resource.id}-{generation:05d}-loc"
@@ -205,7 +211,7 @@ def _deploy(cloud: Cloud, resource: Resource) -> None:
         latestCreatedRevision=f"{resource.name}/revisions/{revision}",
     )
     try:
-        started = _start(cloud, resource, _wanted(resource.body))
+        started = _start(cloud, resource, _instance_count(resource.body))
     except ApiError as error:
         _condition(cloud, resource, error)
         raise
@@ -217,7 +223,7 @@ def _deploy(cloud: Cloud, resource: Resource) -> None:
         raise
     before = plane.instances.get(resource.path, [])
     plane.instances[resource.path] = started
-    compute.refresh(cloud)
+    compute.update_balancer(cloud)
     _condition(cloud, resource, None)
     if before:
         time.sleep(_DRAIN_SECONDS)
@@ -251,24 +257,24 @@ def _update_service(cloud: Cloud, resource: Resource, before: Document) -> None:
     ):
         _deploy(cloud, resource)
         return
-    # The number of instances of the revision that there is.
+    # Only the number of instances of the current revision changes.
     plane = cloud.data_plane
-    held, wanted = plane.instances.get(resource.path, []), _wanted(resource.body)
-    if wanted > len(held):
-        more = _start(cloud, resource, wanted - len(held))
-        _wait(cloud, resource, more)
-        plane.instances[resource.path] = held + more
+    current, count = plane.instances.get(resource.path, []), _instance_count(resource.body)
+    if count > len(current):
+        added = _start(cloud, resource, count - len(current))
+        _wait(cloud, resource, added)
+        plane.instances[resource.path] = current + added
     else:
-        plane.instances[resource.path] = held[:wanted]
-    compute.refresh(cloud)
-    time.sleep(_DRAIN_SECONDS if held[wanted:] else 0)
-    _stop(cloud, held[wanted:])
+        plane.instances[resource.path] = current[:count]
+    compute.update_balancer(cloud)
+    time.sleep(_DRAIN_SECONDS if current[count:] else 0)
+    _stop(cloud, current[count:])
 
 
 def _delete_service(cloud: Cloud, resource: Resource) -> None:
-    held = cloud.data_plane.instances.pop(resource.path, [])
-    compute.refresh(cloud)
-    _stop(cloud, held)
+    components = cloud.data_plane.instances.pop(resource.path, [])
+    compute.update_balancer(cloud)
+    _stop(cloud, components)
 
 
 # ---- Jobs ----
@@ -279,7 +285,7 @@ def _check_job(cloud: Cloud, resource: Resource) -> None:
 
 
 def _create_job(cloud: Cloud, resource: Resource) -> None:
-    # As a service, a job that may not read its secrets is refused when it is made.
+    # Like a service, a job is refused if its account may not read its secrets.
     _environment(cloud, resource.place["project"], resource.body["template"]["template"])
     cloud.output(
         resource,
@@ -317,7 +323,7 @@ def _run_job(
 
 
 def execute(cloud: Cloud, resource: Resource) -> Document:
-    """Start a job; gives its execution, which goes on in the background."""
+    """Start a job; returns its execution, which continues in the background."""
     execution = _new_execution(cloud, resource)
     operation = Operation("", "lro", "run", resource.path, resource.place)
     cloud.submit(operation, lambda: _execute(cloud, resource, execution))
@@ -347,23 +353,23 @@ def _execute(cloud: Cloud, resource: Resource, execution: Document) -> Document:
     for attempt in range(retries + 1):
         try:
             environment = _environment(cloud, resource.place["project"], template)
-            said = _migrate(template["containers"][0], environment)
+            message = _migrate(template["containers"][0], environment)
         except (ApiError, migrations.MigrationError, psycopg.Error) as problem:
             error = " ".join(str(problem).split())
             execution["retriedCount"] = min(attempt + 1, retries)
             continue
         execution |= {"succeededCount": 1, "reconciling": False, "runningCount": 0}
-        return _completed(cloud, resource, execution, "CONDITION_SUCCEEDED", said)
+        return _complete(cloud, resource, execution, "CONDITION_SUCCEEDED", message)
     execution |= {"failedCount": 1, "reconciling": False, "runningCount": 0}
-    said = f"Task {execution['name'].rsplit('/', 1)[-1]}-task0 failed with message: {error}"
-    return _completed(cloud, resource, execution, "CONDITION_FAILED", said)
+    message = f"Task {execution['name'].rsplit('/', 1)[-1]}-task0 failed with message: {error}"
+    return _complete(cloud, resource, execution, "CONDITION_FAILED", message)
 
 
-def _completed(
-    cloud: Cloud, resource: Resource, execution: Document, state: str, said: str
+def _complete(
+    cloud: Cloud, resource: Resource, execution: Document, state: str, message: str
 ) -> Document:
     execution["completionTime"] = now()
-    execution["conditions"] = [{"type": "Completed", "state": state, "message": said}]
+    execution["conditions"] = [{"type": "Completed", "state": state, "message": message}]
     count = resource.body.get("executionCount", 0) + 1
     cloud.output(
         resource,
@@ -378,7 +384,7 @@ def _completed(
 
 
 def _migrate(container: Document, environment: Mapping[str, str]) -> str:
-    """Do what the migrations' container does: the migrations of LiteLLM's package, as its user."""
+    """Apply the migrations of LiteLLM's package, as the user of the migrations container."""
     if container["image"].rsplit(":", 1)[-1] == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
     with psycopg.connect(
@@ -394,19 +400,20 @@ def _migrate(container: Document, environment: Mapping[str, str]) -> str:
 
 
 def _execution(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    job = cloud.named("jobs", place["job"], place)
-    held = job.private.get("executions", {}) if job else {}
-    for name, execution in held.items():
+    job = cloud.resolve("jobs", place["job"], place)
+    executions = job.private.get("executions", {}) if job else {}
+    for name, execution in executions.items():
         if name.rsplit("/", 1)[-1] == place["execution"]:
             return dict(execution)
     raise ApiError(404, f"The execution '{place['execution']}' was not found")
 
 
 def _executions(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    job = cloud.named("jobs", place["job"], place)
+    job = cloud.resolve("jobs", place["job"], place)
     return {
         "executions": [
-            dict(one) for one in (job.private.get("executions", {}) if job else {}).values()
+            dict(execution)
+            for execution in (job.private.get("executions", {}) if job else {}).values()
         ]
     }
 
@@ -424,7 +431,7 @@ HOOKS = {
         create=_create_service,
         update=_update_service,
         delete=_delete_service,
-        policy=compute.served,
+        policy=compute.on_change,
         verbs=POLICY_VERBS,
     ),
     "jobs": Hooks(

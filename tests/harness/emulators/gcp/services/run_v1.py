@@ -1,6 +1,6 @@
-"""Cloud Run's first API, as far as ``gcloud run jobs execute --wait`` asks it.
+"""The part of Cloud Run Admin API v1 that ``gcloud run jobs execute --wait`` calls.
 
-gcloud speaks it and Google's client libraries do not. Source: Cloud Run Admin API v1,
+gcloud uses v1; Google's client libraries use v2. Source: Cloud Run Admin API v1,
 namespaces.jobs and namespaces.executions.
 """
 
@@ -17,11 +17,11 @@ _VERSION = "run.googleapis.com/v1"
 _STATES = {"CONDITION_SUCCEEDED": "True", "CONDITION_FAILED": "False"}
 
 
-def _found(cloud: Cloud, place: Mapping[str, str]) -> Resource:
+def _find_job(cloud: Cloud, place: Mapping[str, str]) -> Resource:
     for job in cloud.of("jobs"):
         if job.place["project"] == place["project"] and job.id == place["job"]:
             return job
-    raise ApiError(404, f"Resource '{place['job']}' of kind 'JOB' is not there")
+    raise ApiError(404, f"Resource '{place['job']}' of kind 'JOB' does not exist")
 
 
 def _metadata(body: Document, name: str, project: str) -> Document:
@@ -36,7 +36,7 @@ def _metadata(body: Document, name: str, project: str) -> Document:
 
 
 def _job(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    job = _found(cloud, place)
+    job = _find_job(cloud, place)
     return {
         "apiVersion": _VERSION,
         "kind": "Job",
@@ -51,26 +51,28 @@ def _job(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
 
 
 def _run(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    job = _found(cloud, place)
-    return _shown(run.execute(cloud, job), place["project"])
+    job = _find_job(cloud, place)
+    return _execution_document(run.execute(cloud, job), place["project"])
 
 
 def _execution(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
     for job in cloud.of("jobs"):
         for name, document in job.private.get("executions", {}).items():
             if name.rsplit("/", 1)[-1] == place["execution"]:
-                return _shown(document, place["project"])
-    raise ApiError(404, f"Resource '{place['execution']}' of kind 'EXECUTION' is not there")
+                return _execution_document(document, place["project"])
+    raise ApiError(404, f"Resource '{place['execution']}' of kind 'EXECUTION' does not exist")
 
 
-def _shown(document: Document, project: str) -> Document:
+def _execution_document(document: Document, project: str) -> Document:
     conditions = [
         {
-            "type": one["type"],
-            "status": _STATES.get(one["state"], "Unknown"),
-            "message": one["message"],
+            "type": condition["type"],
+            "status": _STATES.get(condition["state"], "Unknown"),
+            "message": condition["message"],
         }
-        for one in document.get("conditions", [{"type": "Completed", "state": "", "message": ""}])
+        for condition in document.get(
+            "conditions", [{"type": "Completed", "state": "", "message": ""}]
+        )
     ]
     counts = ("succeededCount", "failedCount", "runningCount", "completionTime")
     return {

@@ -1,4 +1,4 @@
-"""Secret Manager: versions of secrets, and who may read them."""
+"""Secret Manager: the versions of secrets, and the access to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.control_plane.http import body_of
-from tests.harness.emulators.gcp.services.iam import POLICY_VERBS, may
+from tests.harness.emulators.gcp.services.iam import POLICY_VERBS, has_role
 
 _ACCESSOR = "roles/secretmanager.secretAccessor"
 _STATES = {"enable": "ENABLED", "disable": "DISABLED", "destroy": "DESTROYED"}
@@ -54,7 +54,7 @@ def value(resource: Resource, key: str) -> str:
     """The text of a version (a number or ``latest``).
 
     Raises:
-        ApiError: it is not there, or not enabled.
+        ApiError: the version does not exist, or is not enabled.
     """
     version, data = _version(resource, key)
     if version["state"] != "ENABLED":
@@ -67,14 +67,14 @@ def value(resource: Resource, key: str) -> str:
 
 
 def read_as(cloud: Cloud, project: str, secret: str, version: str, email: str) -> str:
-    """The text of a secret that a service account reads.
+    """The text of a secret, which a service account reads.
 
     Raises:
-        ApiError: it is not there, or the account may not read it.
+        ApiError: the secret does not exist, or the account has no permission.
     """
-    resource = cloud.named("secrets", secret, {"project": project})
-    if resource is None or not may(resource, _ACCESSOR, f"serviceAccount:{email}"):
-        # One answer for both: who may not read it does not learn whether it is there.
+    resource = cloud.resolve("secrets", secret, {"project": project})
+    if resource is None or not has_role(resource, _ACCESSOR, f"serviceAccount:{email}"):
+        # The same answer for both: without permission, an account must not learn what exists.
         raise ApiError(
             403,
             f"Permission denied on secret: projects/{project}/secrets/{secret}/versions/{version} "
@@ -85,7 +85,7 @@ def read_as(cloud: Cloud, project: str, secret: str, version: str, email: str) -
     return value(resource, version)
 
 
-def _one(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
+def _serve_version(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
     base = table()["secrets"].path.format(project=place["project"])
     resource = cloud.get(f"{base}/{place['secret']}")
     with cloud.lock:
@@ -100,17 +100,17 @@ def _one(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
         return dict(version)
 
 
-def _all(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+def _list_versions(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
     base = table()["secrets"].path.format(project=place["project"])
     resource = cloud.get(f"{base}/{place['secret']}")
-    return {"versions": [dict(one) for one, _ in resource.private.get("versions", [])]}
+    return {"versions": [dict(version) for version, _ in resource.private.get("versions", [])]}
 
 
 _VERSIONS = r"/v1/projects/(?P<project>[^/]+)/secrets/(?P<secret>[^/]+)/versions"
 ROUTES = (
-    ("GET", _VERSIONS, _all),
-    ("GET", _VERSIONS + r"/(?P<version>[^/:]+)(?P<verb>)", _one),
-    ("GET", _VERSIONS + r"/(?P<version>[^/:]+):(?P<verb>access)", _one),
-    ("POST", _VERSIONS + r"/(?P<version>[^/:]+):(?P<verb>enable|disable|destroy)", _one),
+    ("GET", _VERSIONS, _list_versions),
+    ("GET", _VERSIONS + r"/(?P<version>[^/:]+)(?P<verb>)", _serve_version),
+    ("GET", _VERSIONS + r"/(?P<version>[^/:]+):(?P<verb>access)", _serve_version),
+    ("POST", _VERSIONS + r"/(?P<version>[^/:]+):(?P<verb>enable|disable|destroy)", _serve_version),
 )
 HOOKS = {"secrets": Hooks(verbs={"addVersion": _add, **POLICY_VERBS})}

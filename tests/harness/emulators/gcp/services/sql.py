@@ -1,6 +1,6 @@
-"""Cloud SQL: each instance is a real PostgreSQL, its users and databases are PostgreSQL's.
+"""Cloud SQL: each instance is a PostgreSQL, with its users and databases.
 
-A read replica is its primary seen again: what is asked of one is there, replication is not shown.
+A read replica is the server of its primary: it has the data, but nothing replicates.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     table,
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
-from tests.harness.emulators.gcp.services.networking import check_peered, linger
+from tests.harness.emulators.gcp.services.networking import check_peered, hold_peering
 from tests.harness.emulators.parts import postgres
 
-# Source: Cloud SQL, instances.insert: the project and the instance, with a colon between.
+# The length of PROJECT:INSTANCE. Source: Cloud SQL, instances.insert.
 _NAME_LIMIT = 98
 _SYSTEM = ("postgres", "template0", "template1", "cloudsqladmin")
 
@@ -35,12 +35,12 @@ def _instance(cloud: Cloud, resource: Resource) -> Resource:
 
 
 def server_of(cloud: Cloud, instance: Resource) -> postgres.Server:
-    """The PostgreSQL of an instance, or of the primary that it replicates."""
+    """The PostgreSQL of an instance; of a replica, that of its primary."""
     primary = instance.body.get("masterInstanceName")
     if primary:
-        found = cloud.named("sqlInstances", primary.split(":")[-1], instance.place)
-        if found is not None:
-            instance = found
+        resolved = cloud.resolve("sqlInstances", primary.split(":")[-1], instance.place)
+        if resolved is not None:
+            instance = resolved
     server: postgres.Server = cloud.data_plane.databases[instance.path]
     return server
 
@@ -48,7 +48,10 @@ def server_of(cloud: Cloud, instance: Resource) -> postgres.Server:
 def _check(cloud: Cloud, resource: Resource) -> None:
     body, project = resource.body, resource.place["project"]
     if len(f"{project}:{resource.id}") > _NAME_LIMIT:
-        raise ApiError(400, f"project:instance may have {_NAME_LIMIT} characters: {resource.id}")
+        raise ApiError(
+            400,
+            f"PROJECT:INSTANCE may have at most {_NAME_LIMIT} characters: {project}:{resource.id}",
+        )
     if resource.path in cloud.tombstones:
         raise ApiError(
             409,
@@ -58,7 +61,9 @@ def _check(cloud: Cloud, resource: Resource) -> None:
             "instanceAlreadyExists",
         )
     if not str(body.get("databaseVersion", "")).startswith("POSTGRES_"):
-        raise ApiError(501, f"databaseVersion {body.get('databaseVersion')} is not served here")
+        raise ApiError(
+            501, f"databaseVersion {body.get('databaseVersion')} is not served by the emulator"
+        )
     edition, tier = body["settings"].get("edition"), body["settings"]["tier"]
     if edition == "ENTERPRISE_PLUS" and not tier.startswith("db-perf-optimized-"):
         raise ApiError(
@@ -75,7 +80,7 @@ def _create(cloud: Cloud, resource: Resource) -> None:
         with plane.lock:
             server = postgres.start(plane.supervisor, resource.id, own_address=True)
         plane.databases[resource.path] = server
-        postgres.make_cloud_sql_group(server)
+        postgres.create_cloud_sql_group(server)
     cloud.output(
         resource,
         state="RUNNABLE",
@@ -96,16 +101,16 @@ def _create(cloud: Cloud, resource: Resource) -> None:
         createTime=now(),
         gceZone=f"{resource.body.get('region', '')}-a",
     )
-    _count(cloud, resource)
+    _set_version(cloud, resource)
 
 
-def _count(cloud: Cloud, resource: Resource) -> None:
+def _set_version(cloud: Cloud, resource: Resource) -> None:
     with cloud.lock:
         resource.body["settings"]["settingsVersion"] = str(resource.version)
 
 
 def _update(cloud: Cloud, resource: Resource, _before: Document) -> None:
-    _count(cloud, resource)
+    _set_version(cloud, resource)
 
 
 def _check_deletion(cloud: Cloud, resource: Resource) -> None:
@@ -125,12 +130,12 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
         for path in [path for path in cloud.resources if path.startswith(base)]:
             del cloud.resources[path]
         cloud.tombstones.add(resource.path)
-    linger(cloud, resource)
+    hold_peering(cloud, resource)
 
 
 @contextlib.contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """Answer as Google does when PostgreSQL refuses: with what it said."""
+def _sql_errors(action: str) -> Iterator[None]:
+    """Convert an error of PostgreSQL to the error of Cloud SQL, with its message."""
     try:
         yield
     except psycopg.Error as error:
@@ -138,7 +143,7 @@ def _refusing(what: str) -> Iterator[None]:
         details = f" Details: {diagnostic.message_detail}" if diagnostic.message_detail else ""
         raise ApiError(
             400,
-            f"Invalid request: failed to {what}: . {diagnostic.message_primary or error}"
+            f"Invalid request: failed to {action}: . {diagnostic.message_primary or error}"
             f"{details} (SQLSTATE {error.sqlstate})",
             "invalid",
         ) from error
@@ -146,8 +151,8 @@ def _refusing(what: str) -> Iterator[None]:
 
 def _create_database(cloud: Cloud, resource: Resource) -> None:
     server = server_of(cloud, _instance(cloud, resource))
-    with _refusing(f"create database {resource.id}"):
-        postgres.make_cloud_sql_database(server, resource.id)
+    with _sql_errors(f"create database {resource.id}"):
+        postgres.create_cloud_sql_database(server, resource.id)
     resource.body.setdefault("charset", "UTF8")
     resource.body.setdefault("collation", "en_US.UTF8")
     cloud.output(resource, instance=resource.place["instance"])
@@ -162,8 +167,8 @@ def _create_user(cloud: Cloud, resource: Resource) -> None:
     if not password:
         raise ApiError(400, "Invalid request: a built-in user must have a password.")
     server = server_of(cloud, _instance(cloud, resource))
-    with _refusing(f"create user {resource.id}"):
-        postgres.make_cloud_sql_user(server, resource.id, password)
+    with _sql_errors(f"create user {resource.id}"):
+        postgres.create_cloud_sql_user(server, resource.id, password)
     cloud.output(resource, instance=resource.place["instance"])
 
 
@@ -171,7 +176,7 @@ def _update_user(cloud: Cloud, resource: Resource, _before: Document) -> None:
     password = resource.body.pop("password", None)
     if password:
         server = server_of(cloud, _instance(cloud, resource))
-        with _refusing(f"update user {resource.id}"):
+        with _sql_errors(f"update user {resource.id}"):
             postgres.set_password(server, resource.id, password)
 
 
@@ -179,18 +184,18 @@ def _delete_user(cloud: Cloud, resource: Resource) -> None:
     _execute(cloud, resource, "DROP ROLE {}", f"delete user {resource.id}")
 
 
-def _execute(cloud: Cloud, resource: Resource, statement: Any, what: str) -> None:
+def _execute(cloud: Cloud, resource: Resource, statement: Any, action: str) -> None:
     server = server_of(cloud, _instance(cloud, resource))
-    with _refusing(what), server.connect() as connection:
+    with _sql_errors(action), server.connect() as connection:
         connection.execute(statements.SQL(statement).format(statements.Identifier(resource.id)))
 
 
 def _check_child(cloud: Cloud, resource: Resource) -> None:
     instance = _instance(cloud, resource)
     if instance.body.get("masterInstanceName"):
-        raise ApiError(400, f"'{instance.id}' is a read replica: it takes no change.")
+        raise ApiError(400, f"'{instance.id}' is a read replica, which cannot be changed.")
     if resource.id in _SYSTEM:
-        raise ApiError(400, f"'{resource.id}' is the system's.")
+        raise ApiError(400, f"'{resource.id}' is reserved for the system.")
 
 
 HOOKS = {

@@ -1,4 +1,4 @@
-"""Cloud Storage: buckets, and objects with their versions."""
+"""Cloud Storage: buckets, and the versions of objects."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def _check_empty(_cloud: Cloud, resource: Resource) -> None:
 
 
 def _put(
-    cloud: Cloud, bucket: Resource, name: str, data: bytes, given: Mapping[str, Any]
+    cloud: Cloud, bucket: Resource, name: str, data: bytes, metadata: Mapping[str, Any]
 ) -> Document:
     md5 = hashlib.md5(data, usedforsecurity=False).digest()
     with cloud.lock:
         versioned = bucket.body.get("versioning", {}).get("enabled", False)
         generation = str(1_700_000_000_000_000 + cloud.number())
         document: Document = {
-            **given,
+            **metadata,
             "kind": "storage#object",
             "id": f"{bucket.id}/{name}/{generation}",
             "name": name,
@@ -71,7 +71,7 @@ def _put(
             "size": str(len(data)),
             "md5Hash": base64.b64encode(md5).decode(),
             "crc32c": "AAAAAA==",
-            "storageClass": given.get("storageClass", "STANDARD"),
+            "storageClass": metadata.get("storageClass", "STANDARD"),
             "selfLink": f"{cloud.url}/storage/v1/b/{bucket.id}/o/{name}",
             "mediaLink": f"{cloud.url}/download/storage/v1/b/{bucket.id}/o/{name}?alt=media",
             "timeCreated": now(),
@@ -83,8 +83,10 @@ def _put(
 
 
 def _retire(objects: list[Any], name: str, versioned: bool) -> None:
-    """Make the live version of an object noncurrent, or take it away."""
-    for item in [one for one in objects if one[0]["name"] == name and "timeDeleted" not in one[0]]:
+    """Make the live version of an object noncurrent, or delete it."""
+    for item in list(objects):
+        if item[0]["name"] != name or "timeDeleted" in item[0]:
+            continue
         if versioned:
             item[0]["timeDeleted"] = now()
         else:
@@ -92,7 +94,7 @@ def _retire(objects: list[Any], name: str, versioned: bool) -> None:
 
 
 def live_objects(cloud: Cloud, bucket: str) -> Mapping[str, str]:
-    """The texts of a bucket's live objects by name, as a mount of it shows them."""
+    """The texts of the live objects of a bucket by name, as in a mounted bucket."""
     return {
         document["name"]: data.decode()
         for document, data in _bucket(cloud, bucket).private["objects"]
@@ -104,20 +106,22 @@ def _upload(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     bucket = _bucket(cloud, place["bucket"])
     kind = request.args.get("uploadType", "media")
     if kind == "media":
-        given = {"contentType": request.content_type or "application/octet-stream"}
-        return _put(cloud, bucket, request.args["name"], request.get_data(), given)
+        properties = {"contentType": request.content_type or "application/octet-stream"}
+        return _put(cloud, bucket, request.args["name"], request.get_data(), properties)
     if kind != "multipart":
-        raise ApiError(501, f"an upload of the type {kind} is not served by the local cloud")
+        raise ApiError(
+            501, f"uploadType {kind} is not served by the emulator; use media or multipart"
+        )
     boundary = re.search(r'boundary="?([^";]+)"?', request.headers["Content-Type"])
     if not boundary:
         raise ApiError(400, "The upload has no boundary")
     parts = request.get_data().split(b"--" + boundary[1].encode())[1:-1]
     (_, metadata), (head, data) = (_part(part) for part in parts)
-    given = json.loads(metadata)
+    properties = json.loads(metadata)
     if content_type := re.search(rb"(?i)content-type: *([^\r\n]+)", head):
-        given.setdefault("contentType", content_type[1].decode())
-    name = given.pop("name", request.args.get("name"))
-    return _put(cloud, bucket, name, data, given)
+        properties.setdefault("contentType", content_type[1].decode())
+    name = properties.pop("name", request.args.get("name"))
+    return _put(cloud, bucket, name, data, properties)
 
 
 def _part(part: bytes) -> tuple[bytes, bytes]:
@@ -126,9 +130,13 @@ def _part(part: bytes) -> tuple[bytes, bytes]:
 
 
 def _list(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
-    every = request.args.get("versions") == "true"
+    all_versions = request.args.get("versions") == "true"
     objects = _bucket(cloud, place["bucket"]).private["objects"]
-    return {"items": [one for one, _ in objects if every or "timeDeleted" not in one]}
+    return {
+        "items": [
+            document for document, _ in objects if all_versions or "timeDeleted" not in document
+        ]
+    }
 
 
 def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
@@ -136,7 +144,7 @@ def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
     generation = request.args.get("generation")
     with cloud.lock:
         objects = bucket.private["objects"]
-        held = [
+        matches = [
             item
             for item in objects
             if item[0]["name"] == place["object"]
@@ -144,12 +152,12 @@ def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
                 item[0]["generation"] == generation if generation else "timeDeleted" not in item[0]
             )
         ]
-        if not held:
+        if not matches:
             raise ApiError(404, f"No such object: {place['bucket']}/{place['object']}")
-        document, data = held[0]
+        document, data = matches[0]
         if request.method == "DELETE":
             if generation:
-                objects.remove(held[0])
+                objects.remove(matches[0])
             else:
                 _retire(objects, place["object"], bucket.body.get("versioning", {}).get("enabled"))
             return Response(status=204)

@@ -1,1 +1,1 @@
-"""Applying AWS resources: the table of calls, and what a type does besides, by service."""
+"""Apply AWS resources: the table of calls, and functions of types by service."""

@@ -1,8 +1,9 @@
-"""Between a resource's values and the parameters and answers of AWS's operations.
+"""Convert values of a resource to the parameters of AWS operations, and answers to values.
 
-botocore's models say which parameters an operation has. An attribute is the one of the same letters
-(``db_subnet_group_name`` is ``DBSubnetGroupName``); what differs from that is in the table
-(``data/aws.calls.yaml``). Nothing here imports botocore: a model is given.
+botocore's models list the parameters of an operation. An attribute is the parameter that has the
+same letters (``db_subnet_group_name`` is ``DBSubnetGroupName``). The table
+(``data/aws.calls.yaml``) lists the exceptions. This module does not import botocore: the caller
+passes a model.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.harness.offline.live.codec import Document, Values, Words, lookup, put, value
+from tests.harness.offline.live.codec import Document, Notation, Values, lookup, put, value
 from tests.harness.offline.protocol.cty import known
 from tests.harness.offline.protocol.schema import Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
@@ -26,11 +27,12 @@ _TAGS = ("id", "tags", "tags_all")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """An operation: what names the resource in it (``by``), and where in the answer it is (``at``).
+class Operation:
+    """An operation. ``by`` names the resource, ``at`` is the path of the resource in the answer.
 
-    ``when`` are the attributes whose change asks for it; empty for all that it takes. ``whole``
-    sends all of them and not only what changed, ``extra`` is sent besides.
+    The operation is called if an attribute in ``when`` has changed, or, if ``when`` is empty, if
+    any of its parameters has. ``whole`` sends all parameters, not only the changed ones. ``extra``
+    is always sent.
     """
 
     op: str
@@ -44,15 +46,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A type's entry of the table; see its head."""
+    """The entry of a type in the table; see the head of the table."""
 
     label: str
     service: str
     id: str = ""
-    create: Asked | None = None
-    find: Asked | None = None
-    change: tuple[Asked, ...] = ()
-    delete: Asked | None = None
+    create: Operation | None = None
+    find: Operation | None = None
+    change: tuple[Operation, ...] = ()
+    delete: Operation | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     sends: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
@@ -74,30 +76,30 @@ def table(path: Path = TABLE) -> Mapping[str, Entry]:
 
 
 def _entry(entry: Document, common: tuple[str, ...]) -> Entry:
-    asked: Document = {
-        name: Asked(**entry[name]) for name in ("create", "find", "delete") if name in entry
+    operations: Document = {
+        name: Operation(**entry[name]) for name in ("create", "find", "delete") if name in entry
     }
-    several = tuple(Asked(**one) for one in entry.get("change", ()))
+    changes = tuple(Operation(**operation) for operation in entry.get("change", ()))
     local = (*common, *entry.get("local", ()))
-    return Entry(**{**entry, **asked, "change": several, "local": local})
+    return Entry(**{**entry, **operations, "change": changes, "local": local})
 
 
-def plain(name: str) -> str:
-    """The letters of a name, by which an attribute and a field are one."""
+def letters(name: str) -> str:
+    """The letters and digits of a name in lower case, by which an attribute and a field match."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def filled(given: Any, values: Values) -> Any:
-    """Parameters with ``{attribute}`` filled in, at any depth."""
-    if isinstance(given, str):
-        return given.format(**values)
-    if isinstance(given, Mapping):
-        return {name: filled(one, values) for name, one in given.items()}
-    return [filled(one, values) for one in given] if isinstance(given, list) else given
+def fill(template: Any, values: Values) -> Any:
+    """Parameters in which each ``{attribute}`` is replaced by its value, at any depth."""
+    if isinstance(template, str):
+        return template.format(**values)
+    if isinstance(template, Mapping):
+        return {name: fill(item, values) for name, item in template.items()}
+    return [fill(item, values) for item in template] if isinstance(template, list) else template
 
 
-def changed(block: Block, planned: Values, prior: Values) -> set[str]:
-    """The arguments that a change is of."""
+def changed_arguments(block: Block, planned: Values, prior: Values) -> set[str]:
+    """The names of the arguments and blocks that a plan changes."""
     names = [*block.attributes, *block.blocks]
     return {
         name
@@ -110,14 +112,14 @@ def changed(block: Block, planned: Values, prior: Values) -> set[str]:
 
 
 def encode(entry: Entry, block: Block, values: Values, shape: Any, dotted: str = "") -> Document:
-    """What an operation is sent of a resource: all that is known and that it takes.
+    """The parameters of an operation: every known argument that the operation has.
 
     Args:
-        entry: the type's.
-        block: the schema of the resource, or of a block of it.
-        values: of the same.
-        shape: botocore's of the operation's input, or of a structure in it.
-        dotted: where in the resource the block is, with a dot at the end.
+        entry: the entry of the type.
+        block: the schema of the resource, or of a nested block.
+        values: the values of the resource, or of the nested block.
+        shape: botocore's shape of the operation's input, or of a structure in it.
+        dotted: the path of the nested block, with a dot at the end.
     """
     document: Document = {}
     for name, attribute in block.attributes.items():
@@ -127,36 +129,36 @@ def encode(entry: Entry, block: Block, values: Values, shape: Any, dotted: str =
             continue
         if value is None or value is UNKNOWN or value == "":
             continue
-        found = _place(entry, shape, path, name)
-        if found:
-            put(document, found[0], scalar(found[1], value))
+        member = _place(entry, shape, path, name)
+        if member:
+            put(document, member[0], scalar(member[1], value))
     for name, nested in block.blocks.items():
         value, path = values.get(name), f"{dotted}{name}"
         if path in entry.local or not isinstance(value, (list, dict)) or not value:
             continue
-        found = _place(entry, shape, path, name)
-        if found:
+        member = _place(entry, shape, path, name)
+        if member:
             bodies = value if isinstance(value, list) else [value]
-            put(document, found[0], _bodies(entry, nested.block, bodies, found[1], path))
+            put(document, member[0], _bodies(entry, nested.block, bodies, member[1], path))
     return document
 
 
 def _bodies(entry: Entry, block: Block, bodies: list[Any], shape: Any, path: str) -> Any:
     if shape.type_name == "list":
-        return [encode(entry, block, one or {}, shape.member, f"{path}.") for one in bodies]
+        return [encode(entry, block, body or {}, shape.member, f"{path}.") for body in bodies]
     return encode(entry, block, bodies[0] or {}, shape, f"{path}.")
 
 
 def _place(entry: Entry, shape: Any, path: str, name: str) -> tuple[list[str], Any] | None:
-    """The steps to the member of an attribute, and its shape; None if the operation has none."""
-    given = entry.sends.get(path, entry.fields.get(path))
-    if given == "":
+    """The path and the shape of an attribute's member; None if the operation has no such member."""
+    path_override = entry.sends.get(path, entry.fields.get(path))
+    if path_override == "":
         return None
-    if given is None:
-        members = {plain(member): member for member in shape.members}
-        member = members.get(plain(name))
+    if path_override is None:
+        members = {letters(member): member for member in shape.members}
+        member = members.get(letters(name))
         return ([member], shape.members[member]) if member else None
-    steps = given.split(".")
+    steps = path_override.split(".")
     for step in steps:
         if shape.type_name != "structure" or step not in shape.members:
             return None
@@ -165,11 +167,11 @@ def _place(entry: Entry, shape: Any, path: str, name: str) -> tuple[list[str], A
 
 
 def scalar(shape: Any, value: Any) -> Any:
-    """A value as a shape has it."""
+    """A value in the type of a shape."""
     kind = shape.type_name
     if kind == "list":
         return [
-            scalar(shape.member, one) for one in (value if isinstance(value, list) else [value])
+            scalar(shape.member, item) for item in (value if isinstance(value, list) else [value])
         ]
     if kind == "map" or kind == "structure":
         return value
@@ -190,9 +192,9 @@ def scalar(shape: Any, value: Any) -> Any:
 def decode(
     entry: Entry, block: Block, document: Document, prior: Values, dotted: str = ""
 ) -> Values:
-    """The state: what the service says, in the words of ``prior`` where both mean the same."""
+    """The state of an answer, in the notation of ``prior`` where both are equivalent."""
     state: Values = {}
-    index = {plain(str(key)): key for key in document}
+    index = {letters(str(key)): key for key in document}
     for name, attribute in block.attributes.items():
         before, path = known(prior.get(name)), f"{dotted}{name}"
         if attribute.write_only:
@@ -200,101 +202,106 @@ def decode(
         elif path in entry.local or path in _TAGS:
             state[name] = before
         else:
-            found = _told(entry, document, index, path, name)
-            if found is None and path in entry.kept:
+            returned = _returned(entry, document, index, path, name)
+            if returned is None and path in entry.kept:
                 state[name] = before
-            elif found in (0, "", [], {}) and before is None and not attribute.computed:
-                # What was not set is told as empty.
+            elif returned in (0, "", [], {}) and before is None and not attribute.computed:
+                # The service returns an unset argument as an empty value.
                 state[name] = None
             elif path in entry.json:
-                state[name] = _same_document(found, before)
+                state[name] = _same_document(returned, before)
             else:
-                state[name] = value(attribute.type, found, before, WORDS)
+                state[name] = value(attribute.type, returned, before, NOTATION)
     for name, nested in block.blocks.items():
         before, path = known(prior.get(name)), f"{dotted}{name}"
         if path in entry.local or nested.nesting in ("single", "group"):
             state[name] = before
             continue
-        found = _told(entry, document, index, path, name)
-        if found is None and path in entry.kept:
+        returned = _returned(entry, document, index, path, name)
+        if returned is None and path in entry.kept:
             state[name] = before or []
             continue
-        items = [found] if isinstance(found, Mapping) else found or []
-        held = list(before) if isinstance(before, list) else []
-        state[name] = list(_blocks(entry, nested, items, held, f"{path}."))
+        items = [returned] if isinstance(returned, Mapping) else returned or []
+        elements = list(before) if isinstance(before, list) else []
+        state[name] = list(_blocks(entry, nested, items, elements, f"{path}."))
     return state
 
 
-def _told(entry: Entry, document: Document, index: Mapping[str, Any], path: str, name: str) -> Any:
-    given = entry.reads.get(path) or entry.fields.get(path)
-    if given is not None:
-        return lookup(document, given)
-    return document.get(index.get(plain(name)))  # type: ignore[arg-type]
+def _returned(
+    entry: Entry, document: Document, index: Mapping[str, Any], path: str, name: str
+) -> Any:
+    expression = entry.reads.get(path) or entry.fields.get(path)
+    if expression is not None:
+        return lookup(document, expression)
+    return document.get(index.get(letters(name)))  # type: ignore[arg-type]
 
 
 def _blocks(
-    entry: Entry, nested: NestedBlock, items: list[Any], held: list[Any], dotted: str
+    entry: Entry, nested: NestedBlock, items: list[Any], prior: list[Any], dotted: str
 ) -> Iterator[Values]:
     if nested.nesting == "list":
         for i, item in enumerate(items):
-            before = held[i] if i < len(held) else {}
+            before = prior[i] if i < len(prior) else {}
             yield decode(entry, nested.block, item, before or {}, dotted)
         return
-    # The elements of a set have no position: one goes on where it is told as it was.
+    # The elements of a set have no position. An item continues the prior element that it equals.
     for item in items:
-        twins = (
-            (one, made)
-            for one in held
-            for made in [decode(entry, nested.block, item, one, dotted)]
-            if all(one.get(name) in (UNKNOWN, told) for name, told in made.items())
+        matches = (
+            (before, state)
+            for before in prior
+            for state in [decode(entry, nested.block, item, before, dotted)]
+            if all(before.get(name) in (UNKNOWN, value) for name, value in state.items())
         )
-        one, made = next(twins, (None, None))
-        if one is not None:
-            held.remove(one)
-        yield made if made is not None else decode(entry, nested.block, item, {}, dotted)
+        match, state = next(matches, (None, None))
+        if match is not None:
+            prior.remove(match)
+        yield state if state is not None else decode(entry, nested.block, item, {}, dotted)
 
 
-def _same_document(found: Any, before: Any) -> Any:
-    """JSON by what it says and not by how it is written."""
-    if found is None:
+def _same_document(returned: Any, before: Any) -> Any:
+    """A returned JSON document; the prior text if both have the same content."""
+    if returned is None:
         return None
-    told = json.loads(found) if isinstance(found, str) else found
+    content = json.loads(returned) if isinstance(returned, str) else returned
     if isinstance(before, str):
         try:
-            if within(json.loads(before), told):
+            if includes(json.loads(before), content):
                 return before
         except ValueError:
             pass
-    return found if isinstance(found, str) else json.dumps(told)
+    return returned if isinstance(returned, str) else json.dumps(content)
 
 
-def within(given: Any, told: Any) -> bool:
-    """Whether what was given is told, if with more that is empty or what a service fills in."""
-    if isinstance(given, Mapping) and isinstance(told, Mapping):
-        more = [one for key, one in told.items() if key not in given]
-        held = all(
-            within(one, told[key]) if key in told else one in (None, [], {}, 0, False)
-            for key, one in given.items()
+def includes(configured: Any, returned: Any) -> bool:
+    """Whether a returned value has the configured one, apart from empty values and defaults."""
+    if isinstance(configured, Mapping) and isinstance(returned, Mapping):
+        extra = [value for key, value in returned.items() if key not in configured]
+        included = all(
+            includes(value, returned[key]) if key in returned else value in (None, [], {}, 0, False)
+            for key, value in configured.items()
         )
-        return held and all(one in (None, "", [], {}, 0, False) for one in more)
-    if isinstance(given, list) and isinstance(told, list):
+        return included and all(value in (None, "", [], {}, 0, False) for value in extra)
+    if isinstance(configured, list) and isinstance(returned, list):
         ordered = (
-            sorted(some, key=lambda one: json.dumps(one, sort_keys=True)) for some in (given, told)
+            sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+            for items in (configured, returned)
         )
-        return len(given) == len(told) and all(map(within, *ordered))
-    # One value stands for a list of it, as IAM has it.
-    if isinstance(told, list) and len(told) == 1:
-        return bool(given == told[0])
-    return bool(given == told)
+        return len(configured) == len(returned) and all(map(includes, *ordered))
+    # IAM returns a value as a list of one.
+    if isinstance(returned, list) and len(returned) == 1:
+        return bool(configured == returned[0])
+    return bool(configured == returned)
 
 
-def _same(found: str, before: str) -> bool:
+def _same(returned: str, before: str) -> bool:
     # A service completes a version: 16 becomes 16.8.
-    return found == before or (found.startswith(f"{before}.") and before[:1].isdigit())
+    return returned == before or (returned.startswith(f"{before}.") and before[:1].isdigit())
 
 
 def _member(document: Mapping[str, Any], name: str) -> Any:
-    return next((item for key, item in document.items() if plain(str(key)) == plain(name)), None)
+    return next(
+        (item for key, item in document.items() if letters(str(key)) == letters(name)), None
+    )
 
 
-WORDS = Words(same=_same, fresh=lambda text, _: text, field=_member)
+NOTATION = Notation(same=_same, fresh=lambda text, _: text, field=_member)

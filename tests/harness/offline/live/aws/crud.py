@@ -1,7 +1,7 @@
-"""How the offline AWS provider applies for real: by boto3, as the table of calls says.
+"""How the offline AWS provider applies: through boto3, by the table of calls.
 
-Only what the provider block's ``endpoints`` name is asked; where there is none, nothing is. The
-first call imports boto3, for the suite that only plans has none.
+It calls only the ``endpoints`` of the provider block, so that no call reaches AWS. The first call
+imports boto3, because the unit suite, which only plans, does not install it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 from tests.harness.offline.live.aws import codec
 from tests.harness.offline.live.aws import tags as aws_tags
-from tests.harness.offline.live.aws.codec import Asked, Entry
+from tests.harness.offline.live.aws.codec import Entry, Operation
 from tests.harness.offline.live.codec import Document, Values, lookup
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
 
-# The names that the provider has for boto3's services, where they differ.
+# The provider's names of boto3's services, where they differ.
 _ENDPOINTS = {"application-autoscaling": "appautoscaling"}
-# What services say of what is not there.
-_GONE = re.compile(r"NotFound|NoSuch|Nonexistent|^404$")
+# The codes with which services report that a resource does not exist.
+_NOT_FOUND = re.compile(r"NotFound|NoSuch|Nonexistent|^404$")
 _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 600
-# How long what is still in use is asked to go: what used it is just being deleted.
+# How long a delete of a resource in use is retried, because its last user is being deleted.
 _IN_USE_SECONDS = 20
 _IN_USE = re.compile(
     r"DependencyViolation|ClusterContainsTasks|ClusterContainsServices|ResourceInUse"
@@ -33,20 +33,21 @@ _IN_USE = re.compile(
 
 
 class CallError(RuntimeError):
-    """A service refused a call, or none may be asked; ``state`` is what is there all the same."""
+    """A call failed or is not possible. ``state`` is the resource that exists nevertheless."""
 
-    def __init__(self, said: str, state: Values | None = None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, state: Values | None = None) -> None:
+        super().__init__(message)
         self.state = state
 
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """What a type does that the table has no words for; each is optional.
+    """The functions of a type that the table cannot express; each is optional.
 
     ``params`` completes the parameters of a create or a change. ``after_create``, ``after_update``
-    and ``before_delete`` run then. ``read`` completes the document that was found. ``create``
-    returns an id, ``find`` a document or None, and ``delete`` deletes, in place of the table's.
+    and ``before_delete`` run at these times. ``read`` completes the returned document. In place of
+    the operations of the table, ``create`` returns an id, ``find`` returns a document or None, and
+    ``delete`` deletes the resource.
     """
 
     params: Callable[[Call, Values, Document], None] | None = None
@@ -61,7 +62,7 @@ class Special:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A type, what it is asked with and what is special to it."""
+    """A type with its table entry, its schema, the provider block and its functions."""
 
     type_name: str
     entry: Entry
@@ -71,69 +72,72 @@ class Call:
     config: Values = field(default_factory=dict, repr=False)
 
     def client(self, service: str = "") -> Any:
-        """A client of a service, the type's own without a name.
+        """A client of a service; without a name, of the type's service.
 
         Raises:
-            CallError: the provider block names no endpoint for it.
+            CallError: the provider block names no endpoint of the service.
         """
         from tests.harness.sdk import aws
 
-        wanted = service or self.entry.service
-        name = _ENDPOINTS.get(wanted, wanted)
+        target = service or self.entry.service
+        name = _ENDPOINTS.get(target, target)
         blocks = self.settings.get("endpoints") or []
-        url = next((one[name] for one in blocks if one and one.get(name)), "")
+        url = next((block[name] for block in blocks if block and block.get(name)), "")
         if not url:
             raise CallError(
-                f"the offline provider asks nothing real: name an endpoint for {name} in the "
-                "provider block"
+                f"the offline provider does not call AWS: set endpoints.{name} in its block"
             )
-        return aws.client(url, wanted, self.region, self.settings.get("access_key") or "local")
+        return aws.client(url, target, self.region, self.settings.get("access_key") or "local")
 
     @property
     def region(self) -> str:
         """The provider's region."""
         return str(self.settings.get("region") or "us-east-1")
 
-    def ask(self, asked: Asked, values: Values, params: Document | None = None) -> Document:
-        """The answer of an operation, with what names the resource filled in."""
-        given = {**(params or {}), **codec.filled(asked.extra, values)}
-        given |= codec.filled(asked.by, values)
-        return _asked(self.client(), asked.op, given)
+    def invoke(
+        self, operation: Operation, values: Values, params: Document | None = None
+    ) -> Document:
+        """Call an operation on the resource; returns its answer."""
+        parameters = {**(params or {}), **codec.fill(operation.extra, values)}
+        parameters |= codec.fill(operation.by, values)
+        return _invoke(self.client(), operation.op, parameters)
 
     def shape(self, op: str) -> Any:
-        """The shape that botocore has of an operation's input."""
+        """Botocore's shape of the input of an operation."""
         return self.client().meta.service_model.operation_model(op).input_shape
 
 
-def _asked(client: Any, op: str, given: Document) -> Document:
+def _invoke(client: Any, op: str, parameters: Document) -> Document:
     names = {operation: name for name, operation in client.meta.method_to_api_mapping.items()}
-    answer: Document = getattr(client, names[op])(**given)
+    answer: Document = getattr(client, names[op])(**parameters)
     return answer
 
 
 def code_of(error: Exception) -> str:
-    """The code of a refused call; empty of another error."""
+    """The code of an API error; empty for another error."""
     response = getattr(error, "response", None)
     return str(response["Error"]["Code"]) if isinstance(response, Mapping) else ""
 
 
-def is_gone(error: Exception) -> bool:
-    """Whether an error says that there is no such thing."""
-    said = getattr(error, "response", {}).get("Error", {}).get("Message", "")
-    return bool(_GONE.search(code_of(error)) or "does not exist" in said or "not found" in said)
+def is_not_found(error: Exception) -> bool:
+    """Whether an error reports that the resource does not exist."""
+    message = getattr(error, "response", {}).get("Error", {}).get("Message", "")
+    return bool(
+        _NOT_FOUND.search(code_of(error)) or "does not exist" in message or "not found" in message
+    )
 
 
-def _said(error: Exception) -> str:
-    """An error as the provider words it, of the SDK for Go."""
+def _message(error: Exception) -> str:
+    """The message of an error, as the SDK for Go writes it for the provider."""
     response = getattr(error, "response", None)
     if not isinstance(response, Mapping):
         return f"{type(error).__name__}: {error}"
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    told = response["Error"]
+    detail = response["Error"]
     return (
         f"operation error {_service(error)}: {getattr(error, 'operation_name', '')}, "
-        f"https response error StatusCode: {status}, RequestID: local, api error {told['Code']}: "
-        f"{told.get('Message', '')}"
+        f"https response error StatusCode: {status}, RequestID: local, api error {detail['Code']}: "
+        f"{detail.get('Message', '')}"
     )
 
 
@@ -156,11 +160,13 @@ def _service(error: Exception) -> str:
     return str(getattr(error, "service", "AWS"))
 
 
-def guarded(call: Call, verb: str, name: str, run: Callable[[], Values | None]) -> Values | None:
-    """What ``run`` gives, with errors of AWS's in the provider's words.
+def with_provider_errors(
+    call: Call, verb: str, name: str, run: Callable[[], Values | None]
+) -> Values | None:
+    """Call ``run``; returns its result. Errors of AWS get the message of the provider.
 
     Raises:
-        CallError: a call was refused.
+        CallError: a call failed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -170,220 +176,233 @@ def guarded(call: Call, verb: str, name: str, run: Callable[[], Values | None]) 
         raise CallError(f"{verb} {call.entry.label} ({name}): {error}", error.state) from error
     except (ClientError, BotoCoreError) as error:
         error.service = _SERVICES.get(call.entry.service, call.entry.service)
-        raise CallError(f"{verb} {call.entry.label} ({name}): {_said(error)}") from error
+        raise CallError(f"{verb} {call.entry.label} ({name}): {_message(error)}") from error
 
 
-def _given(call: Call, asked: Asked | None, what: str) -> Asked:
-    """An operation of the table.
+def _required(call: Call, operation: Operation | None, name: str) -> Operation:
+    """The operation, if the table has it.
 
     Raises:
-        CallError: there is none.
+        CallError: the table does not have it.
     """
-    if asked is None:
-        raise CallError(f"{call.type_name} has no {what} in data/aws.codec.yaml; add one")
-    return asked
+    if operation is None:
+        raise CallError(f"{call.type_name} has no {name} in data/aws.calls.yaml; add one")
+    return operation
 
 
-# ---- Finding ----
+# ---- Read ----
 
 
 def find(call: Call, state: Values) -> Document | None:
-    """What a service tells of a resource; None if it has gone."""
+    """The document of a resource; None if the resource does not exist."""
     from botocore.exceptions import ClientError
 
     entry = call.entry
     try:
         if call.special.find:
-            found = call.special.find(call, state)
+            answer = call.special.find(call, state)
         else:
-            asked = _given(call, entry.find, "find")
-            found = lookup(call.ask(asked, state), asked.at)
-            if found is not None and asked.under:
-                found = {asked.under: found}
-        if found is None or any(found.get(k) in v for k, v in entry.gone.items()):
+            operation = _required(call, entry.find, "find")
+            answer = lookup(call.invoke(operation, state), operation.at)
+            if answer is not None and operation.under:
+                answer = {operation.under: answer}
+        if answer is None or any(answer.get(k) in v for k, v in entry.gone.items()):
             return None
-        document = dict(found)
+        document = dict(answer)
         if entry.attributes:
             _attributes(call, state, document)
         if call.special.read:
             call.special.read(call, state, document)
     except ClientError as error:
-        if is_gone(error):
+        if is_not_found(error):
             return None
         raise
     return document
 
 
 def _attributes(call: Call, state: Values, document: Document) -> None:
-    """Lay the attributes of a load balancer or a target group under their arguments' names."""
-    asked = _ATTRIBUTES[call.type_name]
-    told = {
-        one["Key"]: one["Value"]
-        for one in _asked(call.client(), f"Describe{asked[0]}", {asked[1]: state["id"]})[
+    """Add the attributes of a load balancer or a target group to its document."""
+    names = _ATTRIBUTE_OPERATIONS[call.type_name]
+    attributes = {
+        attribute["Key"]: attribute["Value"]
+        for attribute in _invoke(call.client(), f"Describe{names[0]}", {names[1]: state["id"]})[
             "Attributes"
         ]
     }
     for name, key in call.entry.attributes.items():
-        if key in told and "." not in name:
-            document[name] = told[key]
-    document["_attributes"] = told
+        if key in attributes and "." not in name:
+            document[name] = attributes[key]
+    document["_attributes"] = attributes
 
 
-_ATTRIBUTES = {
+_ATTRIBUTE_OPERATIONS = {
     "aws_lb": ("LoadBalancerAttributes", "LoadBalancerArn"),
     "aws_lb_target_group": ("TargetGroupAttributes", "TargetGroupArn"),
 }
 
 
 def put_attributes(call: Call, state: Values, names: set[str] | None = None) -> None:
-    """Set the attributes of a load balancer or a target group; all that are given without names."""
-    wanted = {
+    """Set attributes of a load balancer or a target group: those in ``names``, or all."""
+    settings = {
         key: state[name]
         for name, key in call.entry.attributes.items()
         if (names is None or name in names) and state.get(name) not in (None, "", UNKNOWN)
     }
-    if wanted:
-        asked = _ATTRIBUTES[call.type_name]
+    if settings:
+        operation = _ATTRIBUTE_OPERATIONS[call.type_name]
         texts = {
-            key: str(one).lower() if isinstance(one, bool) else str(one)
-            for key, one in wanted.items()
+            key: str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in settings.items()
         }
-        given = [{"Key": key, "Value": text} for key, text in texts.items()]
-        _asked(call.client(), f"Modify{asked[0]}", {asked[1]: state["id"], "Attributes": given})
+        attributes = [{"Key": key, "Value": text} for key, text in texts.items()]
+        _invoke(
+            call.client(),
+            f"Modify{operation[0]}",
+            {operation[1]: state["id"], "Attributes": attributes},
+        )
 
 
-def decoded(call: Call, document: Document, prior: Values) -> Values:
-    """The state of what was found."""
+def to_state(call: Call, document: Document, prior: Values) -> Values:
+    """The state of a returned document."""
     state = codec.decode(call.entry, call.block, document, prior)
     state["id"] = prior["id"]
     if "arn" in state and state["arn"] is None:
         state["arn"] = prior.get("arn") if prior.get("arn") is not UNKNOWN else None
     if call.entry.tags:
         kind = aws_tags.kind(call.entry.tags)
-        told = aws_tags.mapped(kind.told(call.client(), document, state))
+        tags = aws_tags.to_map(kind.read(call.client(), document, state))
         defaults: dict[str, str] = {}
-        for one in call.settings.get("default_tags") or []:
-            defaults |= one.get("tags") or {}
-        state["tags"], state["tags_all"] = aws_tags.split(told, prior.get("tags"), defaults)
+        for block in call.settings.get("default_tags") or []:
+            defaults |= block.get("tags") or {}
+        state["tags"], state["tags_all"] = aws_tags.split(tags, prior.get("tags"), defaults)
     return state
 
 
-def _settled(call: Call, state: Values, there: bool) -> Document | None:
-    """Wait until a resource is what it is to be, or is gone.
+def _wait(call: Call, state: Values, exists: bool) -> Document | None:
+    """Wait until a resource has the state that its entry requires, or until it is deleted.
 
     Raises:
-        CallError: it is not within ten minutes, or it failed.
+        CallError: the resource failed, or the wait exceeded ten minutes.
     """
-    until = time.monotonic() + _WAIT_SECONDS
+    deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         document = find(call, state)
-        if not there and document is None:
+        if not exists and document is None:
             return None
-        if there and document is not None:
-            told = {name: document.get(name) for name in call.entry.until}
-            if all(told[name] in good for name, good in call.entry.until.items()):
+        if exists and document is not None:
+            fields = {name: document.get(name) for name in call.entry.until}
+            if all(fields[name] in good for name, good in call.entry.until.items()):
                 return document
-            if any("fail" in str(one).lower() for one in told.values()):
-                raise CallError(f"unexpected state {told}")
-        if time.monotonic() > until:
-            raise CallError(f"timeout while waiting for {'it' if there else 'its end'}")
+            if any("fail" in str(value).lower() for value in fields.values()):
+                raise CallError(f"unexpected state {fields}")
+        if time.monotonic() > deadline:
+            raise CallError(
+                f"timeout while waiting for {'the resource' if exists else 'the deletion'}"
+            )
         time.sleep(_POLL_SECONDS)
 
 
-# ---- Changing ----
+# ---- Change ----
 
 
 def create(call: Call, planned: Values) -> Values:
-    """Create a resource; gives its state.
+    """Create a resource; returns its state.
 
     Raises:
-        CallError: it was refused; what is there all the same is its state.
+        CallError: a call failed. ``state`` is the resource that exists nevertheless.
     """
     entry, special = call.entry, call.special
-    wanted = {name: None if one is UNKNOWN else one for name, one in planned.items()}
+    values = {name: None if value is UNKNOWN else value for name, value in planned.items()}
     tags = planned.get("tags_all") if entry.tags else None
     tags = tags if isinstance(tags, dict) else {}
     if special.create:
-        known = {**wanted, "id": special.create(call, wanted)}
+        identified = {**values, "id": special.create(call, values)}
     else:
-        asked = _given(call, entry.create, "create")
-        params = codec.encode(entry, call.block, planned, call.shape(asked.op))
+        operation = _required(call, entry.create, "create")
+        params = codec.encode(entry, call.block, planned, call.shape(operation.op))
         if tags:
-            params |= aws_tags.kind(entry.tags).sent(tags)
+            params |= aws_tags.kind(entry.tags).parameters(tags)
         if special.params:
-            special.params(call, wanted, params)
-        answer = call.ask(asked, wanted, params)
-        told = lookup(answer, asked.at)
-        named = {**wanted, **(told if isinstance(told, Mapping) else {"told": told})}
-        known = {**wanted, "id": codec.filled(entry.id, named)}
-    begun = {**dict.fromkeys(planned), **known}
+            special.params(call, values, params)
+        answer = call.invoke(operation, values, params)
+        resource = lookup(answer, operation.at)
+        context = {
+            **values,
+            **(resource if isinstance(resource, Mapping) else {"answer": resource}),
+        }
+        identified = {**values, "id": codec.fill(entry.id, context)}
+    created = {**dict.fromkeys(planned), **identified}
     try:
         if special.after_create:
-            special.after_create(call, begun)
-        if tags and entry.tags in aws_tags.AFTERWARDS:
-            aws_tags.kind(entry.tags).put(call.client(), begun, tags)
-        document = _settled(call, begun, True)
-        return decoded(call, document or {}, {**planned, "id": known["id"]})
+            special.after_create(call, created)
+        if tags and entry.tags in aws_tags.TAGGED_AFTER_CREATE:
+            aws_tags.kind(entry.tags).put(call.client(), created, tags)
+        document = _wait(call, created, True)
+        return to_state(call, document or {}, {**planned, "id": identified["id"]})
     except Exception as error:
-        state = {name: begun[name] for name in planned}
-        raise _broken(call, error, state) from error
+        state = {name: created[name] for name in planned}
+        raise _create_error(call, error, state) from error
 
 
-def _broken(call: Call, error: Exception, state: Values) -> CallError:
+def _create_error(call: Call, error: Exception, state: Values) -> CallError:
     if isinstance(error, CallError):
         return CallError(str(error), state)
     error.service = _SERVICES.get(call.entry.service, call.entry.service)  # type: ignore[attr-defined]
-    return CallError(_said(error), state)
+    return CallError(_message(error), state)
 
 
 def update(call: Call, planned: Values, prior: Values) -> Values:
-    """Change a resource; gives its state."""
+    """Change a resource in place; returns its state."""
     entry = call.entry
-    wanted = {name: prior.get(name) if one is UNKNOWN else one for name, one in planned.items()}
-    wanted["id"] = prior["id"]
-    moved = codec.changed(call.block, planned, prior)
-    if entry.tags and {"tags", "tags_all"} & moved:
-        _retag(call, wanted, prior)
-    for asked in entry.change:
-        _changed(call, asked, wanted, moved)
-    if entry.attributes and moved & set(entry.attributes):
-        put_attributes(call, wanted, moved)
+    values = {
+        name: prior.get(name) if value is UNKNOWN else value for name, value in planned.items()
+    }
+    values["id"] = prior["id"]
+    changes = codec.changed_arguments(call.block, planned, prior)
+    if entry.tags and {"tags", "tags_all"} & changes:
+        _retag(call, values, prior)
+    for operation in entry.change:
+        _apply_change(call, operation, values, changes)
+    if entry.attributes and changes & set(entry.attributes):
+        put_attributes(call, values, changes)
     if call.special.after_update:
-        call.special.after_update(call, wanted, prior)
-    document = _settled(call, wanted, True)
-    return decoded(call, document or {}, wanted)
+        call.special.after_update(call, values, prior)
+    document = _wait(call, values, True)
+    return to_state(call, document or {}, values)
 
 
-def _changed(call: Call, asked: Asked, wanted: Values, moved: set[str]) -> None:
-    if asked.when and not moved & set(asked.when):
+def _apply_change(call: Call, operation: Operation, values: Values, changes: set[str]) -> None:
+    if operation.when and not changes & set(operation.when):
         return
-    some = wanted if asked.whole else {name: wanted[name] for name in moved if name in wanted}
-    params = codec.encode(call.entry, call.block, some, call.shape(asked.op))
+    arguments = (
+        values if operation.whole else {name: values[name] for name in changes if name in values}
+    )
+    params = codec.encode(call.entry, call.block, arguments, call.shape(operation.op))
     if call.special.params:
-        call.special.params(call, some, params)
-    if params and (moved & set(asked.when) or not asked.when):
-        call.ask(asked, wanted, params)
+        call.special.params(call, arguments, params)
+    if params and (changes & set(operation.when) or not operation.when):
+        call.invoke(operation, values, params)
 
 
-def _retag(call: Call, wanted: Values, prior: Values) -> None:
+def _retag(call: Call, values: Values, prior: Values) -> None:
     kind, client = aws_tags.kind(call.entry.tags), call.client()
-    now, before = wanted.get("tags_all") or {}, prior.get("tags_all") or {}
-    fresh = {name: value for name, value in now.items() if before.get(name) != value}
-    if fresh:
-        kind.put(client, wanted, fresh)
-    if gone := [name for name in before if name not in now]:
-        kind.drop(client, wanted, gone)
+    now, before = values.get("tags_all") or {}, prior.get("tags_all") or {}
+    added = {name: value for name, value in now.items() if before.get(name) != value}
+    if added:
+        kind.put(client, values, added)
+    if removed := [name for name in before if name not in now]:
+        kind.drop(client, values, removed)
 
 
 def delete(call: Call, prior: Values) -> None:
-    """Delete a resource, and wait until it has gone.
+    """Delete a resource, and wait until it is deleted.
 
     Raises:
-        CallError: it is not gone within ten minutes.
+        CallError: the resource still exists after ten minutes.
     """
     from botocore.exceptions import ClientError
 
-    until = time.monotonic() + _IN_USE_SECONDS
+    deadline = time.monotonic() + _IN_USE_SECONDS
     while True:
         try:
             if call.special.before_delete:
@@ -391,19 +410,19 @@ def delete(call: Call, prior: Values) -> None:
             if call.special.delete:
                 call.special.delete(call, prior)
             elif call.entry.delete:
-                call.ask(call.entry.delete, prior)
+                call.invoke(call.entry.delete, prior)
             break
         except ClientError as error:
-            if is_gone(error):
+            if is_not_found(error):
                 return
-            if not _IN_USE.search(code_of(error)) or time.monotonic() > until:
+            if not _IN_USE.search(code_of(error)) or time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_SECONDS * 3)
     if call.entry.until or call.entry.gone:
-        _settled(call, prior, False)
+        _wait(call, prior, False)
 
 
 def read(call: Call, state: Values) -> Values | None:
-    """The state as it is now; None if it has gone."""
+    """The current state; None if the resource does not exist."""
     document = find(call, state)
-    return None if document is None else decoded(call, document, state)
+    return None if document is None else to_state(call, document, state)

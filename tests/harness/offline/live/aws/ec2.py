@@ -17,11 +17,11 @@ def _set_vpc(call: Call, state: Values) -> None:
             call.client().modify_vpc_attribute(VpcId=state["id"], **{field: {"Value": state[name]}})
 
 
-def _vpc(call: Call, state: Values, document: Document) -> None:
+def _read_vpc(call: Call, state: Values, document: Document) -> None:
     for name, field in _VPC.items():
         attribute = field[0].lower() + field[1:]
-        told = call.client().describe_vpc_attribute(VpcId=state["id"], Attribute=attribute)
-        document[name] = told[field]["Value"]
+        answer = call.client().describe_vpc_attribute(VpcId=state["id"], Attribute=attribute)
+        document[name] = answer[field]["Value"]
     document["default_security_group_id"] = _default_group(call, state["id"])
 
 
@@ -46,27 +46,31 @@ def _after_create_default_group(call: Call, state: Values) -> None:
 
 
 def _revoke(call: Call, group: str) -> None:
-    """Take away every rule of a group."""
+    """Revoke every rule of a group."""
     client = call.client()
-    (held,) = client.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    if held["IpPermissions"]:
-        client.revoke_security_group_ingress(GroupId=group, IpPermissions=held["IpPermissions"])
-    if held["IpPermissionsEgress"]:
+    (described,) = client.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    if described["IpPermissions"]:
+        client.revoke_security_group_ingress(
+            GroupId=group, IpPermissions=described["IpPermissions"]
+        )
+    if described["IpPermissionsEgress"]:
         client.revoke_security_group_egress(
-            GroupId=group, IpPermissions=held["IpPermissionsEgress"]
+            GroupId=group, IpPermissions=described["IpPermissionsEgress"]
         )
 
 
-def _permissions(told: list[Mapping[str, Any]]) -> list[Document]:
+def _permissions(permissions: list[Mapping[str, Any]]) -> list[Document]:
     return [
         {
-            "protocol": one["IpProtocol"],
-            "from_port": one.get("FromPort", 0),
-            "to_port": one.get("ToPort", 0),
-            "cidr_blocks": [held["CidrIp"] for held in one.get("IpRanges", ())],
-            "security_groups": [held["GroupId"] for held in one.get("UserIdGroupPairs", ())],
+            "protocol": permission["IpProtocol"],
+            "from_port": permission.get("FromPort", 0),
+            "to_port": permission.get("ToPort", 0),
+            "cidr_blocks": [source["CidrIp"] for source in permission.get("IpRanges", ())],
+            "security_groups": [
+                source["GroupId"] for source in permission.get("UserIdGroupPairs", ())
+            ],
         }
-        for one in told
+        for permission in permissions
     ]
 
 
@@ -75,12 +79,12 @@ def _default_rules(_: Call, __: Values, document: Document) -> None:
     document["egress"] = _permissions(document.get("IpPermissionsEgress", []))
 
 
-def _nothing(_: Call, __: Values) -> None:
-    """A VPC's default group goes with the VPC."""
+def _keep_group(_: Call, __: Values) -> None:
+    """EC2 deletes the default group with the VPC."""
 
 
 def _no_egress(call: Call, state: Values) -> None:
-    # EC2 lets a new group reach everything, and the provider takes that away.
+    # EC2 creates a group with a rule that allows all egress. The provider revokes it.
     _revoke(call, state["id"])
 
 
@@ -94,9 +98,9 @@ def _attach(call: Call, state: Values) -> None:
 
 def _detach(call: Call, state: Values) -> None:
     client = call.client()
-    held = client.describe_internet_gateways(InternetGatewayIds=[state["id"]])
-    for one in held["InternetGateways"][0].get("Attachments", ()):
-        client.detach_internet_gateway(InternetGatewayId=state["id"], VpcId=one["VpcId"])
+    answer = client.describe_internet_gateways(InternetGatewayIds=[state["id"]])
+    for attachment in answer["InternetGateways"][0].get("Attachments", ()):
+        client.detach_internet_gateway(InternetGatewayId=state["id"], VpcId=attachment["VpcId"])
 
 
 def _map_public(call: Call, state: Values) -> None:
@@ -107,24 +111,33 @@ def _map_public(call: Call, state: Values) -> None:
 
 
 def _table(call: Call, state: Values) -> Document | None:
-    asked = call.client().describe_route_tables(RouteTableIds=[state["route_table_id"]])
-    tables = asked["RouteTables"]
+    answer = call.client().describe_route_tables(RouteTableIds=[state["route_table_id"]])
+    tables = answer["RouteTables"]
     return dict(tables[0]) if tables else None
 
 
 def _route(call: Call, state: Values) -> Document | None:
-    held = _table(call, state) or {}
-    wanted = state["destination_cidr_block"]
-    found = next(
-        (o for o in held.get("Routes", ()) if o.get("DestinationCidrBlock") == wanted), None
+    table = _table(call, state) or {}
+    destination = state["destination_cidr_block"]
+    route = next(
+        (
+            candidate
+            for candidate in table.get("Routes", ())
+            if candidate.get("DestinationCidrBlock") == destination
+        ),
+        None,
     )
-    return {**found, "RouteTableId": state["route_table_id"]} if found else None
+    return {**route, "RouteTableId": state["route_table_id"]} if route else None
 
 
 def _association(call: Call, state: Values) -> Document | None:
-    held = _table(call, state) or {}
+    table = _table(call, state) or {}
     return next(
-        (o for o in held.get("Associations", ()) if o["RouteTableAssociationId"] == state["id"]),
+        (
+            association
+            for association in table.get("Associations", ())
+            if association["RouteTableAssociationId"] == state["id"]
+        ),
         None,
     )
 
@@ -134,21 +147,21 @@ def _rule(_: Call, values: Values, params: Document) -> None:
     for name, field in (("from_port", "FromPort"), ("to_port", "ToPort")):
         if values.get(name) is not None:
             permission[field] = int(values[name])
-    said = {"Description": values["description"]} if values.get("description") else {}
+    description = {"Description": values["description"]} if values.get("description") else {}
     if values.get("cidr_ipv4"):
-        permission["IpRanges"] = [{"CidrIp": values["cidr_ipv4"], **said}]
+        permission["IpRanges"] = [{"CidrIp": values["cidr_ipv4"], **description}]
     if values.get("cidr_ipv6"):
-        permission["Ipv6Ranges"] = [{"CidrIpv6": values["cidr_ipv6"], **said}]
+        permission["Ipv6Ranges"] = [{"CidrIpv6": values["cidr_ipv6"], **description}]
     if values.get("prefix_list_id"):
-        permission["PrefixListIds"] = [{"PrefixListId": values["prefix_list_id"], **said}]
+        permission["PrefixListIds"] = [{"PrefixListId": values["prefix_list_id"], **description}]
     if values.get("referenced_security_group_id"):
-        group = {"GroupId": values["referenced_security_group_id"], **said}
+        group = {"GroupId": values["referenced_security_group_id"], **description}
         permission["UserIdGroupPairs"] = [group]
     params["IpPermissions"] = [permission]
 
 
 def _read_rule(_: Call, __: Values, document: Document) -> None:
-    # All ports of all protocols are told as -1 and were not given.
+    # EC2 returns -1 for the ports of a rule for all ports. The configuration has none.
     for field in ("FromPort", "ToPort"):
         if document.get("IpProtocol") == "-1" or document.get(field) == -1:
             document.pop(field, None)
@@ -156,13 +169,13 @@ def _read_rule(_: Call, __: Values, document: Document) -> None:
 
 SPECIAL: Mapping[str, Special] = {
     "aws_vpc": Special(
-        after_create=_set_vpc, read=_vpc, after_update=lambda c, s, _: _set_vpc(c, s)
+        after_create=_set_vpc, read=_read_vpc, after_update=lambda c, s, _: _set_vpc(c, s)
     ),
     "aws_default_security_group": Special(
         create=_adopt_group,
         after_create=_after_create_default_group,
         read=_default_rules,
-        delete=_nothing,
+        delete=_keep_group,
     ),
     "aws_flow_log": Special(params=_flow_log),
     "aws_internet_gateway": Special(after_create=_attach, before_delete=_detach),

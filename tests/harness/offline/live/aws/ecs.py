@@ -18,10 +18,10 @@ def _definition(_: Call, values: Values, params: Document) -> None:
 
 
 def _read_definition(_: Call, __: Values, document: Document) -> None:
-    for one in document["containerDefinitions"]:
-        # What ECS fills in where nothing is said (ECS API, ContainerDefinition).
-        if one.get("essential") is True:
-            one.setdefault("cpu", 0)
+    for container in document["containerDefinitions"]:
+        # The default of ECS (ECS API, ContainerDefinition).
+        if container.get("essential") is True:
+            container.setdefault("cpu", 0)
     document["arn_without_revision"] = document["taskDefinitionArn"].rpartition(":")[0]
 
 
@@ -34,24 +34,24 @@ def _service(_: Call, values: Values, params: Document) -> None:
 
 def _read_service(_: Call, __: Values, document: Document) -> None:
     if document.get("launchType") == "FARGATE":
-        # What the load balancer's block never has.
-        for one in document.get("loadBalancers", ()):
-            one.pop("loadBalancerName", None)
+        # The load_balancer block of a Fargate service never has it.
+        for balancer in document.get("loadBalancers", ()):
+            balancer.pop("loadBalancerName", None)
 
 
 def _steady(call: Call, state: Values) -> None:
-    """Wait as ``wait_for_steady_state`` asks: until the last deployment is the only one."""
+    """With ``wait_for_steady_state``, wait until the last deployment is the only one."""
     if state.get("wait_for_steady_state") is not True:
         return
-    until = time.monotonic() + _STEADY_SECONDS
-    while time.monotonic() < until:
-        (held,) = call.client().describe_services(cluster=state["cluster"], services=[state["id"]])[
-            "services"
-        ]
-        first = held["deployments"][0]
-        if first.get("rolloutState") == "FAILED":
-            raise CallError(f"{first.get('rolloutStateReason')}")
-        if len(held["deployments"]) == 1 and held["runningCount"] == held["desiredCount"]:
+    deadline = time.monotonic() + _STEADY_SECONDS
+    while time.monotonic() < deadline:
+        (service,) = call.client().describe_services(
+            cluster=state["cluster"], services=[state["id"]]
+        )["services"]
+        primary = service["deployments"][0]
+        if primary.get("rolloutState") == "FAILED":
+            raise CallError(f"{primary.get('rolloutStateReason')}")
+        if len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]:
             return
         time.sleep(0.2)
     raise CallError("timeout while waiting for state to become 'tfSTABLE'")

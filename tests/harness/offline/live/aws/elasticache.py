@@ -13,10 +13,12 @@ def _read_cache(call: Call, state: Values, document: Document) -> None:
     members = document.get("MemberClusters") or []
     document["num_cache_clusters"] = len(members)
     if members:
-        held = call.client().describe_cache_clusters(CacheClusterId=members[0])["CacheClusters"][0]
+        cluster = call.client().describe_cache_clusters(CacheClusterId=members[0])["CacheClusters"][
+            0
+        ]
         for name in ("Engine", "EngineVersion", "CacheSubnetGroupName", "SecurityGroups"):
-            document.setdefault(name, held.get(name))
-        document["CacheParameterGroup"] = held.get("CacheParameterGroup", {})
+            document.setdefault(name, cluster.get(name))
+        document["CacheParameterGroup"] = cluster.get("CacheParameterGroup", {})
     if state.get("auto_minor_version_upgrade") not in (None, UNKNOWN):
         document.setdefault("AutoMinorVersionUpgrade", state["auto_minor_version_upgrade"])
 

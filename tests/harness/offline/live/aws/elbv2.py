@@ -29,12 +29,14 @@ def _after_create_balancer(call: Call, state: Values) -> None:
 
 def _put_logs(call: Call, state: Values) -> None:
     body = next(iter(known_items(state.get("access_logs"))), {"enabled": False})
-    given = [
+    attributes = [
         {"Key": key, "Value": str(body[name]).lower() if name == "enabled" else body[name]}
         for name, key in _LOGS.items()
         if body.get(name) not in (None, "", UNKNOWN)
     ]
-    call.client().modify_load_balancer_attributes(LoadBalancerArn=state["id"], Attributes=given)
+    call.client().modify_load_balancer_attributes(
+        LoadBalancerArn=state["id"], Attributes=attributes
+    )
 
 
 def _after_update_balancer(call: Call, state: Values, prior: Values) -> None:
@@ -46,8 +48,8 @@ def _read_balancer(_: Call, __: Values, document: Document) -> None:
     document["internal"] = document["Scheme"] == "internal"
     document["arn_suffix"] = document["LoadBalancerArn"].partition(":loadbalancer/")[2]
     document["_state"] = document["State"]["Code"]
-    told = document["_attributes"]
-    body = {name: told.get(key) or None for name, key in _LOGS.items()}
+    attributes = document["_attributes"]
+    body = {name: attributes.get(key) or None for name, key in _LOGS.items()}
     document["access_logs"] = [body] if body["enabled"] == "true" else []
 
 

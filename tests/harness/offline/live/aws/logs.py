@@ -15,8 +15,10 @@ def _retain(call: Call, state: Values) -> None:
 
 
 def _log_group(call: Call, state: Values) -> Document | None:
-    asked = call.client().describe_log_groups(logGroupNamePrefix=state["id"])
-    return next((dict(o) for o in asked["logGroups"] if o["logGroupName"] == state["id"]), None)
+    answer = call.client().describe_log_groups(logGroupNamePrefix=state["id"])
+    return next(
+        (dict(group) for group in answer["logGroups"] if group["logGroupName"] == state["id"]), None
+    )
 
 
 def _read_log_group(_: Call, __: Values, document: Document) -> None:

@@ -26,19 +26,21 @@ def _read_bucket(call: Call, state: Values, document: Document) -> None:
 
 
 def _empty(call: Call, state: Values) -> None:
-    """Delete all that a bucket holds, old versions too, where ``force_destroy`` asks for it."""
+    """With ``force_destroy``, delete all objects of a bucket in all versions."""
     if state.get("force_destroy") is not True:
         return
     client, name = call.client(), state["id"]
     for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-        held = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in held]
+        versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        objects = [
+            {"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions
+        ]
         if objects:
             client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
 
 
 def _suspend(call: Call, state: Values) -> None:
-    # The bucket may be on its way out by now.
+    # The bucket may be deleted at the same time.
     with contextlib.suppress(call.client().exceptions.NoSuchBucket):
         call.client().put_bucket_versioning(
             Bucket=state["id"], VersioningConfiguration={"Status": "Suspended"}
@@ -53,25 +55,25 @@ def _filter(_: Call, __: Values, params: Document) -> None:
 def _object(_: Call, values: Values, params: Document) -> None:
     if isinstance(params.get("Body"), str):
         params["Body"] = params["Body"].encode()
-    # An object that is put anew has the tags it is put with and no others.
+    # A PutObject replaces the tags of the object.
     params["Tagging"] = urlencode(values.get("tags_all") or {})
 
 
 def _read_object(_: Call, state: Values, document: Document) -> None:
     document["etag"] = str(document.get("ETag", "")).strip('"')
     document["arn"] = f"arn:aws:s3:::{state['bucket']}/{state['key']}"
-    # Its text is not read again: the provider knows it by what it was told.
+    # The provider does not read the content. It keeps the configured one.
     document["content"] = state.get("content")
 
 
 def _delete_object(call: Call, state: Values) -> None:
-    """All versions of it, as the provider does."""
+    """Delete all versions of an object, as the provider does."""
     client = call.client()
-    asked = client.list_object_versions(Bucket=state["bucket"], Prefix=state["key"])
-    for one in (*asked.get("Versions", ()), *asked.get("DeleteMarkers", ())):
-        if one["Key"] == state["key"]:
+    answer = client.list_object_versions(Bucket=state["bucket"], Prefix=state["key"])
+    for version in (*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())):
+        if version["Key"] == state["key"]:
             client.delete_object(
-                Bucket=state["bucket"], Key=state["key"], VersionId=one["VersionId"]
+                Bucket=state["bucket"], Key=state["key"], VersionId=version["VersionId"]
             )
 
 

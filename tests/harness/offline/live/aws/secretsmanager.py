@@ -14,26 +14,26 @@ def _read_secret(_: Call, state: Values, document: Document) -> None:
 
 def _delete_secret(call: Call, state: Values) -> None:
     days = state.get("recovery_window_in_days")
-    how = {"RecoveryWindowInDays": int(days)} if days else {"ForceDeleteWithoutRecovery": True}
-    call.client().delete_secret(SecretId=state["id"], **how)
+    options = {"RecoveryWindowInDays": int(days)} if days else {"ForceDeleteWithoutRecovery": True}
+    call.client().delete_secret(SecretId=state["id"], **options)
 
 
 def _put_version(call: Call, values: Values) -> str:
     text = call.config.get("secret_string_wo") or values.get("secret_string")
     if not isinstance(text, str):
-        raise CallError("one of secret_string and secret_string_wo must be given")
-    made = call.client().put_secret_value(SecretId=values["secret_id"], SecretString=text)
-    return f"{values['secret_id']}|{made['VersionId']}"
+        raise CallError("one of secret_string and secret_string_wo must be set")
+    version = call.client().put_secret_value(SecretId=values["secret_id"], SecretString=text)
+    return f"{values['secret_id']}|{version['VersionId']}"
 
 
 def _version(call: Call, state: Values) -> Document | None:
     secret, _, version = state["id"].partition("|")
-    held = call.client().describe_secret(SecretId=secret)
-    stages = held.get("VersionIdsToStages", {}).get(version)
-    if held.get("DeletedDate") or not stages:
+    described = call.client().describe_secret(SecretId=secret)
+    stages = described.get("VersionIdsToStages", {}).get(version)
+    if described.get("DeletedDate") or not stages:
         return None
     return {
-        "arn": held["ARN"],
+        "arn": described["ARN"],
         "SecretId": secret,
         "version_id": version,
         "version_stages": stages,
@@ -47,7 +47,7 @@ def _after_update_version(call: Call, state: Values, prior: Values) -> None:
 
 
 def _keep_version(_: Call, __: Values) -> None:
-    """The version in use goes with its secret: its stage can be taken off by no call."""
+    """Secrets Manager deletes the current version with its secret: no call deletes it alone."""
 
 
 SPECIAL: Mapping[str, Special] = {

@@ -1,4 +1,4 @@
-"""What the table of calls has no words for, of every type."""
+"""The functions of every type that the table of calls cannot express."""
 
 from __future__ import annotations
 

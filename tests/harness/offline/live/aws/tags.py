@@ -1,7 +1,6 @@
-"""Tags, which each of AWS's services takes and tells in a shape of its own.
+"""Tags: each AWS service has its own operations and its own notation for them.
 
-The kinds are those of the table: ``ec2``, ``pairs`` (``Key`` and ``Value``), ``lower`` (``key`` and
-``value``), ``map``, ``bucket`` and ``object``. The last part of a name says whose operations.
+``tags`` of an entry in the table names a kind: ``ec2:TYPE``, or a key of ``KINDS``.
 """
 
 from __future__ import annotations
@@ -16,38 +15,38 @@ Document = dict[str, Any]
 
 
 def pairs(tags: Mapping[str, str], *names: str) -> list[Document]:
-    """Tags as a list of ``Key`` and ``Value``, or of what ``names`` calls the two."""
+    """Tags as a list of ``Key`` and ``Value``, or of the two fields in ``names``."""
     key, value = names or ("Key", "Value")
-    return [{key: name, value: told} for name, told in tags.items()]
+    return [{key: name, value: text} for name, text in tags.items()]
 
 
-def mapped(told: Any) -> Tags:
-    """Tags as a map, however a service writes them; without those of AWS's own."""
-    if isinstance(told, Mapping):
-        found = {str(name): str(value) for name, value in told.items()}
+def to_map(tags: Any) -> Tags:
+    """Tags as a map, from any notation of a service; without the tags that AWS sets."""
+    if isinstance(tags, Mapping):
+        by_name = {str(name): str(value) for name, value in tags.items()}
     else:
-        found = {
-            str(one.get("Key", one.get("key"))): str(one.get("Value", one.get("value", "")))
-            for one in told or ()
+        by_name = {
+            str(tag.get("Key", tag.get("key"))): str(tag.get("Value", tag.get("value", "")))
+            for tag in tags or ()
         }
-    return {name: value for name, value in found.items() if not name.startswith("aws:")}
+    return {name: value for name, value in by_name.items() if not name.startswith("aws:")}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a service has tags.
+    """The operations of a service on tags.
 
-    ``sent`` gives the parameters of a create; ``told`` all tags, of (client, document, state);
-    ``put`` and ``drop`` change them, of (client, state, tags or names).
+    ``parameters`` returns the parameters of a create. ``read`` takes (client, document, state) and
+    returns all tags. ``put`` and ``drop`` take (client, state, tags or names) and change them.
     """
 
-    sent: Callable[[Mapping[str, str]], Document]
-    told: Callable[[Any, Document, Values], Any]
+    parameters: Callable[[Mapping[str, str]], Document]
+    read: Callable[[Any, Document, Values], Any]
     put: Callable[[Any, Values, Tags], Any]
     drop: Callable[[Any, Values, list[str]], Any]
 
 
-def _listed(tags: Mapping[str, str]) -> Document:
+def _tag_list(tags: Mapping[str, str]) -> Document:
     return {"Tags": pairs(tags)}
 
 
@@ -64,7 +63,7 @@ def _ec2(resource: str) -> Kind:
 
 def _bucket_tags(client: Any, name: str) -> Tags:
     try:
-        return mapped(client.get_bucket_tagging(Bucket=name)["TagSet"])
+        return to_map(client.get_bucket_tagging(Bucket=name)["TagSet"])
     except client.exceptions.ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchTagSet":
             raise
@@ -72,18 +71,18 @@ def _bucket_tags(client: Any, name: str) -> Tags:
 
 
 def _put_bucket(client: Any, state: Values, tags: Tags) -> None:
-    held = {**_bucket_tags(client, state["id"]), **tags}
-    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(held)})
+    merged = {**_bucket_tags(client, state["id"]), **tags}
+    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(merged)})
 
 
 def _drop_bucket(client: Any, state: Values, names: list[str]) -> None:
-    held = {k: v for k, v in _bucket_tags(client, state["id"]).items() if k not in names}
-    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(held)})
+    remaining = {k: v for k, v in _bucket_tags(client, state["id"]).items() if k not in names}
+    client.put_bucket_tagging(Bucket=state["id"], Tagging={"TagSet": pairs(remaining)})
 
 
 def _object_tags(client: Any, state: Values) -> Tags:
-    asked = client.get_object_tagging(Bucket=state["bucket"], Key=state["key"])
-    return mapped(asked["TagSet"])
+    answer = client.get_object_tagging(Bucket=state["bucket"], Key=state["key"])
+    return to_map(answer["TagSet"])
 
 
 def _put_object(client: Any, state: Values, tags: Tags) -> None:
@@ -95,9 +94,9 @@ def _put_object(client: Any, state: Values, tags: Tags) -> None:
 
 
 def _drop_object(client: Any, state: Values, names: list[str]) -> None:
-    held = {k: v for k, v in _object_tags(client, state).items() if k not in names}
+    remaining = {k: v for k, v in _object_tags(client, state).items() if k not in names}
     client.put_object_tagging(
-        Bucket=state["bucket"], Key=state["key"], Tagging={"TagSet": pairs(held)}
+        Bucket=state["bucket"], Key=state["key"], Tagging={"TagSet": pairs(remaining)}
     )
 
 
@@ -111,7 +110,7 @@ def _arn(state: Values) -> str:
 
 KINDS: Mapping[str, Kind] = {
     "elbv2": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.describe_tags(ResourceArns=[state["id"]])[
             "TagDescriptions"
         ][0]["Tags"],
@@ -120,7 +119,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     # RDS and ElastiCache.
     "named": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.list_tags_for_resource(ResourceName=state["arn"])[
             "TagList"
         ],
@@ -140,13 +139,13 @@ KINDS: Mapping[str, Kind] = {
         lambda client, state, names: client.untag_resource(resourceArn=_arn(state), tagKeys=names),
     ),
     "iam": Kind(
-        _listed,
+        _tag_list,
         lambda client, _, state: client.list_role_tags(RoleName=state["id"])["Tags"],
         lambda client, state, tags: client.tag_role(RoleName=state["id"], Tags=pairs(tags)),
         lambda client, state, names: client.untag_role(RoleName=state["id"], TagKeys=names),
     ),
     "secret": Kind(
-        _listed,
+        _tag_list,
         lambda _, document, __: document.get("Tags"),
         lambda client, state, tags: client.tag_resource(SecretId=state["id"], Tags=pairs(tags)),
         lambda client, state, names: client.untag_resource(SecretId=state["id"], TagKeys=names),
@@ -176,21 +175,21 @@ KINDS: Mapping[str, Kind] = {
         _drop_object,
     ),
 }
-# What is tagged once it is there.
-AFTERWARDS = ("bucket",)
+# Kinds for which a create takes no tags.
+TAGGED_AFTER_CREATE = ("bucket",)
 
 
 def kind(name: str) -> Kind:
-    """The kind of a name of the table; ``ec2:TYPE`` names EC2's type of the resource."""
+    """The kind with a name of the table; ``ec2:TYPE`` has the resource type of EC2."""
     service, _, resource = name.partition(":")
     return _ec2(resource) if service == "ec2" else KINDS[service]
 
 
-def split(told: Tags, before: Any, defaults: Mapping[str, str]) -> tuple[Tags | None, Tags]:
-    """The resource's own tags and all of them.
+def split(tags: Tags, before: Any, defaults: Mapping[str, str]) -> tuple[Tags | None, Tags]:
+    """The values of ``tags`` and ``tags_all``.
 
-    Those of the provider's ``default_tags`` are not the resource's own, unless they were before.
+    A tag of the provider's ``default_tags`` belongs to ``tags`` only if the prior ``tags`` has it.
     """
-    held = before if isinstance(before, Mapping) else {}
-    own = {k: v for k, v in told.items() if k in held or defaults.get(k) != v}
-    return (own if own or before is not None else None), told
+    prior = before if isinstance(before, Mapping) else {}
+    resource_tags = {k: v for k, v in tags.items() if k in prior or defaults.get(k) != v}
+    return (resource_tags if resource_tags or before is not None else None), tags

@@ -1,1 +1,1 @@
-"""Applying Google Cloud resources through endpoints."""
+"""Apply Google Cloud resources through endpoints."""

@@ -1,7 +1,7 @@
-"""Between a resource's values and a REST document, by the schema and a type's entry of a table.
+"""Convert values of a resource to a REST document and back, by the schema and a table entry.
 
-An attribute is a field in camel case, a block of at most one body an object, any other block a
-list. What differs from that is in the table (``data/google.rest.yaml``).
+An attribute is a field in camel case. A block with at most one body is an object, any other block
+is a list. The table (``data/google.rest.yaml``) lists the exceptions.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 import yaml
 
-from tests.harness.offline.live.codec import Document, Values, Words, lookup, put, value
+from tests.harness.offline.live.codec import Document, Notation, Values, lookup, put, value
 from tests.harness.offline.protocol.schema import Attribute, Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A type's entry of the table; see its head."""
+    """The entry of a type in the table; see the head of the table."""
 
     service: str
     path: str = ""
@@ -46,7 +46,7 @@ class Entry:
     alike: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, values: Values) -> str:
-        """The resource's own path."""
+        """The path of the resource."""
         return f"{self.path.format(**values)}/{values[self.key]}"
 
 
@@ -62,43 +62,43 @@ def table(path: Path) -> Mapping[str, Entry]:
 
 
 def _camel(name: str) -> str:
-    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def _field(entry: Entry, dotted: str) -> list[str]:
-    given = entry.fields.get(dotted)
-    return given.split(".") if given else [_camel(dotted.rsplit(".", 1)[-1])]
+    override = entry.fields.get(dotted)
+    return override.split(".") if override else [_camel(dotted.rsplit(".", 1)[-1])]
 
 
 def _is_object(entry: Entry, nested: NestedBlock, dotted: str) -> bool:
-    one = nested.nesting in ("single", "group") or nested.max_items == 1
-    return one and dotted not in entry.repeated
+    single = nested.nesting in ("single", "group") or nested.max_items == 1
+    return single and dotted not in entry.repeated
 
 
 # ---- To a document ----
 
 
 def encode(entry: Entry, block: Block, values: Values, dotted: str = "") -> Document:
-    """What a create or an update sends: all that is known and not empty, less what is local."""
+    """The document of a create or an update: every known, non-empty argument that is not local."""
     document: Document = {}
     for name, attribute in block.attributes.items():
-        path, given = f"{dotted}{name}", values.get(name)
+        path, value = f"{dotted}{name}", values.get(name)
         if path in entry.local or path == "id" or not _is_sent(attribute, name):
             continue
-        # What the query says, the body does not.
+        # A field of the query is not in the body.
         if path in entry.query.values():
             continue
         if name == "labels" and "effective_labels" in block.attributes:
-            given = values.get("effective_labels")
-        if given is None or given is UNKNOWN or given in ("", [], {}):
+            value = values.get("effective_labels")
+        if value is None or value is UNKNOWN or value in ("", [], {}):
             continue
-        given = str(given) if path in entry.text else given
-        put(document, _field(entry, path), given)
+        value = str(value) if path in entry.text else value
+        put(document, _field(entry, path), value)
     for name, nested in block.blocks.items():
-        path, given = f"{dotted}{name}", values.get(name)
-        if path in entry.local or not isinstance(given, (list, dict)) or not given:
+        path, value = f"{dotted}{name}", values.get(name)
+        if path in entry.local or not isinstance(value, (list, dict)) or not value:
             continue
-        bodies = given if isinstance(given, list) else [given]
+        bodies = value if isinstance(value, list) else [value]
         sent = [encode(entry, nested.block, body or {}, f"{path}.") for body in bodies]
         put(document, _field(entry, path), sent[0] if _is_object(entry, nested, path) else sent)
     return document
@@ -112,8 +112,8 @@ def _is_sent(attribute: Attribute, name: str) -> bool:
 
 # ---- From a document ----
 
-# What makes two texts mean the same, by the word in the table.
-_ALIKE: Mapping[str, Callable[[str], Any]] = {
+# The functions that normalize equivalent texts, by their name in the table.
+_NORMALIZE: Mapping[str, Callable[[str], Any]] = {
     "case": str.casefold,
     "range": lambda text: (text.split("-")[0], text.split("-")[-1]),
 }
@@ -122,7 +122,7 @@ _ALIKE: Mapping[str, Callable[[str], Any]] = {
 def decode(
     entry: Entry, block: Block, document: Document, prior: Values, dotted: str = ""
 ) -> Values:
-    """The state: what the API says, in the words of ``prior`` where both mean the same."""
+    """The state of an answer, in the notation of ``prior`` where both are equivalent."""
     state: Values = {}
     for name, attribute in block.attributes.items():
         path, before = f"{dotted}{name}", prior.get(name)
@@ -131,25 +131,27 @@ def decode(
         elif path in entry.local or (path == "name" and attribute.required):
             state[name] = None if before is UNKNOWN else before
         else:
-            found = lookup(document, ".".join(_field(entry, path)))
-            alike = _ALIKE.get(entry.alike.get(path, ""))
-            if alike and isinstance(found, str) and isinstance(before, str):
-                state[name] = before if alike(found) == alike(before) else found
+            returned = lookup(document, ".".join(_field(entry, path)))
+            normalize = _NORMALIZE.get(entry.alike.get(path, ""))
+            if normalize and isinstance(returned, str) and isinstance(before, str):
+                state[name] = before if normalize(returned) == normalize(before) else returned
             else:
-                state[name] = value(attribute.type, found, before, WORDS)
+                state[name] = value(attribute.type, returned, before, NOTATION)
     _labels(block, document, prior, state)
     for name, nested in block.blocks.items():
         path, before = f"{dotted}{name}", prior.get(name)
         if path in entry.local or nested.nesting in ("single", "group"):
             state[name] = None if before is UNKNOWN else before
             continue
-        found = lookup(document, ".".join(_field(entry, path)))
+        returned = lookup(document, ".".join(_field(entry, path)))
         items = (
-            [found] if _is_object(entry, nested, path) and isinstance(found, dict) else found or []
+            [returned]
+            if _is_object(entry, nested, path) and isinstance(returned, dict)
+            else returned or []
         )
-        held = before if isinstance(before, list) else []
+        elements = before if isinstance(before, list) else []
         state[name] = [
-            decode(entry, nested.block, item, held[i] if i < len(held) else {}, f"{path}.")
+            decode(entry, nested.block, item, elements[i] if i < len(elements) else {}, f"{path}.")
             for i, item in enumerate(items)
         ]
     return state
@@ -158,36 +160,36 @@ def decode(
 def _labels(block: Block, document: Document, prior: Values, state: Values) -> None:
     if "effective_labels" not in block.attributes:
         return
-    there = document.get("labels") or {}
+    returned = document.get("labels") or {}
     for name in ("labels", "terraform_labels"):
         if name in block.attributes:
             before = prior.get(name)
             keys = before if isinstance(before, dict) else {}
-            kept = {key: there[key] for key in keys if key in there}
-            state[name] = kept if kept or before is not None else None
-    state["effective_labels"] = there
+            configured = {key: returned[key] for key in keys if key in returned}
+            state[name] = configured if configured or before is not None else None
+    state["effective_labels"] = returned
 
 
-def _same(found: str, before: str) -> bool:
-    """Whether both name the same thing: a link by its name, or by the last part of it."""
-    if found == before:
+def _same(returned: str, before: str) -> bool:
+    """Whether both name one resource: a returned link ends with the prior name."""
+    if returned == before:
         return True
-    return "/" in found and f"/{found}".endswith(f"/{_relative(before)}")
+    return "/" in returned and f"/{returned}".endswith(f"/{_relative(before)}")
 
 
 def _relative(value: str) -> str:
-    found = re.search(r"(?:^|/)(projects/.*)$", value)
-    return found[1] if found else value
+    match = re.search(r"(?:^|/)(projects/.*)$", value)
+    return match[1] if match else value
 
 
-def _short(found: str, before: Any) -> str:
-    # A region is a link in the API's words, and a name in the provider's.
-    linked = re.fullmatch(r"https?://\S+/(?:regions|zones)/([^/]+)", found)
-    return linked[1] if linked and before is None else found
+def _short(returned: str, before: Any) -> str:
+    # The API returns a region as a link. The provider writes its name.
+    link = re.fullmatch(r"https?://\S+/(?:regions|zones)/([^/]+)", returned)
+    return link[1] if link and before is None else returned
 
 
 def _property(document: Mapping[str, Any], name: str) -> Any:
     return document.get(_camel(name))
 
 
-WORDS = Words(same=_same, fresh=_short, field=_property)
+NOTATION = Notation(same=_same, fresh=_short, field=_property)

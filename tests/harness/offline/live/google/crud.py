@@ -1,7 +1,7 @@
-"""The offline Google provider's create, read, update and delete, by Google's REST APIs.
+"""The offline Google provider's create, read, update and delete, through Google's REST APIs.
 
-Only through endpoints that the provider block names (``compute_custom_endpoint`` and the like), so
-that nothing real is ever asked.
+It calls only endpoints that the provider block names (``compute_custom_endpoint`` and others), so
+that no call reaches Google Cloud.
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ from tests.harness.unknown import UNKNOWN
 
 TABLE = Path(__file__).parents[2] / "data" / "google.rest.yaml"
 _POLL_SECONDS = 0.1
-# How long a change may take. Source: the provider's documentation, timeouts; the longest is
-# Cloud SQL's.
+# The limit of a change. Source: the provider's documentation, timeouts; Cloud SQL's is the longest.
 _OPERATION_SECONDS = 5400
 _CALL_SECONDS = 60
-# A policy is read, changed and written; somebody else may have written it between.
+# A policy is read, changed and written. Another client may write it in between.
 _POLICY_ATTEMPTS = 20
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class RestError(RuntimeError):
-    """The API refused, or what is asked cannot be done; ``state`` is what is there all the same."""
+    """A call failed or is not possible. ``state`` is the resource that exists nevertheless."""
 
     def __init__(self, message: str, status: int = 0, state: Values | None = None) -> None:
         super().__init__(message)
@@ -48,7 +47,7 @@ class RestError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One change or read of a resource: its type and schema, and where the API is."""
+    """A type with its schema, its table entry, and the endpoint of its API."""
 
     type: str
     block: Block
@@ -58,54 +57,54 @@ class Call:
     def send(
         self, method: str, path: str, document: Document | None = None, **query: Any
     ) -> Document:
-        """Ask the API; gives its answer.
+        """Call the API; returns its answer.
 
         Raises:
-            RestError: the API refused; the message is as the provider words it.
+            RestError: the API refused the call; the message is that of the provider.
         """
         url = path if path.startswith("http") else f"{self.endpoint}{path}"
         answer = requests.request(
             method, url, json=document, params=query or None, timeout=_CALL_SECONDS
         )
         if answer.status_code >= 400:
-            raise RestError(_refusal(answer), answer.status_code)
-        held: Document = answer.json() if answer.content else {}
-        return held
+            raise RestError(_message(answer), answer.status_code)
+        content: Document = answer.json() if answer.content else {}
+        return content
 
     def change(
         self, method: str, path: str, document: Document | None = None, **query: Any
     ) -> Document:
-        """Ask for a change, and wait until it is done.
+        """Call the API and wait until its operation is done; returns the operation's response.
 
         Raises:
-            RestError: it was refused, at once or by the operation.
+            RestError: the API refused the call, or the operation failed.
         """
         return self.wait(self.send(method, path, document, **query))
 
     def wait(self, operation: Document) -> Document:
-        """Poll an operation until it is done; gives what it answers with.
+        """Poll an operation until it is done; returns its response.
 
         Raises:
-            RestError: it ended with an error.
+            RestError: the operation failed.
         """
         if self.entry.operation == "none" and self.entry.call != "connection":
             return operation
         path = operation.get("selfLink") or operation["name"]
-        until = time.monotonic() + _OPERATION_SECONDS
+        deadline = time.monotonic() + _OPERATION_SECONDS
         while not (operation.get("done") or operation.get("status") == "DONE"):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise RestError(f"timeout while waiting for {path}")
             time.sleep(_POLL_SECONDS)
             operation = self.send("GET", path)
         error = operation.get("error")
         if error:
-            said = error.get("errors", [error])[0]
-            raise RestError(f"Error code {said.get('code')}, message: {said['message']}")
+            detail = error.get("errors", [error])[0]
+            raise RestError(f"Error code {detail.get('code')}, message: {detail['message']}")
         answer: Document = operation.get("response", {})
         return answer
 
 
-def _refusal(answer: requests.Response) -> str:
+def _message(answer: requests.Response) -> str:
     try:
         error = answer.json()["error"]
         reason = error.get("errors", [{}])[0].get("reason", "")
@@ -114,14 +113,14 @@ def _refusal(answer: requests.Response) -> str:
         return f"googleapi: got HTTP response code {answer.status_code}: {answer.text[:300]}"
 
 
-# ---- What the provider calls ----
+# ---- Create, read, update, delete ----
 
 
-def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
-    """How a type is served.
+def new_call(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
+    """The table entry and the endpoint of a type.
 
     Raises:
-        RestError: the table has no such type, or the provider block no endpoint for it.
+        RestError: the table has no entry of the type, or the provider block has no endpoint.
     """
     entry = codec.table(TABLE).get(type_name)
     if entry is None:
@@ -132,24 +131,24 @@ def call_of(type_name: str, block: Block, settings: Mapping[str, Any]) -> Call:
     endpoint = settings.get(f"{entry.service}_custom_endpoint")
     if not endpoint:
         raise RestError(
-            f"{type_name} needs {entry.service}_custom_endpoint in the provider block: the "
-            "offline provider applies to a server on loopback only"
+            f"the offline provider does not call Google Cloud: set {entry.service}_custom_endpoint "
+            f"in the provider block, which {type_name} needs"
         )
     return Call(type_name, block, entry, endpoint)
 
 
 def create(call: Call, planned: Values, config: Values) -> Values:
-    """Make a resource; gives its state.
+    """Create a resource; returns its state.
 
     Raises:
-        RestError: it was refused. ``state`` is set where the provider keeps what failed.
+        RestError: a call failed. ``state`` is set if the provider keeps the failed resource.
     """
     with _locked(call, planned):
         return _functions(call).create(call, planned, config)
 
 
 def read(call: Call, state: Values) -> Values | None:
-    """A resource as the API has it, None when it is gone."""
+    """The current state of a resource; None if it does not exist."""
     try:
         return _functions(call).read(call, state)
     except RestError as error:
@@ -159,20 +158,20 @@ def read(call: Call, state: Values) -> Values | None:
 
 
 def update(call: Call, planned: Values, prior: Values, config: Values) -> Values:
-    """Change a resource in place; gives its state.
+    """Change a resource in place; returns its state.
 
     Raises:
-        RestError: it was refused.
+        RestError: a call failed.
     """
     with _locked(call, planned):
         return _functions(call).update(call, planned, prior, config)
 
 
 def delete(call: Call, prior: Values) -> None:
-    """Delete a resource, unless it is to be left.
+    """Delete a resource, unless its deletion_policy is ABANDON.
 
     Raises:
-        RestError: it was refused, by the API or by a protection of the provider's own.
+        RestError: the API or a protection of the provider refused the deletion.
     """
     policy = prior.get("deletion_policy")
     if policy == "ABANDON":
@@ -216,7 +215,7 @@ def _create(call: Call, planned: Values, _config: Values) -> Values:
             "POST", entry.path.format(**planned), document, **_query(entry, planned)
         )
     except RestError as error:
-        # An operation failed: what it made, if it is there, is kept and marked as to be replaced.
+        # The operation failed. Its resource, if it exists, stays in the state as tainted.
         if entry.taint and error.status == 0:
             error.state = read(call, planned)
         raise
@@ -228,9 +227,9 @@ def _create(call: Call, planned: Values, _config: Values) -> Values:
 def _read(call: Call, state: Values) -> Values:
     entry = call.entry
     document = call.send("GET", entry.where(state))
-    found = codec.decode(entry, call.block, document, state)
-    found["id"] = entry.id.format(**state) if entry.id else entry.where(state)
-    return found
+    current = codec.decode(entry, call.block, document, state)
+    current["id"] = entry.id.format(**state) if entry.id else entry.where(state)
+    return current
 
 
 def _update(call: Call, planned: Values, prior: Values, _config: Values) -> Values:
@@ -244,13 +243,13 @@ def _update(call: Call, planned: Values, prior: Values, _config: Values) -> Valu
         if key == "labels":
             document["labelFingerprint"] = call.send("GET", path).get("labelFingerprint")
         call.change("POST", f"{path}/{entry.verbs[key]}", document)
-    rest_of = [key for key in changed if key not in entry.verbs]
-    if rest_of and entry.update == "none":
-        raise RestError(f"{call.type}: {', '.join(rest_of)} cannot be changed in place")
-    if rest_of and entry.mask:
-        document = {key: after.get(key) for key in rest_of}
-        call.change(entry.update, path, document, updateMask=",".join(rest_of))
-    elif rest_of:
+    patched = [key for key in changed if key not in entry.verbs]
+    if patched and entry.update == "none":
+        raise RestError(f"{call.type}: {', '.join(patched)} cannot be changed in place")
+    if patched and entry.mask:
+        document = {key: after.get(key) for key in patched}
+        call.change(entry.update, path, document, updateMask=",".join(patched))
+    elif patched:
         call.change(entry.update, path, after)
     return _read(call, {**planned, "id": prior["id"]})
 
@@ -278,7 +277,7 @@ def _create_connection(call: Call, planned: Values, _config: Values) -> Values:
     try:
         call.change("POST", _connections(planned), document)
     except RestError:
-        # What an earlier stack left, and this one may take over.
+        # The connection of an earlier stack, which this one may take over.
         if not planned.get("update_on_creation_fail"):
             raise
         call.change("PATCH", f"{_connections(planned)}/-", document, force="true")
@@ -288,13 +287,13 @@ def _create_connection(call: Call, planned: Values, _config: Values) -> Values:
 def _read_connection(call: Call, state: Values) -> Values:
     answer = call.send("GET", _connections(state), network=state["network"])
     if not answer.get("connections"):
-        raise RestError(f"there is no connection of {state['network']}", 404)
-    held = answer["connections"][0]
-    known = cty.known(state)
+        raise RestError(f"{state['network']} has no connection", 404)
+    connection = answer["connections"][0]
+    prior = cty.known(state)
     return {
-        **known,
-        "peering": held["peering"],
-        "reserved_peering_ranges": held["reservedPeeringRanges"],
+        **prior,
+        "peering": connection["peering"],
+        "reserved_peering_ranges": connection["reservedPeeringRanges"],
         "id": _connection_id(state),
     }
 
@@ -322,11 +321,11 @@ def _delete_connection(call: Call, prior: Values) -> None:
 
 
 def _read_instance(call: Call, state: Values) -> Values:
-    held = call.send("GET", call.entry.where(state)).get("ipAddresses", [])
-    by_type = {one["type"]: one["ipAddress"] for one in reversed(held)}
+    addresses = call.send("GET", call.entry.where(state)).get("ipAddresses", [])
+    by_type = {address["type"]: address["ipAddress"] for address in reversed(addresses)}
     return {
         **_read(call, state),
-        "first_ip_address": held[0]["ipAddress"] if held else None,
+        "first_ip_address": addresses[0]["ipAddress"] if addresses else None,
         "private_ip_address": by_type.get("PRIVATE"),
         "public_ip_address": by_type.get("PRIMARY"),
     }
@@ -375,22 +374,22 @@ def _delete_user(call: Call, prior: Values) -> None:
 def _create_version(call: Call, planned: Values, config: Values) -> Values:
     data: str = config.get("secret_data_wo") or planned["secret_data"]
     payload = {"data": base64.b64encode(data.encode()).decode()}
-    made = call.send("POST", f"{planned['secret']}:addVersion", {"payload": payload})
-    return _read_version(call, {**planned, "name": made["name"]})
+    version = call.send("POST", f"{planned['secret']}:addVersion", {"payload": payload})
+    return _read_version(call, {**planned, "name": version["name"]})
 
 
 def _read_version(call: Call, state: Values) -> Values:
-    held = call.send("GET", state["name"])
-    if held["state"] == "DESTROYED":
+    version = call.send("GET", state["name"])
+    if version["state"] == "DESTROYED":
         raise RestError(f"{state['name']} is destroyed", 404)
     return {
         **cty.known(state),
         "secret_data_wo": None,
-        "id": held["name"],
-        "name": held["name"],
-        "version": held["name"].rsplit("/", 1)[-1],
-        "create_time": held["createTime"],
-        "enabled": held["state"] == "ENABLED",
+        "id": version["name"],
+        "name": version["name"],
+        "version": version["name"].rsplit("/", 1)[-1],
+        "create_time": version["createTime"],
+        "enabled": version["state"] == "ENABLED",
     }
 
 
@@ -408,12 +407,12 @@ def _delete_version(call: Call, prior: Values) -> None:
 
 
 def access(settings: Mapping[str, Any], secret: str, version: str) -> tuple[str, str]:
-    """The data of a secret's version and the version's name.
+    """The data of a secret version, and the name of the version.
 
     Raises:
-        RestError: it is not there.
+        RestError: the version does not exist.
     """
-    call = call_of("google_secret_manager_secret_version", Block({}, {}), settings)
+    call = new_call("google_secret_manager_secret_version", Block({}, {}), settings)
     answer = call.send("GET", f"{secret}/versions/{version}:access")
     return base64.b64decode(answer["payload"]["data"]).decode(), answer["name"]
 
@@ -442,7 +441,7 @@ def _write_policy(call: Call, values: Values, policy: Document) -> None:
 def _change_members(call: Call, values: Values, change: Callable[[list[str]], list[str]]) -> None:
     for attempt in range(_POLICY_ATTEMPTS):
         policy = _policy(call, values)
-        bindings = {one["role"]: one["members"] for one in policy.get("bindings", [])}
+        bindings = {binding["role"]: binding["members"] for binding in policy.get("bindings", [])}
         bindings[values["role"]] = change(bindings.get(values["role"], []))
         policy["bindings"] = [
             {"role": role, "members": members} for role, members in bindings.items() if members
@@ -459,29 +458,33 @@ def _change_members(call: Call, values: Values, change: Callable[[list[str]], li
 
 def _create_member(call: Call, planned: Values, _config: Values) -> Values:
     member = planned["member"]
-    _change_members(call, planned, lambda held: held if member in held else [*held, member])
+    _change_members(
+        call, planned, lambda members: members if member in members else [*members, member]
+    )
     return _read_member(call, planned)
 
 
 def _read_member(call: Call, state: Values) -> Values:
     policy = _policy(call, state)
-    held = {one["role"]: one["members"] for one in policy.get("bindings", [])}
-    if state["member"] not in held.get(state["role"], []):
+    members = {binding["role"]: binding["members"] for binding in policy.get("bindings", [])}
+    if state["member"] not in members.get(state["role"], []):
         raise RestError(f"{state['member']} does not have {state['role']}", 404)
-    known = cty.known(state)
-    return {**known, "etag": policy["etag"], "id": _member_id(call, state)}
+    prior = cty.known(state)
+    return {**prior, "etag": policy["etag"], "id": _member_id(call, state)}
 
 
 def _delete_member(call: Call, prior: Values) -> None:
-    _change_members(call, prior, lambda held: [one for one in held if one != prior["member"]])
+    _change_members(
+        call, prior, lambda members: [member for member in members if member != prior["member"]]
+    )
 
 
 # ---- Cloud Storage ----
 
 
 def _read_bucket(call: Call, state: Values) -> Values:
-    found = _read(call, state)
-    return {**found, "url": f"gs://{found['name']}", "self_link": found.get("self_link")}
+    bucket = _read(call, state)
+    return {**bucket, "url": f"gs://{bucket['name']}", "self_link": bucket.get("self_link")}
 
 
 def _create_bucket(call: Call, planned: Values, config: Values) -> Values:
@@ -496,13 +499,13 @@ def _update_bucket(call: Call, planned: Values, prior: Values, config: Values) -
 
 def _delete_bucket(call: Call, prior: Values) -> None:
     path = call.entry.where(prior)
-    held = call.send("GET", f"{path}/o", versions="true").get("items", [])
-    if held and not prior.get("force_destroy"):
+    objects = call.send("GET", f"{path}/o", versions="true").get("items", [])
+    if objects and not prior.get("force_destroy"):
         raise RestError(
             f"Error trying to delete bucket {prior['name']} containing objects without "
             "`force_destroy` set to true"
         )
-    for item in held:
+    for item in objects:
         name = quote(item["name"], safe="")
         call.send("DELETE", f"{path}/o/{name}", generation=item["generation"])
     call.send("DELETE", path)
@@ -513,7 +516,7 @@ def _object_path(values: Values) -> str:
 
 
 def _create_object(call: Call, planned: Values, _config: Values) -> Values:
-    # The upload's path begins before the one of the other calls.
+    # The path of an upload has another prefix than the other calls.
     url = f"{call.endpoint.removesuffix('storage/v1/')}upload/storage/v1/b/{planned['bucket']}/o"
     content: str = planned["content"]
     answer = requests.post(
@@ -524,30 +527,30 @@ def _create_object(call: Call, planned: Values, _config: Values) -> Values:
         timeout=_CALL_SECONDS,
     )
     if answer.status_code >= 400:
-        raise RestError(f"Error uploading object {planned['name']}: {_refusal(answer)}")
+        raise RestError(f"Error uploading object {planned['name']}: {_message(answer)}")
     return _read_object(call, planned)
 
 
 def _read_object(call: Call, state: Values) -> Values:
-    held = call.send("GET", _object_path(state))
-    known = cty.known(state)
-    digest = base64.b64decode(held["md5Hash"])
-    changed = known.get("md5hash") not in (None, held["md5Hash"])
+    document = call.send("GET", _object_path(state))
+    prior = cty.known(state)
+    digest = base64.b64decode(document["md5Hash"])
+    changed = prior.get("md5hash") not in (None, document["md5Hash"])
     return {
-        **known,
-        # Another content than the one applied shows as a change to make.
-        "content": None if changed else known["content"],
-        "content_type": held["contentType"],
-        "crc32c": held["crc32c"],
-        "detect_md5hash": held["md5Hash"] if changed else known["detect_md5hash"],
-        "generation": int(held["generation"]),
-        "md5hash": held["md5Hash"],
+        **prior,
+        # If the content differs from the applied one, the next plan shows a change.
+        "content": None if changed else prior["content"],
+        "content_type": document["contentType"],
+        "crc32c": document["crc32c"],
+        "detect_md5hash": document["md5Hash"] if changed else prior["detect_md5hash"],
+        "generation": int(document["generation"]),
+        "md5hash": document["md5Hash"],
         "md5hexhash": digest.hex(),
-        "media_link": held["mediaLink"],
-        "output_name": held["name"],
-        "self_link": held["selfLink"],
-        "storage_class": held["storageClass"],
-        "id": f"{held['bucket']}-{held['name']}",
+        "media_link": document["mediaLink"],
+        "output_name": document["name"],
+        "self_link": document["selfLink"],
+        "storage_class": document["storageClass"],
+        "id": f"{document['bucket']}-{document['name']}",
     }
 
 
@@ -559,7 +562,7 @@ def _delete_object(call: Call, prior: Values) -> None:
     call.send("DELETE", _object_path(prior))
 
 
-def _never(call: Call, _planned: Values, _prior: Values, _config: Values) -> Values:
+def _not_in_place(call: Call, _planned: Values, _prior: Values, _config: Values) -> Values:
     raise RestError(f"{call.type} cannot be changed in place")
 
 
@@ -571,7 +574,7 @@ class _Functions:
     delete: Callable[[Call, Values], None] = _delete
 
 
-_BY_CALL = {
+_FUNCTIONS = {
     "": _Functions(),
     "bucket": _Functions(_create_bucket, _read_bucket, _update_bucket, _delete_bucket),
     "bucket_object": _Functions(_create_object, _read_object, _update_object, _delete_object),
@@ -579,11 +582,11 @@ _BY_CALL = {
         _create_connection, _read_connection, _update_connection, _delete_connection
     ),
     "instance": _Functions(_create_instance, _read_instance, _update_instance, _delete),
-    "member": _Functions(_create_member, _read_member, _never, _delete_member),
+    "member": _Functions(_create_member, _read_member, _not_in_place, _delete_member),
     "secret_version": _Functions(_create_version, _read_version, _update_version, _delete_version),
     "user": _Functions(_create_user, _read, _update_user, _delete_user),
 }
 
 
 def _functions(call: Call) -> _Functions:
-    return _BY_CALL[call.entry.call]
+    return _FUNCTIONS[call.entry.call]
