@@ -21,7 +21,7 @@ from tests.harness.contracts.properties.tags import defaults, untagged
 from tests.harness.contracts.whole_module import MODULE_CONTRACTS
 from tests.harness.inputs import batches, handwritten, legal
 from tests.harness.inputs.batches import Block
-from tests.harness.inputs.legal import Known
+from tests.harness.inputs.legal import Values
 from tests.harness.paths import ROOT
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
@@ -37,12 +37,12 @@ PROFILE = hypothesis.settings.get_current_profile_name()
 BLOCKS = [
     block for name, cases in SIZES[PROFILE].items() for block in batches.blocks(STACKS[name], cases)
 ]
-KEPT = batches.kept()
+KEPT = batches.corpus_files()
 SEEDED = defects.load()
 
 
 @functools.cache
-def rows(stack: str) -> list[Known]:
+def rows(stack: str) -> list[Values]:
     space = handwritten.space(stack)
     return legal.pairwise(space, legal.closed_sets(space))
 
@@ -57,13 +57,13 @@ def test_contracts_pass_for_valid_inputs(
     session = sessions(block.release, resolved=block.resolved)
     space = handwritten.space(block.stack.name)
     covering = rows(block.stack.name)
-    cases = batches.inputs_of(block, space, covering, contract_seed)
+    cases = batches.block_inputs(block, space, covering, contract_seed)
     first = block.number * batches.BLOCK
     for row, inputs in zip(covering[first : first + batches.BLOCK], cases, strict=False):
         assert {name: inputs.get(name) for name in row} == row
     counts: Counter[tuple[str, str, str]] = Counter()
     subjects = []
-    for inputs, result in batches.planned(session, block.stack, cases):
+    for inputs, result in batches.plan_inputs(session, block.stack, cases):
         planned, outcomes = run.outcomes_of(session, block.stack, inputs, result)
         failed = run.failures(session, outcomes)
         assert not failed, run.explanation(session, block.stack, inputs, failed)
@@ -99,20 +99,20 @@ def test_contracts_pass_for_the_corpus(
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_every_input_has_a_strategy(name: str) -> None:
-    assert legal.underived(handwritten.space(name), STACKS[name].smallest) == {}
+    assert legal.inputs_without_strategy(handwritten.space(name), STACKS[name].smallest) == {}
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_unread_rule_has_a_handwritten_condition(name: str) -> None:
     owners = {where.split(" ")[0] for where in handwritten.space(name).module.unread}
-    assert owners <= set(handwritten.ANSWERED), (
+    assert owners <= set(handwritten.REPLACED_PRECONDITIONS), (
         "give it a condition in tests/harness/inputs/handwritten.py"
     )
 
 
 def test_read_rule_has_no_handwritten_condition() -> None:
     unread = {w.split(" ")[0] for name in STACKS for w in handwritten.space(name).module.unread}
-    assert set(handwritten.ANSWERED) <= unread
+    assert set(handwritten.REPLACED_PRECONDITIONS) <= unread
 
 
 @pytest.mark.skipif(PROFILE == "replay", reason="the replay profile draws nothing")
@@ -135,7 +135,7 @@ def test_every_pair_of_closed_inputs_is_drawn(
     ]
     assert missed == []
     # Terraform itself must refuse what is taken for impossible, whatever else is drawn.
-    assert impossible == handwritten.IMPOSSIBLE[name]
+    assert impossible == handwritten.IMPOSSIBLE_PAIRS[name]
     record_property("pairs", [name, len(expected) - len(impossible)])
 
 
@@ -147,7 +147,7 @@ def test_readme_states_the_number_of_drawn_inputs() -> None:
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_impossible_pair_is_refused(session: planning.Session, name: str) -> None:
-    for pair in handwritten.IMPOSSIBLE[name]:
+    for pair in handwritten.IMPOSSIBLE_PAIRS[name]:
         inputs = {**STACKS[name].smallest, **pair}
         result = planning.plan(session, planning.Case("impossible", name, inputs))
         assert result.errors, f"{pair} planned"

@@ -1,7 +1,7 @@
-"""Names over all legal tenants and environments, by the module's own table of names.
+"""Names for all valid tenants and environments, from the table of names in the module.
 
-The table is evaluated without Terraform; that Terraform gives the same names, every planned case of
-the contract on names shows.
+The tests evaluate the table without Terraform. The contract on names compares the table with the
+names in every plan.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from tests.harness.contracts.properties import names as contract
 from tests.harness.hcl.expressions import Node, evaluate
 from tests.harness.hcl.functions import pattern
 from tests.harness.inputs import handwritten
-from tests.harness.inputs.legal import Known
-from tests.harness.inputs.rules import broken, holds
+from tests.harness.inputs.legal import Values
+from tests.harness.inputs.rules import broken_rules, is_met
 from tests.harness.offline.catalogue import load, releases
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cases, planning
 
 BOTH = pytest.mark.parametrize("name", sorted(STACKS))
 
-# Types with a name that is in no table, and why.
+# Types with a name that is not in the table, each with the reason.
 NOT_IN_THE_TABLE = {
-    "aws_s3_bucket": "its name ends in random digits; what begins it is checked with its length",
+    "aws_s3_bucket": "the name ends in random digits; a test checks its beginning and its length",
     "google_storage_bucket": "likewise",
     "google_sql_database_instance": "likewise",
-    "google_cloud_run_v2_service_iam_member": "the name is the service's",
-    "google_sql_database": "an input, inside the stack's own instance",
-    "google_sql_user": "an input, inside the stack's own instance",
-    "google_storage_bucket_object": "inside the stack's own bucket",
+    "google_cloud_run_v2_service_iam_member": "the name is that of the service",
+    "google_sql_database": "the name is an input, and the instance belongs to the stack",
+    "google_sql_user": "the name is an input, and the instance belongs to the stack",
+    "google_storage_bucket_object": "the bucket belongs to the stack",
 }
 
 Roles = Callable[[str], Mapping[str, frozenset[str]]]
@@ -45,13 +45,13 @@ def names(stack: str, values: Mapping[str, Any]) -> dict[str, str]:
     module = handwritten.space(stack).module
     table = module.locals["names"]
     assert isinstance(table, Node), table
-    found: dict[str, str] = evaluate(table, module.scope({**STACKS[stack].smallest, **values}))
-    return found
+    evaluated: dict[str, str] = evaluate(table, module.scope({**STACKS[stack].smallest, **values}))
+    return evaluated
 
 
 @pytest.fixture(scope="module")
 def roles(session: planning.Session) -> Roles:
-    """The types that each row of the table names, as a planned stack with long names shows."""
+    """The resource types of each row of the table, from a plan of a stack with long names."""
 
     @functools.cache
     def of(stack: str) -> Mapping[str, frozenset[str]]:
@@ -60,41 +60,46 @@ def roles(session: planning.Session) -> Roles:
             "tenant": "abcdefghijklmnopqrstu",
             "env": "staging12",
         }
-        found: dict[str, set[str]] = {}
+        by_role: dict[str, set[str]] = {}
         for fixed in (False, True):
-            given = {**inputs, "gateway_autoscaling_enabled": fixed, "ui_autoscaling_enabled": True}
-            result = planning.plan(session, planning.Case("long", stack, given))
+            case_inputs = {
+                **inputs,
+                "gateway_autoscaling_enabled": fixed,
+                "ui_autoscaling_enabled": True,
+            }
+            result = planning.plan(session, planning.Case("long", stack, case_inputs))
             assert result.plan is not None, str(result)
             by_name: dict[object, set[str]] = {}
             for _, type_name, name in contract.names(
-                subject(session, STACKS[stack], given, result.plan)
+                subject(session, STACKS[stack], case_inputs, result.plan)
             ):
                 by_name.setdefault(name, set()).add(type_name)
-            for role, name in names(stack, given).items():
-                found.setdefault(role, set()).update(by_name.get(name, ()))
-        return {role: frozenset(types) for role, types in found.items() if types}
+            for role, name in names(stack, case_inputs).items():
+                by_role.setdefault(role, set()).update(by_name.get(name, ()))
+        return {role: frozenset(types) for role, types in by_role.items() if types}
 
     return of
 
 
-def legal_names(stack: str, values: Mapping[str, Any]) -> bool:
-    """Whether the rules on what names a stack hold."""
+def are_valid_names(stack: str, values: Mapping[str, Any]) -> bool:
+    """Whether the inputs that name a stack meet their rules."""
     module = handwritten.space(stack).module
     scope = module.scope(values)
     owners = ("tenant", "env", "project", "region")
-    return all(holds(rule, scope) for rule in module.rules if rule.owner in owners)
+    return all(is_met(rule, scope) for rule in module.rules if rule.owner in owners)
 
 
 @st.composite
 def identities(draw: st.DrawFn, stack: str) -> dict[str, Any]:
-    """Legal tenant, environment, and project or region."""
+    """A valid tenant and environment, and a valid project or region."""
     space = handwritten.space(stack)
-    known: Known = STACKS[stack].smallest
-    wanted = ("tenant", "env", {"aws": "region", "gcp": "project"}[stack])
-    drawn = {n: draw(space.by_hand[n](space.module.scope(known).variables)) for n in wanted}
+    smallest: Values = STACKS[stack].smallest
+    scope = space.module.scope(smallest)
+    identifying = ("tenant", "env", {"aws": "region", "gcp": "project"}[stack])
+    drawn = {input_: draw(space.handwritten[input_](scope.variables)) for input_ in identifying}
     if stack == "aws":
         drawn["azs"] = [f"{drawn['region']}a", f"{drawn['region']}b"]
-    assume(legal_names(stack, {**known, **drawn}))
+    assume(are_valid_names(stack, {**smallest, **drawn}))
     return drawn
 
 
@@ -108,20 +113,20 @@ def test_every_name_is_within_its_limit(name: str, roles: Roles) -> None:
 
     @given(identities(name))
     def obeys(values: dict[str, Any]) -> None:
-        held = names(name, values)
-        odd = {
-            r: held[r]
-            for r, several in forms.items()
-            if not all(f.search(held[r]) for f in several)
+        planned_names = names(name, values)
+        invalid = {
+            role: planned_names[role]
+            for role, patterns in forms.items()
+            if not all(form.search(planned_names[role]) for form in patterns)
         }
-        assert odd == {}
+        assert invalid == {}
         reserved = {
-            role: held[role]
+            role: planned_names[role]
             for role, types in roles(name).items()
-            if any(held[role].startswith(contract.RESERVED.get(t, "//")) for t in types)
+            if any(planned_names[role].startswith(contract.RESERVED.get(t, "//")) for t in types)
         }
         assert reserved == {}
-        for role, beginning in contract.beginnings(name, held).items():
+        for role, beginning in contract.beginnings(name, planned_names).items():
             most = contract.longest(role, values)
             assert len(beginning) + 1 + contract.RANDOM_DIGITS <= most, (role, beginning)
 
@@ -133,22 +138,24 @@ def test_stacks_of_one_account_share_no_name(name: str, roles: Roles) -> None:
     scope = {"aws": "region", "gcp": "project"}[name]
 
     def of(values: dict[str, Any]) -> set[tuple[str, str]]:
-        held = names(name, values)
-        return {(kind, held[role]) for role, types in roles(name).items() for kind in types}
+        planned_names = names(name, values)
+        return {
+            (kind, planned_names[role]) for role, types in roles(name).items() for kind in types
+        }
 
     @given(identities(name), identities(name), st.sampled_from(["far", "shorter", "moved"]))
-    def differ(one: dict[str, Any], other: dict[str, Any], how: str) -> None:
-        # Two that differ by a letter, or by where the tenant ends, are as alike as two can be.
-        if how == "shorter":
-            other = {**one, "env": one["env"][:-1] or "x"}
-        if how == "moved":
-            other = {**one, "tenant": f"{one['tenant']}-litellm", "env": one["env"][-1:]}
-            one = {**one, "env": f"litellm-{other['env']}"}
-        place = {scope: one[scope], **({"azs": one["azs"]} if name == "aws" else {})}
-        one, other = {**STACKS[name].smallest, **one}, {**STACKS[name].smallest, **other, **place}
-        assume(legal_names(name, one) and legal_names(name, other))
-        assume((one["tenant"], one["env"]) != (other["tenant"], other["env"]))
-        assert of(one) & of(other) == set()
+    def differ(left: dict[str, Any], right: dict[str, Any], variant: str) -> None:
+        # The most similar stacks differ by one letter, or by the length of the tenant.
+        if variant == "shorter":
+            right = {**left, "env": left["env"][:-1] or "x"}
+        if variant == "moved":
+            right = {**left, "tenant": f"{left['tenant']}-litellm", "env": left["env"][-1:]}
+            left = {**left, "env": f"litellm-{right['env']}"}
+        place = {scope: left[scope], **({"azs": left["azs"]} if name == "aws" else {})}
+        left, right = {**STACKS[name].smallest, **left}, {**STACKS[name].smallest, **right, **place}
+        assume(are_valid_names(name, left) and are_valid_names(name, right))
+        assume((left["tenant"], left["env"]) != (right["tenant"], right["env"]))
+        assert of(left) & of(right) == set()
 
     differ()
 
@@ -156,10 +163,10 @@ def test_stacks_of_one_account_share_no_name(name: str, roles: Roles) -> None:
 @BOTH
 def test_tenant_and_env_that_share_names_are_refused(name: str) -> None:
     module = handwritten.space(name).module
-    (first, second), (third, fourth) = handwritten.ALIKE[:2]
+    (first, second), (third, fourth) = handwritten.SIMILAR_NAMES[:2]
     assert f"{first}-litellm-{second}" == f"{third}-litellm-{fourth}"
-    one = {**STACKS[name].smallest, "tenant": first, "env": second}
-    assert [rule.owner for rule in broken(module, one)] == ["env"]
+    inputs = {**STACKS[name].smallest, "tenant": first, "env": second}
+    assert [rule.owner for rule in broken_rules(module, inputs)] == ["env"]
 
 
 @BOTH

@@ -1,4 +1,4 @@
-"""Strategies are derived from a module's own declarations: legal ones, illegal ones, pairs."""
+"""Strategies are derived from the declarations of a module: valid and invalid inputs, pairs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.harness.cli.plan import main
 from tests.harness.contracts import refusals
 from tests.harness.contracts.whole_module import refused, violations
 from tests.harness.inputs import batches, handwritten, illegal, legal
-from tests.harness.inputs import rules as inputs
+from tests.harness.inputs import rules as input_rules
 from tests.harness.inputs.domains import NoStrategy
 from tests.harness.inputs.legal import Space
-from tests.harness.inputs.rules import Module, broken
+from tests.harness.inputs.rules import Module, broken_rules
 from tests.harness.paths import CORPUS
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cache, planning
@@ -79,30 +79,30 @@ variable "pair" {
 
 def module_of(folder: Path, text: str) -> Module:
     (folder / "variables.tf").write_text(text)
-    return inputs.read(folder)
+    return input_rules.read(folder)
 
 
 def test_new_variable_is_drawn_without_a_strategy(tmp_path: Path) -> None:
     space = Space(module_of(tmp_path, VARIABLES))
-    assert legal.underived(space, {}) == {}
-    found = legal.drawn(legal.legal(space, {}), 200, 1)
-    assert [broken(space.module, values) for values in found] == [[]] * len(found)
-    assert {name for values in found for name in values} == set(space.module.inputs)
-    assert {values.get("mode") for values in found} == {None, "slow", "fast", "off"}
-    rules = [rule for values in found for rule in values.get("rules", ())]
+    assert legal.inputs_without_strategy(space, {}) == {}
+    drawn = legal.draw_values(legal.valid_inputs(space, {}), 200, 1)
+    assert [broken_rules(space.module, values) for values in drawn] == [[]] * len(drawn)
+    assert {name for values in drawn for name in values} == set(space.module.inputs)
+    assert {values.get("mode") for values in drawn} == {None, "slow", "fast", "off"}
+    rules = [rule for values in drawn for rule in values.get("rules", ())]
     assert {key for rule in rules for key in rule} == {"name", "weight", "targets", "nested"}
     assert [rule for rule in rules if "name" not in rule] == []
     assert any("weight" not in rule for rule in rules)
-    assert {len(values.get("rules", ())) for values in found} == {0, 1, 2, 3}
+    assert {len(values.get("rules", ())) for values in drawn} == {0, 1, 2, 3}
 
 
 def test_each_rule_of_a_new_variable_is_violated_alone(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
     assert len(module.rules) == 5
     for rule in module.rules:
-        found = illegal.breaking(module, rule, [{}], {}, 2)
-        assert found, str(rule)
-        assert broken(module, found[0]) == [rule]
+        invalid = illegal.invalid_inputs(module, rule, [{}], {}, 2)
+        assert invalid, str(rule)
+        assert broken_rules(module, invalid[0]) == [rule]
 
 
 def test_pairs_of_new_closed_inputs_are_covered(tmp_path: Path) -> None:
@@ -135,70 +135,72 @@ def test_rule_without_a_strategy_is_named(tmp_path: Path, condition: str, kind: 
     }}
     """
     space = Space(module_of(tmp_path, text))
-    (said,) = legal.underived(space, {}).values()
-    assert said.startswith(("x (variables.tf:5): ", "a class of Unicode characters"))
+    (reason,) = legal.inputs_without_strategy(space, {}).values()
+    assert reason.startswith(("x (variables.tf:5): ", "a Unicode character class"))
     with pytest.raises(NoStrategy):
-        legal.drawn(legal.legal(space, {}), 50, 1)
+        legal.draw_values(legal.valid_inputs(space, {}), 50, 1)
 
 
 def test_handwritten_inputs_obey_the_rules(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
-    space = Space(module, {"mode": lambda _known: legal.st.sampled_from(["fast", "odd"])})
-    found = legal.drawn(legal.legal(space, {}), 60, 1)
-    assert {values.get("mode") for values in found} == {None, "fast"}
+    space = Space(module, {"mode": lambda _inputs: legal.st.sampled_from(["fast", "odd"])})
+    drawn = legal.draw_values(legal.valid_inputs(space, {}), 60, 1)
+    assert {values.get("mode") for values in drawn} == {None, "fast"}
 
 
 @BOTH
 def test_seed_determines_the_drawn_inputs(name: str) -> None:
     space = handwritten.space(name)
-    one, again, other = (legal.one(legal.legal(space, {}), seed) for seed in (1, 1, 2))
-    assert one == again
-    assert one != other
+    first, repeated, other = (
+        legal.draw_value(legal.valid_inputs(space, {}), seed) for seed in (1, 1, 2)
+    )
+    assert first == repeated
+    assert first != other
 
 
 def test_failure_is_shrunk() -> None:
     stack = STACKS["gcp"]
     space = handwritten.space("gcp")
-    given = legal.one(legal.legal(space, {"create_database": False}), 3)
-    assert len(given) > 12
+    failing = legal.draw_value(legal.valid_inputs(space, {"create_database": False}), 3)
+    assert len(failing) > 12
 
     def fails(candidate: dict[str, Any]) -> bool:
         return candidate.get("create_database") is False and candidate["tenant"] != ""
 
-    least = batches.shrunk(space, given, fails, stack.smallest)
-    assert least == {**stack.smallest, "create_database": False}
+    smallest = batches.shrink(space, failing, fails, stack.smallest)
+    assert smallest == {**stack.smallest, "create_database": False}
 
 
 def test_failure_is_written_with_its_replay_commands(tmp_path: Path) -> None:
-    given = {**STACKS["aws"].smallest, "tags": {"é": "ü"}}
-    path = batches.keep(STACKS["aws"], "tags", given, tmp_path)
-    assert batches.kept(tmp_path) == [path]
-    assert json.loads(path.read_text()) == given
-    there = CORPUS / path.name
-    checks, plans = batches.replay_commands(there)
+    inputs = {**STACKS["aws"].smallest, "tags": {"é": "ü"}}
+    path = batches.write_to_corpus(STACKS["aws"], "tags", inputs, tmp_path)
+    assert batches.corpus_files(tmp_path) == [path]
+    assert json.loads(path.read_text()) == inputs
+    in_corpus = CORPUS / path.name
+    checks, plans = batches.replay_commands(in_corpus)
     assert path.name.removesuffix(".tfvars.json") in checks
     assert plans == f"tox -e plan -- aws tests/data/corpus/{path.name}"
 
 
-# ---- Illegal inputs of the stacks ----
+# ---- Invalid inputs of the stacks ----
 
 
 @BOTH
 def test_invalid_input_is_refused_with_rule_and_remedy(
     session: planning.Session, name: str
 ) -> None:
-    found = list(refused(session, STACKS[name]))
-    assert len(found) > 400
-    assert [str(outcome) for outcome in found if outcome.verdict != "passed"] == []
+    outcomes = list(refused(session, STACKS[name]))
+    assert len(outcomes) > 400
+    assert [str(outcome) for outcome in outcomes if outcome.verdict != "passed"] == []
 
 
 @BOTH
 def test_every_rule_has_an_invalid_value(name: str) -> None:
     module = handwritten.space(name).module
-    known = violations(name, 1)
-    out = refusals.data()["out_of_reach"][name]
-    owners = {rule.owner for rule in module.rules} - set(out)
-    assert {rule.owner for rule, cases in known.items() if cases} == owners
+    invalid = violations(name, 1)
+    out_of_reach = refusals.data()["out_of_reach"][name]
+    owners = {rule.owner for rule in module.rules} - set(out_of_reach)
+    assert {rule.owner for rule, cases in invalid.items() if cases} == owners
 
 
 @BOTH
@@ -206,7 +208,7 @@ def test_unreachable_rule_is_not_reached(name: str) -> None:
     module = handwritten.space(name).module
     for owner in refusals.data()["out_of_reach"][name]:
         (rule,) = (r for r in module.rules if r.owner == owner)
-        assert illegal.breaking(module, rule, [STACKS[name].smallest], {}, 1) == []
+        assert illegal.invalid_inputs(module, rule, [STACKS[name].smallest], {}, 1) == []
 
 
 @BOTH

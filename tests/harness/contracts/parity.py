@@ -313,7 +313,7 @@ def _check_effect(
         # A root that calls the module passes no outputs on.
         start = {a: values for a, values in start.items() if not a.startswith("output.")}
     yield from _check_must(data, effect, semantic_diff.changes(start, after.meaning))
-    start = semantic_diff.renamed(start, effect.renames)
+    start = semantic_diff.replace_texts(start, effect.renames)
     yield from _check_rest(data, effect, group, semantic_diff.changes(start, after.meaning))
 
 

@@ -13,9 +13,9 @@ import yaml
 from tests.harness.contracts.base import Outcome, judged
 from tests.harness.hcl.functions import FUNCTIONS, text
 from tests.harness.inputs import illegal, legal
-from tests.harness.inputs.illegal import of_wrong_type
-from tests.harness.inputs.legal import Known, Space
-from tests.harness.inputs.rules import Module, Rule, broken, read, refusal
+from tests.harness.inputs.illegal import value_of_wrong_type
+from tests.harness.inputs.legal import Space, Values
+from tests.harness.inputs.rules import Module, Rule, broken_rules, error_message, read
 from tests.harness.paths import ILLEGAL
 from tests.harness.plan.view import Diagnostic
 from tests.harness.stacks import Stack
@@ -42,11 +42,12 @@ def invalid_inputs(space: Space, stack: Stack, number: int, with_seed: Any) -> V
         if rule.owner not in handwritten["out_of_reach"][stack.name]
         or rule.owner in space.module.inputs
     ]
-    free = legal.legal(space, {stack.scope[0]: stack.smallest[stack.scope[0]]})
-    bases: list[Known] = [stack.smallest]
-    bases += [legal.one(free, f"{with_seed} {index}") for index in range(2)]
+    free = legal.valid_inputs(space, {stack.scope[0]: stack.smallest[stack.scope[0]]})
+    bases: list[Values] = [stack.smallest]
+    bases += [legal.draw_value(free, f"{with_seed} {index}") for index in range(2)]
     return {
-        rule: illegal.breaking(space.module, rule, bases, by_hand, number) for rule in reachable
+        rule: illegal.invalid_inputs(space.module, rule, bases, by_hand, number)
+        for rule in reachable
     }
 
 
@@ -55,7 +56,7 @@ def _squeezed(words: str) -> str:
 
 
 def refused(
-    session: planning.Session, stack: Stack, inputs: Known
+    session: planning.Session, stack: Stack, inputs: Values
 ) -> tuple[tuple[Diagnostic, ...], bool]:
     """The errors for inputs that are planned alone, and whether a plan exists."""
     result = planning.plan(session, planning.Case("invalid", stack.name, inputs))
@@ -69,7 +70,7 @@ def _level(module: Module, owner: str) -> int:
 
 
 def batched(
-    session: planning.Session, stack: Stack, module: Module, cases: Sequence[tuple[Rule, Known]]
+    session: planning.Session, stack: Stack, module: Module, cases: Sequence[tuple[Rule, Values]]
 ) -> list[Diagnostic]:
     """The errors for many inputs, with one plan for each level.
 
@@ -77,7 +78,7 @@ def batched(
     their validations. It also hides the validations that read the variable, which therefore belong
     to another level. The text of an error identifies its case.
     """
-    levels: dict[int, dict[str, Known]] = {}
+    levels: dict[int, dict[str, Values]] = {}
     for index, (rule, inputs) in enumerate(cases):
         levels.setdefault(_level(module, rule.owner), {})[f"case{index:03}"] = inputs
     return [d for of in levels.values() for d in planning.plan_refused_batch(session, stack, of)]
@@ -141,7 +142,7 @@ def message_outcomes(
             yield Outcome("reached", where, "failed", "the module no longer has this rule")
             continue
         for inputs in cases[:1]:
-            message = refusal(module, rule, inputs)
+            message = error_message(module, rule, inputs)
             named = _names(rule, module, message)
             yield judged(
                 "names-input", where, message, named, f"{message!r} does not begin with the input"
@@ -161,9 +162,9 @@ def message_outcomes(
 def type_outcomes(session: planning.Session, stack: Stack) -> Iterator[Outcome]:
     """The outcomes on values of a wrong type, and on omitted required inputs."""
     module = read(stack.folder)
-    cases: dict[str, Known] = {}
+    cases: dict[str, Values] = {}
     for name, declared in module.inputs.items():
-        wrong = of_wrong_type(declared)
+        wrong = value_of_wrong_type(declared)
         if wrong is not None and name != stack.scope[0]:
             cases[name] = {**stack.smallest, name: wrong}
     reported = [
@@ -193,12 +194,12 @@ def refusal_outcomes(
     validated = [(rule, inputs) for rule, inputs in cases if rule.owner in module.inputs]
     reported = [_squeezed(str(error)) for error in batched(session, stack, module, validated)]
     expected = {
-        _squeezed(refusal(module, rule, inputs))
+        _squeezed(error_message(module, rule, inputs))
         for _, inputs in validated
-        for rule in broken(module, inputs)
+        for rule in broken_rules(module, inputs)
     }
     for rule, inputs in cases:
-        message = _squeezed(refusal(module, rule, inputs))
+        message = _squeezed(error_message(module, rule, inputs))
         if rule.owner in module.inputs:
             is_reported = any(message in error for error in reported)
             yield judged(

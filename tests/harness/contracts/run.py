@@ -55,8 +55,8 @@ def explanation(
         result = plan(session, Case("shrinking", stack.name, candidate))
         return name in failures(session, outcomes_of(session, stack, candidate, result)[1])
 
-    simplest = batches.shrunk(handwritten.space(stack.name), inputs, fails, stack.smallest)
-    path = batches.keep(stack, name, simplest)
+    simplest = batches.shrink(handwritten.space(stack.name), inputs, fails, stack.smallest)
+    path = batches.write_to_corpus(stack, name, simplest)
     lines = [
         f"contract {name} fails for valid inputs ({session.describe()})",
         *texts[:5],
@@ -90,7 +90,7 @@ def defect_outcomes(session: Session, defect: Defect) -> Iterator[Outcome]:
 
 def _similar(session: Session, defect: Defect) -> Iterator[Subject]:
     """The stacks of one account with the most similar names to those of a defect's stack."""
-    for tenant, env in handwritten.ALIKE:
+    for tenant, env in handwritten.SIMILAR_NAMES:
         inputs = {**defect.planned, "tenant": tenant, "env": env}
         result = plan(session, Case("alike", defect.stack.name, inputs))
         if result.plan is not None:

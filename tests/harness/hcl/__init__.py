@@ -1,1 +1,1 @@
-"""Reading and evaluating HCL."""
+"""Read and evaluate HCL."""

@@ -1,4 +1,4 @@
-"""What a module declares: its variables and outputs, read from the HCL."""
+"""Read the variables and outputs that a module declares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import hcl2
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An input. ``type`` and ``default`` are HCL; a default of None is no default."""
+    """A declared variable. ``type`` and ``default`` are HCL; ``default`` is None without one."""
 
     name: str
     type: str
@@ -26,13 +26,13 @@ class Variable:
 
     @property
     def required(self) -> bool:
-        """Whether a caller must set it."""
+        """Whether a caller must set the variable."""
         return self.default is None
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output."""
+    """A declared output."""
 
     name: str
     description: str
@@ -40,11 +40,11 @@ class Output:
 
 
 class HclError(ValueError):
-    """A file of a module does not read as the harness needs it."""
+    """A file of a module does not parse as HCL."""
 
 
 def _text(value: Any) -> str:
-    """A string as written between its quotes, or a heredoc's lines joined."""
+    """The text between the quotes of a string, or the lines of a heredoc, joined by spaces."""
     text = str(value).removeprefix('"').removesuffix('"')
     if text.startswith("<<"):
         return " ".join(line.strip() for line in text.splitlines()[1:-1])
@@ -59,8 +59,10 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_literal(item) for item in value)}]"
     if isinstance(value, dict):
-        held = [f"{key} = {_literal(item)}" for key, item in value.items() if key != "__is_block__"]
-        return f"{{ {', '.join(held)} }}" if held else "{}"
+        arguments = [
+            f"{key} = {_literal(item)}" for key, item in value.items() if key != "__is_block__"
+        ]
+        return f"{{ {', '.join(arguments)} }}" if arguments else "{}"
     return _expression(value)
 
 
@@ -71,11 +73,11 @@ def _expression(value: Any) -> str:
     return text
 
 
-# The parser is one object with state: two threads in it mix their files up.
+# The parser is one object with state, which threads must not share.
 _PARSER = threading.Lock()
 
 
-# By text and not by path: a copy of a module parses once, an edited one anew.
+# The key is the text and not the path. A copy of a module is parsed once, an edited one again.
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> dict[str, Any]:
     with _PARSER:
@@ -87,7 +89,7 @@ def _blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     try:
         document = _parsed(path.read_text())
     except Exception as error:
-        raise HclError(f"{path} does not parse as HCL: {error}") from error
+        raise HclError(f"{path} does not parse as HCL: {error}; correct the syntax") from error
     return {
         label.strip('"'): body for block in document.get(kind, []) for label, body in block.items()
     }

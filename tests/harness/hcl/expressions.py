@@ -1,9 +1,9 @@
-"""HCL expressions as trees, evaluated or folded with what is known.
+"""HCL expressions as trees, which are evaluated, or folded with known values.
 
-It is a model of Terraform's own evaluation, for the part of the language that the modules' rules
-and names are written in. What it does not know raises :class:`Unreadable`, never a guess; and what
-it says is compared with Terraform, for each input that it takes for legal or illegal is planned.
-Source: the HCL native syntax specification and Terraform's function reference.
+The module models the evaluation of Terraform, for the part of the language in which the rules and
+names of the modules are written. An unsupported expression raises :class:`Unreadable`. The suite
+compares the model with Terraform: it plans every input that the model considers valid or invalid.
+Source: the HCL native syntax specification and the function reference of Terraform.
 """
 
 from __future__ import annotations
@@ -19,19 +19,24 @@ from lark import Token, Tree
 from tests.harness.hcl.functions import FUNCTIONS, EvaluationError, same, text
 
 
-class Unreadable(Exception):  # noqa: N818 - it says what the model cannot do, not that HCL is wrong
-    """The model does not cover this part of an expression."""
+class Unreadable(Exception):  # noqa: N818 - it reports a limit of the model and no error in HCL
+    """The model does not support a part of an expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A part of an expression.
+    """A node of an expression tree.
 
-    ``kind`` is one of ``literal``, ``name``, ``attribute``, ``index``, ``splat``, ``call``,
-    ``operator``, ``if``, ``template``, ``tuple``, ``object``, ``for`` and ``for_object``; ``value``
-    is what belongs to it alone (a literal's value, a name, an operator), ``parts`` what it is made
-    of. ``reads`` are the root and first attribute of each reference at or below the node, ``names``
-    the names: a node is asked for them far more often than it is made.
+    ``reads`` and ``names`` are computed once, because they are read far more often than a node is
+    created.
+
+    Attributes:
+        kind: ``literal``, ``name``, ``attribute``, ``index``, ``splat``, ``call``, ``operator``,
+            ``if``, ``template``, ``tuple``, ``object``, ``for`` or ``for_object``.
+        value: the value of a literal, a name, or an operator.
+        parts: the child nodes.
+        reads: root and first attribute of each reference at or below the node.
+        names: the names at or below the node.
     """
 
     kind: str
@@ -203,13 +208,13 @@ def _node(tree: Tree[Any]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A block's body: attributes as trees, and blocks as (type, labels, body, line)."""
+    """The body of a block: attributes as trees, and blocks as (type, labels, body, line)."""
 
     attributes: Mapping[str, Node | Unreadable]
     blocks: tuple[tuple[str, tuple[str, ...], Body, int], ...]
 
     def of_type(self, kind: str) -> list[tuple[tuple[str, ...], Body, int]]:
-        """The blocks of a type: labels, body and the line each begins at."""
+        """The blocks of a type: labels, body and the number of the first line."""
         return [(labels, body, line) for name, labels, body, line in self.blocks if name == kind]
 
 
@@ -240,7 +245,7 @@ def _body(tree: Tree[Any]) -> Body:
 
 @lru_cache(maxsize=256)
 def parsed(document: str) -> Body:
-    """A file's text as a body; parsed once, whatever its path."""
+    """The text of a file as a body. Equal texts are parsed once."""
     return _body(_trees(hcl2.parses_to_tree(document))[0])
 
 
@@ -249,11 +254,15 @@ def parsed(document: str) -> Body:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names stand for.
+    """The values of names in an expression.
 
-    ``variables`` are the inputs' values, ``locals`` the module's local values as trees, ``names``
-    those bound by a ``for``, ``path`` what ``path.module`` is. ``constants`` are the locals that
-    read no input, as far as computed, shared by all scopes of a module; ``made`` are the others.
+    Attributes:
+        variables: the values of the inputs.
+        locals: the local values of the module as trees.
+        names: the names that a ``for`` binds.
+        path: the value of ``path.module``.
+        constants: a cache of locals that read no input, shared by all scopes of a module.
+        computed: a cache of the other locals.
     """
 
     variables: Mapping[str, Any]
@@ -261,7 +270,7 @@ class Scope:
     names: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
     constants: dict[str, Any] = field(default_factory=dict)
-    made: dict[str, Any] = field(default_factory=dict)
+    computed: dict[str, Any] = field(default_factory=dict)
 
     def bound(self, **names: Any) -> Scope:
         """The scope inside a ``for``."""
@@ -269,30 +278,30 @@ class Scope:
 
 
 def _reference(node: Node) -> tuple[str, str] | None:
-    """Root and first attribute of a node such as ``var.x`` or ``local.y``."""
+    """Root and first attribute of a reference such as ``var.x`` or ``local.y``."""
     if node.kind == "attribute" and node.parts[0].kind == "name":
         return str(node.parts[0].value), str(node.value)
     return None
 
 
 def references(node: Node, scope: Scope, root: str = "var") -> frozenset[str]:
-    """The variables that an expression reads, through the locals that it reads as well."""
-    found = {name for of, name in node.reads if of == root}
+    """The variables that an expression reads, directly or through locals."""
+    variables = {name for of, name in node.reads if of == root}
     if root == "var":
         for of, name in node.reads:
             if of == "local":
-                found |= _local_references(name, scope)
-    return frozenset(found)
+                variables |= _local_references(name, scope)
+    return frozenset(variables)
 
 
 def _local_references(name: str, scope: Scope) -> frozenset[str]:
-    # Kept beside the values; a name with a space is no local's.
+    # The cache also holds the values of locals. A name with a space is not the name of a local.
     key = f"references of {name}"
     if key not in scope.constants:
         body = scope.locals.get(name)
         scope.constants[key] = references(body, scope) if isinstance(body, Node) else frozenset()
-    found: frozenset[str] = scope.constants[key]
-    return found
+    variables: frozenset[str] = scope.constants[key]
+    return variables
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:
@@ -300,7 +309,7 @@ def _pairs(value: Any) -> list[tuple[Any, Any]]:
         return [(key, value[key]) for key in sorted(value)]
     if isinstance(value, list):
         return list(enumerate(value))
-    raise EvaluationError(f"a for over {type(value).__name__}")
+    raise EvaluationError(f"a for expression over {type(value).__name__}")
 
 
 def _iterated(node: Node, scope: Scope) -> Iterator[Scope]:
@@ -341,10 +350,10 @@ def _local(name: str, scope: Scope) -> Any:
     body = scope.locals.get(name)
     if not isinstance(body, Node):
         raise Unreadable(f"local.{name}")
-    held = scope.made if _local_references(name, scope) else scope.constants
-    if name not in held:
-        held[name] = evaluate(body, replace(scope, names={}))
-    return held[name]
+    computed = scope.computed if _local_references(name, scope) else scope.constants
+    if name not in computed:
+        computed[name] = evaluate(body, replace(scope, names={}))
+    return computed[name]
 
 
 def _index(node: Node, scope: Scope) -> Any:
@@ -416,7 +425,7 @@ def _operated(node: Node, scope: Scope) -> Any:
         return not _boolean(left)
     if sign == "unary-":
         return -_number(left)
-    # Terraform 1.12 decides by the left side where that is enough; the rules do not depend on it.
+    # Terraform 1.12 also skips the right side if the left side decides. No rule depends on that.
     if sign in ("&&", "||"):
         if _boolean(left) is (sign == "||"):
             return left
@@ -430,35 +439,35 @@ def _operated(node: Node, scope: Scope) -> Any:
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise EvaluationError(f"{value!r} is no bool")
+    raise EvaluationError(f"{value!r} is not a bool")
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise EvaluationError(f"{value!r} is no number")
+    raise EvaluationError(f"{value!r} is not a number")
 
 
 def _grouped(node: Node, scope: Scope) -> dict[str, Any]:
-    held: dict[str, Any] = {}
+    groups: dict[str, Any] = {}
     for inner in _iterated(node, scope):
         key = text(evaluate(node.parts[2], inner))
         value = evaluate(node.parts[3], inner)
         if node.value[1]:
-            held.setdefault(key, []).append(value)
-        elif key in held:
-            raise EvaluationError(f"the key {key} twice")
+            groups.setdefault(key, []).append(value)
+        elif key in groups:
+            raise EvaluationError(f"duplicate key {key}")
         else:
-            held[key] = value
-    return held
+            groups[key] = value
+    return groups
 
 
 def evaluate(node: Node, scope: Scope) -> Any:
     """The value of an expression: str, int, float, bool, None, list or dict.
 
     Raises:
-        EvaluationError: Terraform would fail here, as ``can`` and ``try`` see it.
-        Unreadable: the model does not cover it.
+        EvaluationError: Terraform would fail here; ``can`` and ``try`` catch the error.
+        Unreadable: the model does not support a part of the expression.
     """
     match node.kind:
         case "literal":
@@ -500,27 +509,27 @@ def evaluate(node: Node, scope: Scope) -> Any:
 
 
 def fold(node: Node, scope: Scope, hole: str) -> Node:
-    """The expression with everything computed that does not read ``var.<hole>``.
+    """Compute all parts of an expression that do not read ``var.<hole>``.
 
-    A local that reads it is put in place of its name, a loop over known values is unrolled, and of
-    a condition known in advance only the chosen side is left.
+    The body of a local that reads the variable replaces its name. A loop over known values is
+    unrolled. A conditional with a known condition is replaced with the selected branch.
 
     Raises:
-        EvaluationError: a part that does not read the variable fails.
-        Unreadable: the model does not cover a part that does not read the variable.
+        EvaluationError: the evaluation of a part that does not read the variable fails.
+        Unreadable: the model does not support a part that does not read the variable.
     """
     return _fold(node, scope, hole, frozenset())
 
 
-def _open(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> bool:
-    return not loose.isdisjoint(node.names) or any(
+def _depends_on(node: Node, scope: Scope, hole: str, bound: frozenset[str]) -> bool:
+    return not bound.isdisjoint(node.names) or any(
         name == hole if of == "var" else of == "local" and hole in _local_references(name, scope)
         for of, name in node.reads
     )
 
 
-def _fold(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
-    if not _open(node, scope, hole, loose):
+def _fold(node: Node, scope: Scope, hole: str, bound: frozenset[str]) -> Node:
+    if not _depends_on(node, scope, hole, bound):
         return literal(evaluate(node, scope))
     named = _reference(node)
     if named and named[0] == "local" and named[1] not in scope.names:
@@ -531,18 +540,22 @@ def _fold(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
     if named == ("var", hole) or node.kind == "name":
         return node
     if node.kind in ("for", "for_object"):
-        return _fold_for(node, scope, hole, loose)
+        return _fold_for(node, scope, hole, bound)
     if node.kind == "if":
-        return _fold_if(node, scope, hole, loose)
+        return _fold_if(node, scope, hole, bound)
     if node.kind == "call" and node.value[0] in ("can", "try"):
-        return _fold_attempt(node, scope, hole, loose)
-    parts = tuple(_fold(part, scope, hole, loose) for part in node.parts)
+        return _fold_attempt(node, scope, hole, bound)
+    parts = tuple(_fold(part, scope, hole, bound) for part in node.parts)
     head = (node.kind, node.value)
     if node.kind == "operator" and node.value in ("&&", "||"):
         return _fold_logic(node.value, parts)
     if node.kind == "call" and node.value[0] == "coalesce" and parts[0].kind == "literal":
-        rest = parts if parts[0].value not in (None, "") else parts[1:]
-        return rest[0] if rest[0].kind == "literal" or len(rest) == 1 else Node(*head, rest)
+        arguments = parts if parts[0].value not in (None, "") else parts[1:]
+        return (
+            arguments[0]
+            if arguments[0].kind == "literal" or len(arguments) == 1
+            else Node(*head, arguments)
+        )
     if node.kind == "call" and node.value[0] == "lookup":
         return _fold_lookup(Node(*head, parts))
     if node.kind == "call" and node.value[0] in ("alltrue", "anytrue", "flatten"):
@@ -550,12 +563,12 @@ def _fold(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
     return Node(node.kind, node.value, parts)
 
 
-def _fold_attempt(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
-    # A part that fails whatever the variable is makes the attempt, not the rule, fail.
+def _fold_attempt(node: Node, scope: Scope, hole: str, bound: frozenset[str]) -> Node:
+    # A part that fails for every value of the variable fails the attempt and not the rule.
     parts = []
     for part in node.parts:
         try:
-            parts.append(_fold(part, scope, hole, loose))
+            parts.append(_fold(part, scope, hole, bound))
         except EvaluationError:
             if node.value[0] == "can":
                 return literal(False)
@@ -563,48 +576,50 @@ def _fold_attempt(node: Node, scope: Scope, hole: str, loose: frozenset[str]) ->
 
 
 def _fold_lookup(node: Node) -> Node:
-    held, key, *_ = node.parts
-    if held.kind == key.kind == "literal" and text(key.value) in held.value:
-        return literal(held.value[text(key.value)])
+    table, key, *_ = node.parts
+    if table.kind == key.kind == "literal" and text(key.value) in table.value:
+        return literal(table.value[text(key.value)])
     return node
 
 
 def _fold_logic(sign: str, parts: tuple[Node, ...]) -> Node:
     decides = sign == "||"
-    left = [part for part in parts if not (part.kind == "literal" and part.value is not decides)]
-    if any(part.kind == "literal" for part in left):
+    undecided = [
+        part for part in parts if not (part.kind == "literal" and part.value is not decides)
+    ]
+    if any(part.kind == "literal" for part in undecided):
         return literal(decides)
-    if not left:
+    if not undecided:
         return literal(not decides)
-    return Node("operator", sign, tuple(left)) if len(left) == 2 else left[0]
+    return Node("operator", sign, tuple(undecided)) if len(undecided) == 2 else undecided[0]
 
 
-def _fold_if(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
-    condition = _fold(node.parts[0], scope, hole, loose)
+def _fold_if(node: Node, scope: Scope, hole: str, bound: frozenset[str]) -> Node:
+    condition = _fold(node.parts[0], scope, hole, bound)
     if condition.kind == "literal":
-        return _fold(node.parts[1 if condition.value else 2], scope, hole, loose)
-    return Node("if", None, (condition, *(_fold(p, scope, hole, loose) for p in node.parts[1:])))
+        return _fold(node.parts[1 if condition.value else 2], scope, hole, bound)
+    return Node("if", None, (condition, *(_fold(p, scope, hole, bound) for p in node.parts[1:])))
 
 
-def _fold_for(node: Node, scope: Scope, hole: str, loose: frozenset[str]) -> Node:
+def _fold_for(node: Node, scope: Scope, hole: str, bound: frozenset[str]) -> Node:
     source, condition, *bodies = node.parts
     names, _ = node.value
-    if node.kind == "for" and not _open(source, scope, hole, loose):
-        if _open(condition, scope, hole, loose):
-            raise Unreadable("a filter by the variable over known values")
+    if node.kind == "for" and not _depends_on(source, scope, hole, bound):
+        if _depends_on(condition, scope, hole, bound):
+            raise Unreadable("a for expression over known values with a filter on the variable")
         return Node(
             "tuple",
             None,
-            tuple(_fold(bodies[0], inner, hole, loose) for inner in _iterated(node, scope)),
+            tuple(_fold(bodies[0], inner, hole, bound) for inner in _iterated(node, scope)),
         )
-    inner_loose = loose | set(names)
+    inner_bound = bound | set(names)
     hidden = replace(scope, names={k: v for k, v in scope.names.items() if k not in names})
     return Node(
         node.kind,
         node.value,
         (
-            _fold(source, scope, hole, loose),
-            *(_fold(part, hidden, hole, inner_loose) for part in (condition, *bodies)),
+            _fold(source, scope, hole, bound),
+            *(_fold(part, hidden, hole, inner_bound) for part in (condition, *bodies)),
         ),
     )
 
@@ -623,7 +638,7 @@ def _fold_list(node: Node) -> Node:
             else:
                 return node
         return Node("tuple", None, tuple(items))
-    # alltrue and anytrue over written-out items are a chain of && and ||.
+    # alltrue and anytrue over an unrolled list are a chain of && and ||.
     every = node.value[0] == "alltrue"
     chain = literal(every)
     for item in source.parts:

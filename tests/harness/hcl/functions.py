@@ -1,7 +1,7 @@
-"""Terraform's functions, as far as the modules' rules and names use them.
+"""The functions of Terraform that the rules and names of the modules use.
 
-Source: Terraform's function reference. Each is compared with Terraform's own in
-tests/unit/test_expressions.py.
+Source: the function reference of Terraform. tests/unit/test_expressions.py compares each function
+with that of Terraform.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import yaml
 
 
 class EvaluationError(Exception):
-    """Terraform would fail here; ``can`` and ``try`` catch it."""
+    """Terraform would fail here; ``can`` and ``try`` catch the error."""
 
 
 def text(value: Any) -> str:
-    """A value as Terraform converts it to a string.
+    """A value converted to a string as Terraform converts it.
 
     Raises:
-        EvaluationError: it has no such form.
+        EvaluationError: Terraform does not convert values of this type.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -40,34 +40,34 @@ def text(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    raise EvaluationError(f"{type(value).__name__} is no string")
+    raise EvaluationError(f"{type(value).__name__} cannot be converted to a string")
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal, which in Terraform takes the same type as well."""
-    if isinstance(one, bool) != isinstance(other, bool):
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are equal. In Terraform, equal values also have the same type."""
+    if isinstance(left, bool) != isinstance(right, bool):
         return False
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return bool(one == other)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    return bool(left == right)
 
 
 @lru_cache(maxsize=512)
 def pattern(source: str) -> Any:
-    """A pattern of Go's RE2 syntax, compiled.
+    """A compiled pattern, from the RE2 syntax of Go.
 
-    The syntaxes agree, but for "$": to Go it is the very end, to Python also before a last newline.
+    The syntaxes of Go and Python differ in "$": in Python it also matches before a final newline.
 
     Raises:
-        EvaluationError: it is no pattern.
+        EvaluationError: the pattern is invalid.
     """
     ended = re.sub(r"(\\.|\[(?:\\.|\[:\w+:\]|[^\]\\])*\])|\$", lambda m: m[1] or r"\Z", source)
     try:
         return regex.compile(ended)
     except regex.error as error:
-        raise EvaluationError(f"{source} is no pattern: {error}") from error
+        raise EvaluationError(f"{source} is not a valid pattern: {error}") from error
 
 
 def _regex(source: str, value: str) -> Any:
@@ -114,29 +114,29 @@ def _number(value: Any) -> int | float:
         return value
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]+([.][0-9]+)?", value):
         return float(value) if "." in value else int(value)
-    raise EvaluationError(f"{value!r} is no number")
+    raise EvaluationError(f"{value!r} is not a number")
 
 
 def _json(value: Any) -> str:
     written = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    # Go's encoder escapes these, lest a browser take them for markup.
+    # The encoder of Go escapes these characters, so that browsers do not read them as markup.
     for character in "<>&":
         written = written.replace(character, f"\\u{ord(character):04x}")
     return written
 
 
 def _key(value: Any) -> Any:
-    """What two values have in common if and only if they are the same."""
+    """A key that two values share if and only if they are equal."""
     if isinstance(value, list | dict):
         return json.dumps(value, sort_keys=True)
     return isinstance(value, bool), value
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
-    kept: dict[Any, Any] = {}
+    unique: dict[Any, Any] = {}
     for item in items:
-        kept.setdefault(_key(item), item)
-    return list(kept.values())
+        unique.setdefault(_key(item), item)
+    return list(unique.values())
 
 
 def _flatten(items: Iterable[Any]) -> list[Any]:
@@ -159,14 +159,14 @@ def _contains(items: Iterable[Any], value: Any) -> bool:
 
 def _length(value: Any) -> int:
     if isinstance(value, str):
-        # Terraform counts what a reader sees as one character.
+        # Terraform counts grapheme clusters.
         return len(regex.findall(r"\X", value))
     return len(value)
 
 
-def _lookup(held: Mapping[str, Any], key: Any, *default: Any) -> Any:
-    if text(key) in held:
-        return held[text(key)]
+def _lookup(items: Mapping[str, Any], key: Any, *default: Any) -> Any:
+    if text(key) in items:
+        return items[text(key)]
     if not default:
         raise EvaluationError(f"no key {key!r}")
     return default[0]
@@ -174,7 +174,7 @@ def _lookup(held: Mapping[str, Any], key: Any, *default: Any) -> Any:
 
 def _keys(value: Any) -> list[str]:
     if not isinstance(value, dict):
-        raise EvaluationError("keys of what is no map")
+        raise EvaluationError(f"keys of {type(value).__name__}, which is not a map")
     return sorted(value)
 
 
@@ -191,12 +191,12 @@ def _range(*limits: int) -> list[int]:
 
 def _one(items: list[Any]) -> Any:
     if len(items) > 1:
-        raise EvaluationError("one of several")
+        raise EvaluationError(f"one of a list of {len(items)} items")
     return items[0] if items else None
 
 
 def _merge(*maps: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {key: value for held in maps if held for key, value in held.items()}
+    return {key: value for items in maps if items for key, value in items.items()}
 
 
 def _set(items: Iterable[Any]) -> list[Any]:
@@ -204,8 +204,10 @@ def _set(items: Iterable[Any]) -> list[Any]:
 
 
 def _intersection(first: Iterable[Any], *rest: Iterable[Any]) -> list[Any]:
-    held = [{_key(item) for item in items} for items in rest]
-    return [item for item in _set(first) if all(_key(item) in keys for keys in held)]
+    other_keys = [{_key(item) for item in items} for items in rest]
+    return [
+        item for item in _set(first) if all(_key(item) in item_keys for item_keys in other_keys)
+    ]
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -254,6 +256,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tostring": lambda value: None if value is None else text(value),
     "trimprefix": lambda value, start: value.removeprefix(start),
     "trimsuffix": lambda value, end: value.removesuffix(end),
-    "values": lambda held: [held[key] for key in sorted(held)],
+    "values": lambda items: [items[key] for key in sorted(items)],
     "yamldecode": yaml.safe_load,
 }

@@ -1,4 +1,4 @@
-"""Legal inputs in blocks: drawn, planned, and shrunk where a plan of them breaks a contract."""
+"""Draw valid inputs in blocks, plan them, and shrink inputs that break a contract."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample, Unsatisfiable
 
 from tests.harness.inputs import legal
-from tests.harness.inputs.legal import Known, Space
-from tests.harness.inputs.rules import broken
+from tests.harness.inputs.legal import Space, Values
+from tests.harness.inputs.rules import broken_rules
 from tests.harness.paths import CORPUS, ROOT
 from tests.harness.plan.view import PlanResult
 from tests.harness.stacks import Stack
 from tests.harness.terraform import cache, planning
 
-# Cases of one block share a project or region, which a batch has one of.
+# The cases of a block share a project or region, because a batch has only one.
 BLOCK = 16
-# Plans that shrinking one failure may take, of about half a second each.
+# The number of plans that may be used to shrink a failure. A plan takes about half a second.
 _SHRINK_PLANS = 120
-# Combinations looked at; most are refused by the rules, which takes no plan.
+# The number of combinations to try. The rules refuse most of them, which takes no plan.
 _SHRINK_TRIES = 2000
 
 Inputs = dict[str, Any]
@@ -34,9 +34,10 @@ Fails = Callable[[Inputs], bool]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some of a profile's cases of one stack: the ``number``-th of equal blocks.
+    """A block of cases of one stack.
 
-    ``release`` is ``oldest`` or ``newest``; ``resolved`` as of :class:`planning.Session`.
+    ``number`` counts the blocks of a stack from 0. ``release`` is ``oldest`` or ``newest``.
+    ``resolved`` tells whether the plans are resolved plans.
     """
 
     stack: Stack
@@ -46,70 +47,79 @@ class Block:
 
     @property
     def id(self) -> str:
-        """A name for reports."""
+        """The name for reports."""
         how = "applied" if self.resolved else "planned"
         return f"{self.stack.name}-{self.release}-{how}-{self.number:03}"
 
 
 def blocks(stack: Stack, cases: int) -> list[Block]:
-    """The blocks of so many cases; by turns of both releases, as planned and as applied."""
+    """The blocks for a number of cases.
+
+    Releases alternate from block to block, plain and resolved plans after every second block.
+    """
     return [
         Block(stack, number, ("oldest", "newest")[number % 2], number // 2 % 2 == 1)
         for number in range(-(-cases // BLOCK))
     ]
 
 
-def inputs_of(block: Block, space: Space, rows: list[Known], with_seed: int) -> list[Inputs]:
-    """The inputs of a block: one a row of the covering array, then free ones.
+def block_inputs(block: Block, space: Space, rows: list[Values], with_seed: int) -> list[Inputs]:
+    """The inputs of a block: one for each row of the covering array, then unconstrained ones.
 
-    The same for the same seed, whatever else is drawn before.
+    They depend only on the block, the rows and the seed.
     """
     scope, default = block.stack.scope
     first = block.number * BLOCK
-    # One project or region for the block: drawn like any other input, then fixed for all.
-    place = legal.one(legal.legal(space, {}), f"{with_seed} {block.id}").get(scope, default)
-    found = []
+    # The project or region of the block is drawn as any other input, then fixed for all cases.
+    place = legal.draw_value(legal.valid_inputs(space, {}), f"{with_seed} {block.id}").get(
+        scope, default
+    )
+    cases = []
     for index in range(first, first + BLOCK):
         row = rows[index] if index < len(rows) else {}
-        source = legal.legal(space, {scope: place, **row})
-        found.append(legal.one(source, f"{with_seed} {block.stack.name} {index}"))
-    return found
+        source = legal.valid_inputs(space, {scope: place, **row})
+        cases.append(legal.draw_value(source, f"{with_seed} {block.stack.name} {index}"))
+    return cases
 
 
-def planned(
-    held: planning.Session, stack: Stack, cases: list[Inputs]
+def plan_inputs(
+    session: planning.Session, stack: Stack, cases: list[Inputs]
 ) -> Iterator[tuple[Inputs, PlanResult]]:
-    """The plans of the inputs, made in batches."""
+    """Plan inputs in batches; yields each with its result."""
     batch = {f"case{index:02}": inputs for index, inputs in enumerate(cases)}
-    for name, result in planning.plan_batch(held, stack, batch).items():
+    for name, result in planning.plan_batch(session, stack, batch).items():
         yield batch[name], result
 
 
-def shrunk(space: Space, inputs: Inputs, fails: Fails, base: Known) -> Inputs:
-    """The simplest inputs found that still fail; the given ones where none simpler does.
+def shrink(space: Space, inputs: Inputs, fails: Fails, base: Values) -> Inputs:
+    """The simplest inputs that still fail, or ``inputs`` if no simpler ones fail.
 
-    An input is left out, replaced by a simpler one, or kept as it is; hypothesis looks for the
-    simplest combination. ``base`` holds what the smallest stack needs.
+    hypothesis searches for the simplest combination. It omits an input, replaces its value with a
+    simpler one, or leaves it unchanged.
 
     Args:
-        space: the module's legal inputs.
-        inputs: what failed.
-        fails: whether inputs fail in the same way; each call plans.
-        base: the smallest legal inputs.
+        space: the valid inputs of the module.
+        inputs: the inputs that failed.
+        fails: whether inputs fail in the same way. Each call plans.
+        base: the smallest valid inputs.
     """
-    left = _SHRINK_PLANS
-    seen: dict[str, bool] = {}
+    remaining_plans = _SHRINK_PLANS
+    verdicts: dict[str, bool] = {}
 
-    def still(candidate: Inputs) -> bool:
-        nonlocal left
-        whole = {**base, **candidate}
-        key = cache.key(whole)
-        if key not in seen:
-            if broken(space.module, whole) or not _conditions(space, whole) or left <= 0:
+    def still_fails(candidate: Inputs) -> bool:
+        nonlocal remaining_plans
+        values = {**base, **candidate}
+        key = cache.key(values)
+        if key not in verdicts:
+            if (
+                broken_rules(space.module, values)
+                or not _meets_conditions(space, values)
+                or remaining_plans <= 0
+            ):
                 return False
-            left -= 1
-            seen[key] = fails(whole)
-        return seen[key]
+            remaining_plans -= 1
+            verdicts[key] = fails(values)
+        return verdicts[key]
 
     source = st.fixed_dictionaries(
         {},
@@ -119,9 +129,9 @@ def shrunk(space: Space, inputs: Inputs, fails: Fails, base: Known) -> Inputs:
         },
     )
     try:
-        found: Inputs = find(
+        simplest: Inputs = find(
             source,
-            still,
+            still_fails,
             settings=settings(
                 database=None,
                 deadline=None,
@@ -133,32 +143,34 @@ def shrunk(space: Space, inputs: Inputs, fails: Fails, base: Known) -> Inputs:
         )
     except (NoSuchExample, Unsatisfiable):
         return inputs
-    return {**base, **found}
+    return {**base, **simplest}
 
 
-def _conditions(space: Space, values: Known) -> bool:
+def _meets_conditions(space: Space, values: Values) -> bool:
     effective = space.module.scope(values).variables
-    return all(right(effective) for _, right in space.conditions)
+    return all(is_met(effective) for _, is_met in space.conditions)
 
 
-# ---- What failed, kept ----
+# ---- The corpus ----
 
 
-def keep(stack: Stack, contract: str, inputs: Mapping[str, Any], folder: Path = CORPUS) -> Path:
-    """Write failing inputs to the corpus as a variable file of Terraform's; gives its path."""
+def write_to_corpus(
+    stack: Stack, contract: str, inputs: Mapping[str, Any], folder: Path = CORPUS
+) -> Path:
+    """Write failing inputs to the corpus as a variable file of Terraform; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stack.name}-{contract}-{cache.key(inputs)[:8]}.tfvars.json"
     path.write_text(json.dumps(inputs, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
     return path
 
 
-def kept(folder: Path = CORPUS) -> list[Path]:
+def corpus_files(folder: Path = CORPUS) -> list[Path]:
     """The files of the corpus."""
     return sorted(folder.glob("*.tfvars.json"))
 
 
 def replay_commands(path: Path) -> list[str]:
-    """The commands that check a kept input again, and that show its plan."""
+    """The commands that check the inputs of a corpus file again, and that show their plan."""
     stack = path.name.split("-", 1)[0]
     file = shlex.quote(str(path.relative_to(ROOT)))
     name = shlex.quote(path.name.removesuffix(".tfvars.json"))

@@ -1,8 +1,8 @@
-"""What a rule admits of one input, read from its condition; and hypothesis strategies made of it.
+"""Derive the domain of an input from the conditions of its rules, and strategies from a domain.
 
-A condition is folded with all that is known beside the input and then read part by part. A part
-that only takes something away (``!``, ``!=``) is left to a filter. A part of a form that is not
-known here raises :class:`NoStrategy`: such an input needs a strategy by hand.
+A condition is folded with the values of the other inputs, then read part by part. A part that only
+excludes values (``!``, ``!=``) becomes a filter. A part of an unsupported form raises
+:class:`NoStrategy`; the input then needs a handwritten strategy.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ from hypothesis.strategies import SearchStrategy
 from tests.harness.hcl.expressions import Node, Scope, Unreadable, evaluate, literal
 from tests.harness.hcl.functions import EvaluationError, pattern
 
-# Of a collection or number without an upper limit these many more than the lower one are tried.
+# A collection or number without an upper limit has at most this many more than its lower limit.
 _MORE_ITEMS = 4
 _MORE = 1000
 
 
-class NoStrategy(LookupError):  # noqa: N818 - what is missing is a strategy, nothing is wrong
-    """A rule or a type is of a form that no strategy is derived from."""
+class NoStrategy(LookupError):  # noqa: N818 - it reports a missing strategy and no error
+    """No strategy can be derived from a rule or a type of this form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What is admitted of a value: all fields must hold; None and empty ones say nothing.
+    """The values that rules admit. A value must meet all fields; None and empty mean no limit.
 
-    ``values`` are all there are. ``low``, ``high`` and ``whole`` are of numbers, ``patterns`` of
-    strings, ``least``, ``most`` and ``unique`` of collections, ``items`` and ``keys`` of what they
-    hold. Of each tuple in ``either`` one must hold. ``filters`` are conditions on ``hole``.
+    Attributes:
+        values: all admitted values.
+        low, high, whole: the limits of a number, and whether it must be a whole number.
+        patterns: the regular expressions that a string must match.
+        least, most, unique: the limits of a collection's length, and whether its items differ.
+        items, keys: the domains of a collection's items and of a map's keys.
+        either: alternatives; a value must be in one domain of each tuple.
+        filters: conditions, each with the node that represents the value.
     """
 
     values: tuple[Any, ...] | None = None
@@ -52,36 +57,36 @@ class Domain:
     filters: tuple[tuple[Node, Node], ...] = ()
 
 
-def _larger(one: Any, other: Any) -> Any:
-    return max((v for v in (one, other) if v is not None), default=None)
+def _larger(left: Any, right: Any) -> Any:
+    return max((v for v in (left, right) if v is not None), default=None)
 
 
-def _smaller(one: Any, other: Any) -> Any:
-    return min((v for v in (one, other) if v is not None), default=None)
+def _smaller(left: Any, right: Any) -> Any:
+    return min((v for v in (left, right) if v is not None), default=None)
 
 
-def _inner(one: Domain | None, other: Domain | None) -> Domain | None:
-    return merged(one, other) if one and other else one or other
+def _intersect_optional(left: Domain | None, right: Domain | None) -> Domain | None:
+    return intersect(left, right) if left and right else left or right
 
 
-def merged(one: Domain, other: Domain) -> Domain:
-    """The domain of what is in both."""
-    values = one.values if other.values is None else other.values
-    if one.values is not None and other.values is not None:
-        values = tuple(v for v in one.values if v in other.values)
+def intersect(left: Domain, right: Domain) -> Domain:
+    """The intersection of two domains."""
+    values = left.values if right.values is None else right.values
+    if left.values is not None and right.values is not None:
+        values = tuple(v for v in left.values if v in right.values)
     return Domain(
         values=values,
-        low=_larger(one.low, other.low),
-        high=_smaller(one.high, other.high),
-        whole=one.whole or other.whole,
-        patterns=one.patterns + other.patterns,
-        least=_larger(one.least, other.least),
-        most=_smaller(one.most, other.most),
-        unique=one.unique or other.unique,
-        items=_inner(one.items, other.items),
-        keys=_inner(one.keys, other.keys),
-        either=one.either + other.either,
-        filters=one.filters + other.filters,
+        low=_larger(left.low, right.low),
+        high=_smaller(left.high, right.high),
+        whole=left.whole or right.whole,
+        patterns=left.patterns + right.patterns,
+        least=_larger(left.least, right.least),
+        most=_smaller(left.most, right.most),
+        unique=left.unique or right.unique,
+        items=_intersect_optional(left.items, right.items),
+        keys=_intersect_optional(left.keys, right.keys),
+        either=left.either + right.either,
+        filters=left.filters + right.filters,
     )
 
 
@@ -93,7 +98,10 @@ def _is_call(node: Node, name: str) -> bool:
 
 
 def _measure(node: Node, hole: Node) -> tuple[str, bool] | None:
-    """What of the input a side of a comparison is: itself, or the length of it or of its set."""
+    """What a side of a comparison measures of the input: its value, or its length.
+
+    The second element tells whether the length counts distinct items only.
+    """
     if node == hole:
         return "value", False
     if _is_call(node, "length"):
@@ -109,7 +117,7 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def _bounds(sign: str, limit: Any) -> tuple[Any, Any]:
-    """Lowest and highest value that ``sign`` leaves; open ends of whole numbers are one further."""
+    """The lowest and the highest whole number that a comparison with ``limit`` admits."""
     return {
         "<": (None, limit - 1),
         "<=": (None, limit),
@@ -135,13 +143,13 @@ def _compared(node: Node, hole: Node) -> Domain:
     }:
         return Domain(unique=True)
     if right.kind != "literal":
-        raise NoStrategy(f"a comparison ({sign}) with what is no constant")
+        raise NoStrategy(f"a comparison ({sign}) with an expression that is not constant")
     if sign == "==" and isinstance(right.value, bool) and left != hole:
         return read(left if right.value else Node("operator", "unary!", (left,)), hole)
     if sign == "!=":
         return Domain(filters=((node, hole),))
     if measure is None:
-        raise NoStrategy(f"a comparison ({sign}) of what is neither the input nor its length")
+        raise NoStrategy(f"a comparison ({sign}) of neither the input nor its length")
     if measure[0] == "value" and sign == "==":
         return Domain(values=(right.value,))
     low, high = _bounds(sign, right.value)
@@ -151,21 +159,21 @@ def _compared(node: Node, hole: Node) -> Domain:
 
 
 def _looped(node: Node, hole: Node) -> Domain:
-    """``alltrue([for ...])`` over the input: what it says of items and of keys."""
+    """The domain of items and keys that ``alltrue([for ...])`` over the input admits."""
     (loop,) = node.parts
     if loop.kind != "for":
-        raise NoStrategy("alltrue of what is no loop")
+        raise NoStrategy("alltrue without a for expression")
     source, condition, body = loop.parts
     names, _ = loop.value
     if condition != literal(True):
-        raise NoStrategy("a loop with a filter")
+        raise NoStrategy("a for expression with a filter")
     over = next(
         (kind for kind in ("keys", "values") if _is_call(source, kind) and source.parts[0] == hole),
         "items" if source == hole else "",
     )
     if not over:
-        raise NoStrategy("a loop over what is not the input")
-    found = Domain()
+        raise NoStrategy("a for expression that does not iterate over the input")
+    domain = Domain()
     for part in _conjuncts(body):
         used = {str(n.value) for n in part.walk() if n.kind == "name"} & set(names)
         if len(used) != 1:
@@ -173,8 +181,8 @@ def _looped(node: Node, hole: Node) -> Domain:
         (name,) = used
         inner = read(part, Node("name", name))
         of_key = over == "keys" or (len(names) == 2 and name == names[0])
-        found = merged(found, Domain(keys=inner) if of_key else Domain(items=inner))
-    return found
+        domain = intersect(domain, Domain(keys=inner) if of_key else Domain(items=inner))
+    return domain
 
 
 def _conjuncts(node: Node) -> Iterator[Node]:
@@ -188,7 +196,7 @@ def _conjuncts(node: Node) -> Iterator[Node]:
 def _operator(node: Node, hole: Node) -> Domain:
     sign = node.value
     if sign == "&&":
-        return merged(read(node.parts[0], hole), read(node.parts[1], hole))
+        return intersect(read(node.parts[0], hole), read(node.parts[1], hole))
     if sign == "||":
         return Domain(either=(tuple(read(part, hole) for part in node.parts),))
     if sign == "unary!":
@@ -215,10 +223,10 @@ def _call(node: Node, hole: Node) -> Domain:
 
 
 def read(node: Node, hole: Node) -> Domain:
-    """What a folded condition admits of ``hole``.
+    """The domain of ``hole`` that a folded condition admits.
 
     Raises:
-        NoStrategy: a part of it is of a form that is not known here.
+        NoStrategy: a part of the condition has an unsupported form.
     """
     if node.kind == "literal":
         return Domain() if node.value is True else Domain(values=())
@@ -226,53 +234,53 @@ def read(node: Node, hole: Node) -> Domain:
         return _operator(node, hole)
     if node.kind == "call":
         return _call(node, hole)
-    raise NoStrategy(f"a condition that is a {node.kind}")
+    raise NoStrategy(f"a condition of the kind {node.kind}")
 
 
-# ---- Making strategies ----
+# ---- Strategies ----
 
 
-def _kept(domain: Domain, value: Any) -> bool:
-    """Whether the filters of a domain, alternatives included, admit a value."""
+def _meets_filters(domain: Domain, value: Any) -> bool:
+    """Whether the filters of a domain admit a value."""
     for condition, hole in domain.filters:
         try:
-            if evaluate(_filled(condition, hole, value), Scope({})) is not True:
+            if evaluate(_substitute(condition, hole, value), Scope({})) is not True:
                 return False
         except (EvaluationError, Unreadable):
             return False
     return True
 
 
-def _filled(node: Node, hole: Node, value: Any) -> Node:
+def _substitute(node: Node, hole: Node, value: Any) -> Node:
     if node == hole:
         return literal(value)
-    return replace(node, parts=tuple(_filled(part, hole, value) for part in node.parts))
+    return replace(node, parts=tuple(_substitute(part, hole, value) for part in node.parts))
 
 
 def spread(domain: Domain) -> list[Domain]:
-    """The domain with its alternatives written out: of these each stands alone."""
-    bare = replace(domain, either=())
-    found = []
-    for chosen in product(*domain.either):
-        whole = bare
-        for one in chosen:
-            whole = merged(whole, one)
-        found += spread(whole) if whole.either else [whole]
-    return found
+    """The domains without alternatives, of which ``domain`` is the union."""
+    common = replace(domain, either=())
+    domains = []
+    for combination in product(*domain.either):
+        alternative = common
+        for part in combination:
+            alternative = intersect(alternative, part)
+        domains += spread(alternative) if alternative.either else [alternative]
+    return domains
 
 
 def finite(domain: Domain) -> tuple[Any, ...] | None:
-    """All values of a domain, where it lists them; None where it does not."""
-    found: list[Any] = []
-    for one in spread(domain):
-        if one.values is None:
+    """All values of a domain that lists its values; None for any other domain."""
+    values: list[Any] = []
+    for alternative in spread(domain):
+        if alternative.values is None:
             return None
-        found += [v for v in one.values if v not in found and _fits(one, v)]
-    return tuple(found)
+        values += [v for v in alternative.values if v not in values and _fits(alternative, v)]
+    return tuple(values)
 
 
 def _fitting(domain: Domain) -> Callable[[Any], bool]:
-    # A closure: hypothesis writes out what a partial holds.
+    # A closure and not a partial: hypothesis would print the arguments of a partial.
     def fits(value: Any) -> bool:
         return _fits(domain, value)
 
@@ -288,26 +296,27 @@ def _fits(domain: Domain, value: Any) -> bool:
             return False
     if isinstance(value, list) and domain.least is not None and len(value) < domain.least:
         return False
-    return _kept(domain, value)
+    return _meets_filters(domain, value)
 
 
-# What a terminal, a log or a cloud's console would choke on is no input that anybody gives.
+# Control characters, surrogates and unassigned characters are excluded: terminals, logs and cloud
+# consoles do not display them, and users do not enter them.
 _CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Cn", "Co"))
 
 
 def normal(value: str) -> str:
-    """A string as Terraform keeps it: in Unicode's normal form C."""
+    """A string as Terraform stores it: in Unicode normalization form C."""
     return unicodedata.normalize("NFC", value)
 
 
 def _python_pattern(source: str) -> str:
-    """A Go pattern for Python's own ``re``, which hypothesis generates from.
+    """A Go pattern in the syntax of Python's ``re``, from which hypothesis generates strings.
 
     Raises:
-        NoStrategy: it has a class of Unicode characters, which ``re`` lacks.
+        NoStrategy: the pattern has a Unicode character class, which ``re`` does not support.
     """
     if r"\p" in source:
-        raise NoStrategy(f"a class of Unicode characters in {source}")
+        raise NoStrategy(f"a Unicode character class in {source}")
     spaced = source.replace("[:space:]", r"\s")
     return re.sub(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$", lambda m: m[1] or r"\Z", spaced)
 
@@ -316,8 +325,8 @@ def _strings(domain: Domain) -> SearchStrategy[str]:
     if not domain.patterns:
         return st.text(_CHARACTERS, max_size=40).map(normal)
     first, *rest = sorted(domain.patterns, key=len, reverse=True)
-    made = st.from_regex(_python_pattern(first), alphabet=_CHARACTERS).map(normal)
-    return made.filter(lambda value: all(pattern(p).search(value) for p in [first, *rest]))
+    source = st.from_regex(_python_pattern(first), alphabet=_CHARACTERS).map(normal)
+    return source.filter(lambda value: all(pattern(p).search(value) for p in [first, *rest]))
 
 
 def _numbers(domain: Domain) -> SearchStrategy[Any]:
@@ -337,7 +346,7 @@ def _sizes(domain: Domain) -> list[tuple[int, int]]:
     some = least + _MORE_ITEMS
     if domain.most is None or domain.most <= some:
         return [(least, some if domain.most is None else domain.most)]
-    # The most there may be is where limits break.
+    # The largest size is drawn separately, because it can reveal a limit that is off by one.
     return [(least, some), (domain.most, domain.most)]
 
 
@@ -346,7 +355,7 @@ def _collections(shape: Node, domain: Domain) -> SearchStrategy[Any]:
     items = strategy(inner, domain.items or Domain())
     if shape.value[0] in ("list", "set"):
         unique = domain.unique or shape.value[0] == "set"
-        # Any item of a list compares by its written form: a dict has no hash.
+        # Items are compared by their representation, because a dict has no hash.
         return st.one_of(
             [
                 st.lists(items, min_size=low, max_size=high, unique_by=repr if unique else None)
@@ -391,17 +400,17 @@ def _of_type(shape: Node, domain: Domain) -> SearchStrategy[Any]:
 
 
 def strategy(shape: Node, domain: Domain) -> SearchStrategy[Any]:
-    """Values of a type within a domain; nothing at all where it lists no value.
+    """A strategy for the values of a type within a domain; empty if no value is admitted.
 
     Raises:
-        NoStrategy: the type, or a pattern, is of a form that nothing is derived from.
+        NoStrategy: the type or a pattern has an unsupported form.
     """
-    chosen: list[SearchStrategy[Any]] = []
-    for one in spread(domain):
-        if one.values is None:
-            chosen.append(_of_type(shape, one).filter(_fitting(one)))
+    strategies: list[SearchStrategy[Any]] = []
+    for alternative in spread(domain):
+        if alternative.values is None:
+            strategies.append(_of_type(shape, alternative).filter(_fitting(alternative)))
         else:
-            held = [v for v in one.values if _fits(one, v)]
-            if held:
-                chosen.append(st.sampled_from(held))
-    return st.one_of(chosen) if chosen else st.nothing()
+            values = [v for v in alternative.values if _fits(alternative, v)]
+            if values:
+                strategies.append(st.sampled_from(values))
+    return st.one_of(strategies) if strategies else st.nothing()

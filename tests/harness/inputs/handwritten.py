@@ -1,7 +1,8 @@
-"""The legal inputs of both stacks: what is derived from their rules, and what is given by hand.
+"""The valid inputs of both stacks: derived from the rules, or handwritten.
 
-By hand are the inputs whose rules nothing is derived from, and those where chance would hardly meet
-what matters: a name that a default has, a length at its limit, a secret that can be told apart.
+A strategy is handwritten if none can be derived from the rules of the input, or if random values
+would rarely be interesting. Interesting values are the name of a default, a length at its limit,
+and a secret that a search finds.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from tests.harness.hcl.expressions import evaluate
 from tests.harness.hcl.functions import pattern
 from tests.harness.inputs import rules
 from tests.harness.inputs.domains import normal
-from tests.harness.inputs.legal import ByHand, Known, Space
+from tests.harness.inputs.legal import Handwritten, Space, Values
 from tests.harness.stacks import STACKS
 
 _LOWER = string.ascii_lowercase
 _WORD = string.ascii_lowercase + string.digits
 
-# What the containers get by default, or the clouds set: an extra of the same name must win, or be
-# refused, and never stand there twice.
-_TAKEN_NAMES = (
+# Variables that a container has by default, or that a cloud sets. An extra variable of the same
+# name must replace it or be refused. No container may have the name twice.
+_RESERVED_NAMES = (
     "AWS_REGION",
     "CONFIG_FILE_PATH",
     "DATABASE_HOST",
@@ -51,7 +52,7 @@ _TAKEN_NAMES = (
 
 
 def _rarely(rare: SearchStrategy[Any], common: SearchStrategy[Any]) -> SearchStrategy[Any]:
-    """The most there may be makes a plan several times as large: one draw in eight has it."""
+    """One draw in eight is rare, because the largest values make a plan several times as large."""
     return st.integers(0, 7).flatmap(lambda n: rare if n == 7 else common)
 
 
@@ -61,40 +62,40 @@ def words(least: int, most: int, alphabet: str = _WORD) -> SearchStrategy[str]:
 
 
 def _label(most: int) -> SearchStrategy[str]:
-    """Names of a letter and hyphenated words, of any length and of the longest."""
+    """Names of a letter and hyphenated words, many of the maximum length."""
     parts = st.lists(words(1, most), min_size=1, max_size=4).map("-".join)
     short = st.tuples(st.sampled_from(_LOWER), parts).map("".join).map(lambda v: v[:most])
     longest = st.tuples(st.sampled_from(_LOWER), words(most - 1, most - 1)).map("".join)
     return st.one_of(short, longest, st.sampled_from(_LOWER)).map(lambda v: v.rstrip("-"))
 
 
-def _tenants(_known: Known) -> SearchStrategy[str]:
+def _tenants(_inputs: Values) -> SearchStrategy[str]:
     return st.one_of(
         _label(21), st.sampled_from(["litellm", "a-litellm", "a-litellm-b", "internal"])
     )
 
 
-def _envs(_known: Known) -> SearchStrategy[str]:
+def _envs(_inputs: Values) -> SearchStrategy[str]:
     return st.one_of(_label(9), st.sampled_from(["litellm", "b-litellm", "prod", "dev-2"]))
 
 
-def _credential(prefix: str) -> ByHand:
-    # Long enough that a search for it in a plan finds it and nothing else.
-    return lambda _known: words(16, 24).map(lambda end: f"{prefix}{end}")
+def _credential(prefix: str) -> Handwritten:
+    # Long enough that a search in a plan finds only the credential.
+    return lambda _inputs: words(16, 24).map(lambda end: f"{prefix}{end}")
 
 
-def _url(scheme: str, port: int, wanted: str) -> ByHand:
-    """Connection URLs with a password in them, or none; the switch named forbids one."""
+def _url(scheme: str, port: int, create: str) -> Handwritten:
+    """Connection URLs with a password, or an empty string. The switch ``create`` forbids a URL."""
 
-    def urls(known: Known) -> SearchStrategy[str]:
+    def urls(inputs: Values) -> SearchStrategy[str]:
         url = words(16, 24).map(lambda key: f"{scheme}://:{key}@store.example.com:{port}/0")
-        return st.just("") if known[wanted] else st.one_of(url, st.just(""))
+        return st.just("") if inputs[create] else st.one_of(url, st.just(""))
 
     return urls
 
 
 _ENV_NAMES = st.one_of(
-    st.sampled_from(_TAKEN_NAMES),
+    st.sampled_from(_RESERVED_NAMES),
     st.text(st.sampled_from(string.ascii_letters + "_"), min_size=1, max_size=12),
 )
 _TEXTS = st.text(
@@ -102,15 +103,15 @@ _TEXTS = st.text(
 ).map(normal)
 
 
-def _extra_env(_known: Known) -> SearchStrategy[dict[str, str]]:
+def _extra_env(_inputs: Values) -> SearchStrategy[dict[str, str]]:
     return st.dictionaries(_ENV_NAMES, _TEXTS, max_size=6)
 
 
 _SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), _TEXTS)
 
 
-def _configurations(_known: Known) -> SearchStrategy[dict[str, Any]]:
-    """Any map that JSON has; of LiteLLM's own keys as well as of others."""
+def _configurations(_inputs: Values) -> SearchStrategy[dict[str, Any]]:
+    """Any JSON object, with keys of LiteLLM and other keys."""
     names = st.one_of(
         st.sampled_from(["model_list", "litellm_settings", "general_settings"]), _TEXTS
     )
@@ -124,25 +125,25 @@ def _configurations(_known: Known) -> SearchStrategy[dict[str, Any]]:
     return st.dictionaries(names, values, max_size=4)
 
 
-def _networks(shortest: int, longest: int) -> ByHand:
-    def ranges(_known: Known) -> SearchStrategy[str]:
-        def written(length: int, number: int) -> str:
+def _networks(shortest: int, longest: int) -> Handwritten:
+    def ranges(_inputs: Values) -> SearchStrategy[str]:
+        def cidr(length: int, number: int) -> str:
             address = (number >> (32 - length)) << (32 - length)
             return ".".join(str(address >> s & 255) for s in (24, 16, 8, 0)) + f"/{length}"
 
         numbers = st.integers(10 << 24, (11 << 24) - 1)
-        return st.builds(written, st.integers(shortest, longest), numbers)
+        return st.builds(cidr, st.integers(shortest, longest), numbers)
 
     return ranges
 
 
-def _extra_paths(_known: Known) -> SearchStrategy[list[str]]:
+def _extra_paths(_inputs: Values) -> SearchStrategy[list[str]]:
     segments = st.one_of(
         words(1, 8), st.sampled_from(["v1", "chat", "models", "key", "test", "health", "ui-x"])
     )
     exact = st.lists(segments, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
     paths = st.one_of(exact, exact.map(lambda path: f"{path}/*"))
-    # The most there may be, of one drawn word: sixty draws would take longer than the plan.
+    # The maximum number, all from one word: sixty draws would take longer than the plan.
     most = words(1, 8).map(lambda word: [f"/{word}{i}{'/*' if i % 2 else ''}" for i in range(60)])
     return _rarely(most, st.lists(paths, max_size=5, unique=True))
 
@@ -156,14 +157,14 @@ def _partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov") else "aws"
 
 
-def _zones(known: Known) -> SearchStrategy[list[str]]:
+def _zones(inputs: Values) -> SearchStrategy[list[str]]:
     letters = st.lists(st.sampled_from("abcdefghijkl"), min_size=2, max_size=10, unique=True)
-    given = letters.map(lambda ends: [f"{known['region']}{end}" for end in ends])
-    return given if not known["vpc_id"] else st.one_of(given, st.just([]))
+    zones = letters.map(lambda ends: [f"{inputs['region']}{end}" for end in ends])
+    return zones if not inputs["vpc_id"] else st.one_of(zones, st.just([]))
 
 
-def _certificates(known: Known) -> SearchStrategy[str]:
-    region = known["region"]
+def _certificates(inputs: Values) -> SearchStrategy[str]:
+    region = inputs["region"]
     own = st.builds(
         lambda account, key: f"arn:{_partition(region)}:acm:{region}:{account}:certificate/{key}",
         _ACCOUNTS,
@@ -177,8 +178,8 @@ def _certificates(known: Known) -> SearchStrategy[str]:
     return st.one_of(own, uploaded, st.just(""))
 
 
-def _keys(known: Known) -> SearchStrategy[str]:
-    region = known["region"]
+def _keys(inputs: Values) -> SearchStrategy[str]:
+    region = inputs["region"]
     key = st.builds(
         lambda account, name: f"arn:{_partition(region)}:kms:{region}:{account}:key/{name}",
         _ACCOUNTS,
@@ -187,8 +188,8 @@ def _keys(known: Known) -> SearchStrategy[str]:
     return st.one_of(key, st.just(""))
 
 
-def _web_acls(known: Known) -> SearchStrategy[str]:
-    region = known["region"]
+def _web_acls(inputs: Values) -> SearchStrategy[str]:
+    region = inputs["region"]
     acl = st.builds(
         lambda account, name: (
             f"arn:{_partition(region)}:wafv2:{region}:{account}:regional/webacl/{name}/0a1b"
@@ -199,7 +200,7 @@ def _web_acls(known: Known) -> SearchStrategy[str]:
     return st.one_of(acl, st.just(""))
 
 
-def _tags(_known: Known) -> SearchStrategy[dict[str, str]]:
+def _tags(_inputs: Values) -> SearchStrategy[dict[str, str]]:
     letters = st.characters(
         codec="utf-8", categories=("L", "N", "Zs"), include_characters="_.:/=+@-"
     )
@@ -212,8 +213,8 @@ def _tags(_known: Known) -> SearchStrategy[dict[str, str]]:
     return _rarely(most, st.dictionaries(keys, values, max_size=5))
 
 
-def _secret_arns(known: Known) -> SearchStrategy[str]:
-    region = known["region"]
+def _secret_arns(inputs: Values) -> SearchStrategy[str]:
+    region = inputs["region"]
     partition = _partition(region)
     secret = st.builds(
         lambda account, name, end: (
@@ -231,11 +232,11 @@ def _secret_arns(known: Known) -> SearchStrategy[str]:
     return st.one_of(secret, parameter)
 
 
-def _extra_arns(known: Known) -> SearchStrategy[dict[str, str]]:
-    return st.dictionaries(_ENV_NAMES, _secret_arns(known), max_size=5)
+def _extra_arns(inputs: Values) -> SearchStrategy[dict[str, str]]:
+    return st.dictionaries(_ENV_NAMES, _secret_arns(inputs), max_size=5)
 
 
-_SHARED: Mapping[str, ByHand] = {
+_SHARED: Mapping[str, Handwritten] = {
     "tenant": _tenants,
     "env": _envs,
     "litellm_master_key": _credential("sk-"),
@@ -249,9 +250,9 @@ _SHARED: Mapping[str, ByHand] = {
     "backend_extra_env": _extra_env,
 }
 
-_AWS: Mapping[str, ByHand] = {
+_AWS: Mapping[str, Handwritten] = {
     **_SHARED,
-    "region": lambda _known: st.sampled_from(
+    "region": lambda _inputs: st.sampled_from(
         ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1"]
     ),
     "azs": _zones,
@@ -262,33 +263,33 @@ _AWS: Mapping[str, ByHand] = {
     "vpc_cidr": _networks(16, 20),
     "gateway_extra_secrets": _extra_arns,
     "backend_extra_secrets": _extra_arns,
-    "otel_headers_secret_arn": lambda known: st.one_of(_secret_arns(known), st.just("")),
+    "otel_headers_secret_arn": lambda inputs: st.one_of(_secret_arns(inputs), st.just("")),
 }
 
 # ---- Google Cloud ----
 
 
-def _gcp_network(known: Known) -> SearchStrategy[str]:
+def _gcp_network(inputs: Values) -> SearchStrategy[str]:
     name = _label(63)
     prefixes = st.sampled_from(
         [
             "",
-            f"projects/{known['project']}/global/networks/",
+            f"projects/{inputs['project']}/global/networks/",
             "projects/123456789012/global/networks/",
-            f"https://www.googleapis.com/compute/v1/projects/{known['project']}/global/networks/",
+            f"https://www.googleapis.com/compute/v1/projects/{inputs['project']}/global/networks/",
         ]
     )
     return st.one_of(st.tuples(prefixes, name).map("".join), st.just(""))
 
 
-def _key_names(known: Known) -> SearchStrategy[str]:
-    place = f"projects/{known['project']}/locations/{known['region']}"
+def _key_names(inputs: Values) -> SearchStrategy[str]:
+    place = f"projects/{inputs['project']}/locations/{inputs['region']}"
     name = st.text(st.sampled_from(string.ascii_letters + "_-"), min_size=1, max_size=20)
     keys = st.builds(lambda ring, key: f"{place}/keyRings/{ring}/cryptoKeys/{key}", name, name)
     return st.one_of(keys, st.just(""))
 
 
-def _labels(_known: Known) -> SearchStrategy[dict[str, str]]:
+def _labels(_inputs: Values) -> SearchStrategy[dict[str, str]]:
     inner = _WORD + "_-"
     keys = st.one_of(
         st.tuples(st.sampled_from(_LOWER), words(0, 12, inner)).map("".join),
@@ -299,15 +300,15 @@ def _labels(_known: Known) -> SearchStrategy[dict[str, str]]:
     return _rarely(most, st.dictionaries(keys, values, max_size=5))
 
 
-def _domains(_known: Known) -> SearchStrategy[list[str]]:
+def _domains(_inputs: Values) -> SearchStrategy[list[str]]:
     host = st.builds(lambda a, b: f"{a}.{b}.example.com", words(1, 10), words(1, 63))
     most = words(1, 10).map(lambda word: [f"{word}{i}.example.com" for i in range(100)])
     return _rarely(most, st.lists(host, max_size=4, unique=True))
 
 
-def _memory(component: str) -> ByHand:
-    def sizes(known: Known) -> SearchStrategy[str]:
-        cpu = str(known[f"{component}_cpu"]).removesuffix("000m")
+def _memory(component: str) -> Handwritten:
+    def sizes(inputs: Values) -> SearchStrategy[str]:
+        cpu = str(inputs[f"{component}_cpu"]).removesuffix("000m")
         least = {"4": 2048, "6": 4096, "8": 4096}.get(cpu, 512)
         return st.one_of(
             st.integers(least, 32768).map(lambda mib: f"{mib}Mi"),
@@ -317,7 +318,7 @@ def _memory(component: str) -> ByHand:
     return sizes
 
 
-def _projects(_known: Known) -> SearchStrategy[str]:
+def _projects(_inputs: Values) -> SearchStrategy[str]:
     inner = st.text(st.sampled_from(_WORD + "-"), min_size=4, max_size=28)
     ids = st.builds(
         lambda a, b, c: a + b + c, st.sampled_from(_LOWER), inner, st.sampled_from(_WORD)
@@ -325,7 +326,7 @@ def _projects(_known: Known) -> SearchStrategy[str]:
     return st.one_of(ids, st.sampled_from(["acme-prod-1", "google-like-1", "a" * 30, "a----b"]))
 
 
-def _registries(_known: Known) -> SearchStrategy[str]:
+def _registries(_inputs: Values) -> SearchStrategy[str]:
     return st.sampled_from(
         [
             "ghcr.io/berriai",
@@ -336,7 +337,7 @@ def _registries(_known: Known) -> SearchStrategy[str]:
     )
 
 
-def _image(known: Known) -> SearchStrategy[str]:
+def _image(inputs: Values) -> SearchStrategy[str]:
     mirrored = st.builds(
         lambda registry, name, end: f"{registry}/{name}{end}",
         st.sampled_from(
@@ -349,20 +350,20 @@ def _image(known: Known) -> SearchStrategy[str]:
     return st.one_of(mirrored, proxied, st.just(""))
 
 
-def _secret_ids(known: Known) -> SearchStrategy[str]:
+def _secret_ids(inputs: Values) -> SearchStrategy[str]:
     name = st.text(st.sampled_from(string.ascii_letters + "_-"), min_size=1, max_size=20)
     owners = st.sampled_from(
-        ["", f"projects/{known['project']}/secrets/", "projects/other-1/secrets/"]
+        ["", f"projects/{inputs['project']}/secrets/", "projects/other-1/secrets/"]
     )
     return st.tuples(owners, name).map("".join)
 
 
-def _extra_ids(known: Known) -> SearchStrategy[dict[str, str]]:
-    return st.dictionaries(_ENV_NAMES, _secret_ids(known), max_size=5)
+def _extra_ids(inputs: Values) -> SearchStrategy[dict[str, str]]:
+    return st.dictionaries(_ENV_NAMES, _secret_ids(inputs), max_size=5)
 
 
 _COMPONENTS = ("gateway", "backend", "ui")
-_GCP: Mapping[str, ByHand] = {
+_GCP: Mapping[str, Handwritten] = {
     **_SHARED,
     "project": _projects,
     "kms_key_name": _key_names,
@@ -376,7 +377,7 @@ _GCP: Mapping[str, ByHand] = {
     **{f"{component}_memory": _memory(component) for component in _COMPONENTS},
     "gateway_extra_secrets": _extra_ids,
     "backend_extra_secrets": _extra_ids,
-    "otel_headers_secret": lambda known: st.one_of(_secret_ids(known), st.just("")),
+    "otel_headers_secret": lambda inputs: st.one_of(_secret_ids(inputs), st.just("")),
 }
 
 
@@ -386,27 +387,29 @@ def _pulled_pattern() -> Any:
     return pattern(evaluate(module.locals["supported_image_pattern"], module.scope({})))  # type: ignore[arg-type]
 
 
-def _images(image: str, beside: tuple[str, ...] = ()) -> tuple[frozenset[str], Any]:
-    """The precondition of terraform_data.images, for one component's image."""
-    reads = frozenset({image, "image_registry", "create_image_proxy", *beside})
+def _images(image: str, alternatives: tuple[str, ...] = ()) -> tuple[frozenset[str], Any]:
+    """The precondition of terraform_data.images, for the image of one component."""
+    reads = frozenset({image, "image_registry", "create_image_proxy", *alternatives})
 
-    def pulled(known: Known) -> bool:
-        held = next((known[n] for n in (image, *beside) if known[n]), known["image_registry"])
-        proxied = bool(known["create_image_proxy"]) and held.startswith("ghcr.io/")
-        # A registry and a tag of the default images are no image yet; a name makes them one.
-        return proxied or _pulled_pattern().search(held) is not None
+    def is_supported(inputs: Values) -> bool:
+        image_reference = next(
+            (inputs[n] for n in (image, *alternatives) if inputs[n]), inputs["image_registry"]
+        )
+        proxied = bool(inputs["create_image_proxy"]) and image_reference.startswith("ghcr.io/")
+        # The module adds a name and a tag to the registry. The pattern matches with and without.
+        return proxied or _pulled_pattern().search(image_reference) is not None
 
-    return reads, pulled
+    return reads, is_supported
 
 
 def _mounted(component: str) -> tuple[frozenset[str], Any]:
-    """The precondition of google_cloud_run_v2_service.this: a bucket takes one CPU to mount."""
+    """The precondition of google_cloud_run_v2_service.this: a bucket mount requires one CPU."""
 
-    def enough(known: Known) -> bool:
-        cpu = known[f"{component}_cpu"]
-        return not known["proxy_config"] or not pattern("^[0-9]{1,3}m$").search(cpu)
+    def has_one_cpu(inputs: Values) -> bool:
+        cpu = inputs[f"{component}_cpu"]
+        return not inputs["proxy_config"] or not pattern("^[0-9]{1,3}m$").search(cpu)
 
-    return frozenset({f"{component}_cpu", "proxy_config"}), enough
+    return frozenset({f"{component}_cpu", "proxy_config"}), has_one_cpu
 
 
 _CONDITIONS = (
@@ -416,23 +419,24 @@ _CONDITIONS = (
     _mounted("backend"),
 )
 
-# Preconditions that nothing is derived from, by owner: what stands for each.
-ANSWERED = {
+# The preconditions from which no strategy is derived, by owner, with what replaces each.
+REPLACED_PRECONDITIONS = {
     "aws_ecs_cluster.this": "a batch has the provider in the region of its cases",
     "terraform_data.images": "the conditions on images",
     "google_cloud_run_v2_service.this": "the conditions on CPU",
 }
 
 
-# Pairs of switches that no legal inputs have; Terraform refuses them.
-IMPOSSIBLE: Mapping[str, list[dict[str, Any]]] = {
+# Pairs of switches that no valid inputs have; Terraform refuses them.
+IMPOSSIBLE_PAIRS: Mapping[str, list[dict[str, Any]]] = {
     "aws": [{"enable_tls": False, "allow_plaintext_alb": False}],
     "gcp": [{"create_network": True, "create_psa_connection": False}],
 }
 
-# Tenant and environment of stacks whose names are most alike: a part that moves from one to the
-# other, a suffix of a resource in the environment, one that differs beyond where names are cut.
-ALIKE = (
+# Tenants and environments of stacks with similar names. A part is in the tenant or in the
+# environment, the environment contains the suffix of a resource, or names differ only after the
+# length at which the module truncates them.
+SIMILAR_NAMES = (
     ("a", "litellm-c"),
     ("a-litellm", "c"),
     ("a", "b-ui"),
@@ -446,7 +450,7 @@ ALIKE = (
 
 @functools.cache
 def space(stack: str) -> Space:
-    """The legal inputs of a stack's module in this checkout."""
+    """The valid inputs of the module of a stack in this checkout."""
     module = rules.read(STACKS[stack].folder)
     if stack == "aws":
         return Space(module, _AWS)

@@ -1,7 +1,7 @@
-"""Illegal inputs: for each rule of a module, values that break it, and no other where possible.
+"""Invalid inputs: for each rule of a module, values that break it and, if possible, no other rule.
 
-Candidates are made of what a rule and its input's type tell: the constants of the condition, values
-beside its limits, legal values bent a little. The rules themselves choose among them.
+Candidates come from the rule and the type of its input: the constants of the condition, values next
+to its limits, and slightly changed valid values. The rules then select among the candidates.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from tests.harness.hcl.expressions import Node
-from tests.harness.inputs.legal import Known
-from tests.harness.inputs.rules import Input, Module, Rule, broken, holds
+from tests.harness.inputs.legal import Values
+from tests.harness.inputs.rules import Input, Module, Rule, broken_rules, is_met
 
-# Candidates of an input that are tried beside those of another.
-_FEW = 24
-# Strings that hardly any rule for names, ids, paths, ranges or URLs admits.
+# The number of candidates of each input if two inputs change together.
+_PAIR_CANDIDATES = 24
+# Strings that few rules for names, ids, paths, ranges or URLs admit.
 _ODD = (
     "",
     "-",
@@ -44,28 +44,28 @@ _ODD = (
 
 
 def _constants(node: Node) -> list[Any]:
-    found = []
+    values = []
     for part in node.walk():
         if part.kind == "literal":
             value = part.value
-            found += value if isinstance(value, list) else [value]
-    return [v for v in found if isinstance(v, str | int | float) and not isinstance(v, bool)]
+            values += value if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, str | int | float) and not isinstance(v, bool)]
 
 
-def _strings(rule: Rule, legal: Any) -> Iterator[str]:
-    # Hardly any rule admits it, and in no message does it stand by chance.
+def _strings(rule: Rule, valid: Any) -> Iterator[str]:
+    # Few rules admit this value, and no message contains it by chance.
     yield "An odd value!"
     texts = [v for v in _constants(rule.condition) if isinstance(v, str) and len(v) < 40]
     for value in texts:
         yield from (value, f"{value}x", f"{value}-x", f"x{value}", f"x-{value}-x")
-    if isinstance(legal, str) and legal:
-        yield from (f"{legal} ", f"{legal}!", legal.upper(), f"-{legal}", f"{legal}/", f"{legal}-")
+    if isinstance(valid, str) and valid:
+        yield from (f"{valid} ", f"{valid}!", valid.upper(), f"-{valid}", f"{valid}/", f"{valid}-")
     yield from _ODD
 
 
-def _numbers(rule: Rule, legal: Any) -> Iterator[Any]:
+def _numbers(rule: Rule, valid: Any) -> Iterator[Any]:
     limits = [v for v in _constants(rule.condition) if isinstance(v, int | float)]
-    near = [v for limit in {*limits, 0, legal or 0} for v in (limit - 1, limit + 1, limit + 0.5)]
+    near = [v for limit in {*limits, 0, valid or 0} for v in (limit - 1, limit + 1, limit + 0.5)]
     yield from sorted({*near, -1, 0, 0.5, 1.5, 10**6}, key=lambda v: (abs(v), v))
 
 
@@ -73,9 +73,9 @@ def _limits(rule: Rule) -> list[int]:
     return [v for v in _constants(rule.condition) if isinstance(v, int) and 0 < v < 1000]
 
 
-def _lists(declared: Input, rule: Rule, legal: Any) -> Iterator[list[Any]]:
+def _lists(declared: Input, rule: Rule, valid: Any) -> Iterator[list[Any]]:
     (inner,) = declared.type.parts
-    items = list(legal or [])
+    items = list(valid or [])
     sample = items[0] if items else "x"
     yield []
     yield items[:1]
@@ -88,46 +88,46 @@ def _lists(declared: Input, rule: Rule, legal: Any) -> Iterator[list[Any]]:
         yield [f"/x{i}" for i in range(limit + 1)]
 
 
-def _maps(declared: Input, rule: Rule, legal: Any) -> Iterator[dict[str, Any]]:
+def _maps(declared: Input, rule: Rule, valid: Any) -> Iterator[dict[str, Any]]:
     (inner,) = declared.type.parts
-    held = dict(legal or {})
-    sample = next(iter(held.values()), "x")
+    valid_map = dict(valid or {})
+    sample = next(iter(valid_map.values()), "x")
     for odd in _values(Input("item", inner, None, False, False), rule, sample):
-        yield {**held, "A": odd}
-        yield {**held, "a": odd}
+        yield {**valid_map, "A": odd}
+        yield {**valid_map, "a": odd}
         if isinstance(odd, str) and odd:
-            yield {**held, odd: sample}
-    yield {**held, "A": None}
-    yield {**held, "a": None}
+            yield {**valid_map, odd: sample}
+    yield {**valid_map, "A": None}
+    yield {**valid_map, "a": None}
     for limit in _limits(rule):
         yield {f"k{i}": str(sample) for i in range(limit + 1)}
 
 
-def _values(declared: Input, rule: Rule, legal: Any) -> Iterator[Any]:
+def _values(declared: Input, rule: Rule, valid: Any) -> Iterator[Any]:
     shape = declared.type
     kind = shape.value if shape.kind == "name" else shape.value[0]
     match kind:
         case "string":
-            yield from _strings(rule, legal)
+            yield from _strings(rule, valid)
         case "number":
-            yield from _numbers(rule, legal)
+            yield from _numbers(rule, valid)
         case "bool":
             yield from (False, True)
         case "list" | "set":
-            yield from _lists(declared, rule, legal)
+            yield from _lists(declared, rule, valid)
         case "map":
-            yield from _maps(declared, rule, legal)
+            yield from _maps(declared, rule, valid)
         case _:
             yield from ("x", 1, ["x"], True)
 
 
 def candidates(
-    module: Module, rule: Rule, bases: list[Known], by_hand: Mapping[str, list[Known]]
+    module: Module, rule: Rule, bases: list[Values], handwritten: Mapping[str, list[Values]]
 ) -> Iterator[dict[str, Any]]:
-    """Inputs that may break a rule: one input changed at a time, on each of the legal bases."""
-    for given in by_hand.get(rule.owner, ()):
+    """Inputs that may break a rule: each of the valid ``bases`` with one input changed."""
+    for overrides in handwritten.get(rule.owner, ()):
         for base in bases:
-            yield {**base, **given}
+            yield {**base, **overrides}
     for base in bases:
         scope = module.scope(base)
         changed = [rule.owner] if rule.owner in module.inputs else sorted(rule.reads)
@@ -137,52 +137,54 @@ def candidates(
                 yield {**base, name: value}
 
 
-def pairs(module: Module, rule: Rule, base: Known) -> Iterator[dict[str, Any]]:
-    """Inputs that may break a rule between two inputs by a change of both."""
+def pairs(module: Module, rule: Rule, base: Values) -> Iterator[dict[str, Any]]:
+    """Inputs that may break a rule: the valid ``base`` with two inputs changed."""
     scope = module.scope(base)
     for first, second in combinations(sorted(rule.reads), 2):
-        several = [
-            list(islice(_values(module.inputs[name], rule, scope.variables[name]), _FEW))
+        candidate_lists = [
+            list(
+                islice(_values(module.inputs[name], rule, scope.variables[name]), _PAIR_CANDIDATES)
+            )
             for name in (first, second)
         ]
-        for one, other in product(*several):
-            yield {**base, first: one, second: other}
+        for first_value, second_value in product(*candidate_lists):
+            yield {**base, first: first_value, second: second_value}
 
 
-def breaking(
+def invalid_inputs(
     module: Module,
     rule: Rule,
-    bases: list[Known],
-    by_hand: Mapping[str, list[Known]],
+    bases: list[Values],
+    handwritten: Mapping[str, list[Values]],
     number: int,
 ) -> list[dict[str, Any]]:
-    """Inputs that break a rule, at most so many; those that break no other rule come first."""
-    found = _breaking(module, rule, candidates(module, rule, bases, by_hand), number)
-    return found or _breaking(module, rule, pairs(module, rule, bases[0]), number)
+    """At most ``number`` inputs that break a rule. Those that break no other rule come first."""
+    inputs = _select(module, rule, candidates(module, rule, bases, handwritten), number)
+    return inputs or _select(module, rule, pairs(module, rule, bases[0]), number)
 
 
-def _breaking(
-    module: Module, rule: Rule, tried: Iterable[dict[str, Any]], number: int
+def _select(
+    module: Module, rule: Rule, candidates: Iterable[dict[str, Any]], number: int
 ) -> list[dict[str, Any]]:
-    alone: list[dict[str, Any]] = []
-    besides: list[dict[str, Any]] = []
-    for inputs in tried:
-        if holds(rule, module.scope(inputs)):
+    only_rule: list[dict[str, Any]] = []
+    several_rules: list[dict[str, Any]] = []
+    for inputs in candidates:
+        if is_met(rule, module.scope(inputs)):
             continue
-        found = broken(module, inputs)
-        if rule not in found:
+        broken = broken_rules(module, inputs)
+        if rule not in broken:
             continue
-        if found == [rule] and inputs not in alone:
-            alone.append(inputs)
-        elif inputs not in besides:
-            besides.append(inputs)
-        if len(alone) >= number:
+        if broken == [rule] and inputs not in only_rule:
+            only_rule.append(inputs)
+        elif inputs not in several_rules:
+            several_rules.append(inputs)
+        if len(only_rule) >= number:
             break
-    return [*alone, *besides][:number]
+    return [*only_rule, *several_rules][:number]
 
 
-def of_wrong_type(declared: Input) -> Any:
-    """A value that no conversion of Terraform's makes one of the type; None where there is none."""
+def value_of_wrong_type(declared: Input) -> Any:
+    """A value that Terraform cannot convert to the type of an input; None if there is none."""
     kind = declared.type.value if declared.type.kind == "name" else declared.type.value[0]
     return {
         "string": ["x"],

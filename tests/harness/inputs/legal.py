@@ -1,8 +1,8 @@
-"""All legal inputs of a module as hypothesis strategies: any subset of them, legal by construction.
+"""The valid inputs of a module as hypothesis strategies.
 
-An input is drawn from what its rules leave once those drawn before it are known. Where a rule is of
-a form that nothing is derived from, a strategy given by hand takes its place, and the rules still
-filter it.
+Inputs are drawn one after another. Each is drawn from the domain that its rules admit with the
+inputs drawn before. If no strategy can be derived from a rule, a handwritten strategy replaces it.
+The rules filter the values of every strategy.
 """
 
 from __future__ import annotations
@@ -21,47 +21,54 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.harness.hcl.expressions import Node, Scope, Unreadable, fold
 from tests.harness.hcl.functions import EvaluationError
-from tests.harness.inputs.domains import Domain, NoStrategy, finite, merged, read, strategy
-from tests.harness.inputs.rules import Module, Rule, holds
+from tests.harness.inputs.domains import Domain, NoStrategy, finite, intersect, read, strategy
+from tests.harness.inputs.rules import Module, Rule, is_met
 
-Known = Mapping[str, Any]
-ByHand = Callable[[Known], SearchStrategy[Any]]
-"""From the inputs drawn so far, defaults filled in, to what may be drawn."""
+Values = Mapping[str, Any]
+"""The values of inputs by name."""
+Handwritten = Callable[[Values], SearchStrategy[Any]]
+"""Returns the strategy of an input, from the inputs drawn before it and the defaults."""
 
 BOOL = Node("name", "bool")
 """The type of a switch."""
 
-# A value of an input that is not legal beside the others is drawn again so many times.
+# How many times a value is drawn until it is valid with the other inputs.
 _TRIES = 8
-# An enumeration of more values than this is no closed set to cover in pairs.
+# Pairs of values are covered for enumerations of at most this many values.
 _CLOSED = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A module's legal inputs.
+    """The valid inputs of a module.
 
-    ``by_hand`` has strategies by input; ``conditions`` stand for rules that are not read from the
-    HCL: the inputs that one reads, and whether they are legal. ``derived`` and
-    ``made`` keep strategies, which are checked and compiled when first drawn from; of those by hand
-    with the inputs that they were made for. ``opened`` keeps what :func:`_open` says.
+    Attributes:
+        module: the module.
+        handwritten: handwritten strategies by input.
+        conditions: conditions that replace rules which cannot be read from the HCL. Each has the
+            inputs that it reads, and a function that tells whether it is met.
+        derived: a cache of derived strategies, which hypothesis compiles at the first draw.
+        created: a cache of handwritten strategies by input, each with the values that it read.
+        open: a cache of :func:`_is_open`.
     """
 
     module: Module
-    by_hand: Mapping[str, ByHand] = field(default_factory=dict)
-    conditions: tuple[tuple[frozenset[str], Callable[[Known], bool]], ...] = ()
+    handwritten: Mapping[str, Handwritten] = field(default_factory=dict)
+    conditions: tuple[tuple[frozenset[str], Callable[[Values], bool]], ...] = ()
     derived: dict[str, SearchStrategy[Any]] = field(default_factory=dict)
-    made: dict[str, list[tuple[dict[str, Any], SearchStrategy[Any]]]] = field(default_factory=dict)
-    opened: dict[str, bool] = field(default_factory=dict)
+    created: dict[str, list[tuple[dict[str, Any], SearchStrategy[Any]]]] = field(
+        default_factory=dict
+    )
+    open: dict[str, bool] = field(default_factory=dict)
 
 
 def variable(name: str) -> Node:
-    """The node that reads an input."""
+    """The expression ``var.NAME``."""
     return Node("attribute", name, (Node("name", "var"),))
 
 
 def _order(module: Module) -> list[str]:
-    """The inputs, each after those that its own validations read."""
+    """The names of the inputs, each after those that its validations read."""
     after = {name: set[str]() for name in module.inputs}
     for rule in module.rules:
         if rule.owner in after:
@@ -79,36 +86,37 @@ def _order(module: Module) -> list[str]:
     return list(ordered)
 
 
-def _due(module: Module, name: str, known: Iterable[str]) -> list[Rule]:
-    """The rules on an input that read nothing but it and what is known."""
-    settled = {*known, name}
-    return [rule for rule in module.rules_of(name) if rule.reads <= settled]
+def _decidable_rules(module: Module, name: str, drawn: Iterable[str]) -> list[Rule]:
+    """The rules on an input that read only this input and the inputs in ``drawn``."""
+    names = {*drawn, name}
+    return [rule for rule in module.rules_of(name) if rule.reads <= names]
 
 
-def domain(module: Module, name: str, known: Known) -> Domain:
-    """What the rules leave of an input, once the inputs in ``known`` are what they are.
+def domain(module: Module, name: str, values: Values) -> Domain:
+    """The domain of an input that the rules admit with the other inputs in ``values``.
 
-    A rule of another input, or of a resource, that is of no known form is left to the filter.
+    A rule of another input or of a resource is omitted if its form is unsupported. It still filters
+    the values.
 
     Raises:
-        NoStrategy: a rule of the input's own is of a form that nothing is derived from.
+        NoStrategy: a rule of this input has an unsupported form.
     """
-    scope = module.scope(known)
-    whole = Domain()
-    for rule in _due(module, name, known):
+    scope = module.scope(values)
+    admitted = Domain()
+    for rule in _decidable_rules(module, name, values):
         try:
-            whole = merged(whole, _admitted(rule, name, scope))
+            admitted = intersect(admitted, _admitted(rule, name, scope))
         except NoStrategy:
             if rule.owner == name:
                 raise
-    return whole
+    return admitted
 
 
 def _admitted(rule: Rule, name: str, scope: Scope) -> Domain:
-    """What one rule admits of an input.
+    """The domain of an input that one rule admits.
 
     Raises:
-        NoStrategy: the rule is of no known form, or fails for what else is known.
+        NoStrategy: the rule has an unsupported form, or its evaluation fails.
     """
     try:
         return read(fold(rule.condition, scope, name), variable(name))
@@ -116,46 +124,46 @@ def _admitted(rule: Rule, name: str, scope: Scope) -> Domain:
         raise NoStrategy(f"{rule}: {error}") from error
 
 
-def _legal(space: Space, name: str, values: Known, known: Iterable[str]) -> bool:
+def _is_valid(space: Space, name: str, values: Values, drawn: Iterable[str]) -> bool:
     scope = space.module.scope(values)
-    if not all(holds(rule, scope) for rule in _due(space.module, name, known)):
+    if not all(is_met(rule, scope) for rule in _decidable_rules(space.module, name, drawn)):
         return False
-    settled = {*known, name}
+    names = {*drawn, name}
     return all(
-        right(scope.variables)
-        for reads, right in space.conditions
-        if name in reads and reads <= settled
+        condition_is_met(scope.variables)
+        for reads, condition_is_met in space.conditions
+        if name in reads and reads <= names
     )
 
 
-def strategy_of(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
-    """What may be drawn for an input once those in ``known`` are what they are.
+def strategy_of(space: Space, name: str, values: Values) -> SearchStrategy[Any]:
+    """The strategy of an input with the other inputs in ``values``.
 
     Raises:
-        NoStrategy: nothing is derived from its type or rules, and nothing is given by hand.
+        NoStrategy: no strategy can be derived from the type or the rules, and none is handwritten.
     """
     declared = space.module.inputs[name]
-    if name in space.by_hand:
-        return _by_hand(space, name, space.module.scope(known).variables)
+    if name in space.handwritten:
+        return _handwritten_strategy(space, name, space.module.scope(values).variables)
     if declared.type == BOOL:
         return st.sampled_from([False, True])
-    key = _key(name, _due(space.module, name, known), known)
+    key = _key(name, _decidable_rules(space.module, name, values), values)
     if key not in space.derived:
-        space.derived[key] = strategy(declared.type, domain(space.module, name, known))
+        space.derived[key] = strategy(declared.type, domain(space.module, name, values))
     return space.derived[key]
 
 
-def _key(name: str, due: list[Rule], known: Known) -> str:
-    """What the rules leave of an input is the same wherever the key is the same."""
-    beside = {other for rule in due for other in rule.reads} - {name}
-    return repr((name, sorted((other, known.get(other)) for other in beside)))
+def _key(name: str, rules: list[Rule], values: Values) -> str:
+    """A key of the domain of an input: the values of the other inputs that the rules read."""
+    others = {other for rule in rules for other in rule.reads} - {name}
+    return repr((name, sorted((other, values.get(other)) for other in others)))
 
 
-class _Noted(dict[str, Any]):
-    """Inputs that note which of them are read."""
+class _RecordingValues(dict[str, Any]):
+    """Values that record which of them are read."""
 
-    def __init__(self, held: Known) -> None:
-        super().__init__(held)
+    def __init__(self, values: Values) -> None:
+        super().__init__(values)
         self.read: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -163,66 +171,66 @@ class _Noted(dict[str, Any]):
         return self.read[name]
 
 
-def _by_hand(space: Space, name: str, known: Known) -> SearchStrategy[Any]:
-    for wanted, made in space.made.setdefault(name, []):
-        if all(known[other] == value for other, value in wanted.items()):
-            return made
-    noted = _Noted(known)
-    made = space.by_hand[name](noted)
-    space.made[name].append((noted.read, made))
-    return made
+def _handwritten_strategy(space: Space, name: str, values: Values) -> SearchStrategy[Any]:
+    for read_values, cached in space.created.setdefault(name, []):
+        if all(values[other] == value for other, value in read_values.items()):
+            return cached
+    recording = _RecordingValues(values)
+    created = space.handwritten[name](recording)
+    space.created[name].append((recording.read, created))
+    return created
 
 
-def underived(space: Space, base: Known) -> dict[str, str]:
-    """The inputs that no strategy is derived for and none is given by hand, each with the reason.
+def inputs_without_strategy(space: Space, base: Values) -> dict[str, str]:
+    """The inputs that have neither a derived nor a handwritten strategy, each with the reason.
 
-    ``base`` are legal inputs, which the rules that compare two of them are read with.
-    To fix one, write the rule in a known form (tests/harness/inputs/domains.py), or add a strategy
+    ``base`` are valid inputs. They supply the values for rules that compare two inputs. To fix an
+    input, write its rule in a supported form (tests/harness/inputs/domains.py), or add a strategy
     to tests/harness/inputs/handwritten.py.
     """
-    found = {}
+    reasons = {}
     before: dict[str, Any] = {}
     for name in _order(space.module):
         try:
             strategy_of(space, name, before)
         except NoStrategy as error:
-            found[name] = str(error)
+            reasons[name] = str(error)
         before[name] = base.get(name)
-    return found
+    return reasons
 
 
 @st.composite
-def legal(draw: DrawFn, space: Space, fixed: Known) -> dict[str, Any]:
-    """Legal inputs, those in ``fixed`` as they are there (None: left out)."""
+def valid_inputs(draw: DrawFn, space: Space, fixed: Values) -> dict[str, Any]:
+    """Valid inputs with the values in ``fixed``; a value of None omits the input."""
     module = space.module
     values = {name: value for name, value in fixed.items() if value is not None}
-    known = set(fixed)
-    for done, name in enumerate(fixed):
-        if not _legal(space, name, values, list(fixed)[:done]):
+    drawn = set(fixed)
+    for index, name in enumerate(fixed):
+        if not _is_valid(space, name, values, list(fixed)[:index]):
             reject()
-    # Sparse inputs are near the defaults, dense ones far from them; both are worth while.
+    # Few inputs stay close to the defaults, many inputs do not. Both kinds are drawn.
     share = draw(st.integers(1, 9))
     for name in _order(module):
-        if name in known:
+        if name in drawn:
             continue
         declared = module.inputs[name]
-        left_out = not declared.required and draw(st.integers(0, 9)) >= share
-        if not left_out or not _legal(space, name, values, known):
-            settled = {k: values.get(k) for k in known}
-            source = strategy_of(space, name, settled)
-            # Not `filter`: hypothesis would make and check the whole strategy again for each draw.
+        omitted = not declared.required and draw(st.integers(0, 9)) >= share
+        if not omitted or not _is_valid(space, name, values, drawn):
+            before = {k: values.get(k) for k in drawn}
+            source = strategy_of(space, name, before)
+            # A loop and not `filter`: hypothesis would validate the filtered strategy at each draw.
             for _ in range(_TRIES):
                 values[name] = draw(source)
-                if _legal(space, name, values, known):
+                if _is_valid(space, name, values, drawn):
                     break
             else:
                 reject()
-        known.add(name)
+        drawn.add(name)
     return values
 
 
-# Of so many values of a number, chance hardly takes 0.
-_OFTEN = 2**16
+# A random number below this limit is hardly ever 0.
+_MANY = 2**16
 
 _QUIET = settings(
     database=None,
@@ -233,94 +241,94 @@ _QUIET = settings(
 )
 
 
-def drawn(source: SearchStrategy[Any], number: int, with_seed: Any) -> list[Any]:
-    """At least ``number`` values of a strategy, the same ones for the same seed.
+def draw_values(source: SearchStrategy[Any], number: int, with_seed: Any) -> list[Any]:
+    """Draw at least ``number`` values of a strategy, the same values for the same seed.
 
-    The first is always the simplest there is.
+    The first is always the simplest value.
 
     Raises:
-        hypothesis.errors.Unsatisfiable: there is none.
+        hypothesis.errors.Unsatisfiable: the strategy has no value.
     """
-    found: list[Any] = []
+    values: list[Any] = []
 
     @seed(with_seed)
     @settings(_QUIET, max_examples=number)
     @given(source)
     def collect(value: Any) -> None:
-        found.append(value)
+        values.append(value)
 
     collect()
-    return found
+    return values
 
 
-def one(source: SearchStrategy[Any], with_seed: Any) -> Any:
-    """A value of a strategy that is not its simplest, the same one for the same seed.
+def draw_value(source: SearchStrategy[Any], with_seed: Any) -> Any:
+    """Draw a value of a strategy other than the simplest, the same value for the same seed.
 
     Raises:
-        hypothesis.errors.Unsatisfiable: there is none.
+        hypothesis.errors.Unsatisfiable: the strategy has no such value.
     """
-    # Hypothesis begins with the simplest value of all: None stands for it and is drawn in no time.
-    either = st.integers(0, _OFTEN).flatmap(lambda n: source if n else st.none())
-    found = [value for value in drawn(either, 2, with_seed) if value is not None]
-    if not found:
-        raise Unsatisfiable(f"no value of {source!r} but the simplest")
-    return found[-1]
+    # Hypothesis draws the simplest value first. None replaces it, because it takes no time to draw.
+    either = st.integers(0, _MANY).flatmap(lambda n: source if n else st.none())
+    values = [value for value in draw_values(either, 2, with_seed) if value is not None]
+    if not values:
+        raise Unsatisfiable(f"{source!r} has no value other than the simplest")
+    return values[-1]
 
 
 # ---- Pairs of closed sets ----
 
 
 def closed_sets(space: Space) -> dict[str, list[Any]]:
-    """The inputs that are a switch or an enumeration, with all their values; None is left out."""
-    found: dict[str, list[Any]] = {}
+    """The switches and enumerations with all their values; None means that the input is omitted."""
+    sets: dict[str, list[Any]] = {}
     for name, declared in space.module.inputs.items():
         if declared.type == BOOL:
             unset = [None] if declared.nullable and not declared.required else []
-            found[name] = [*unset, False, True]
+            sets[name] = [*unset, False, True]
             continue
         try:
             values = finite(domain(space.module, name, {}))
         except NoStrategy:
             continue
         if values and len(values) <= _CLOSED:
-            found[name] = list(values)
-    return found
+            sets[name] = list(values)
+    return sets
 
 
-def _possible(space: Space, row: Known) -> bool:
-    """Whether there may be legal inputs with the values of a row."""
+def _possible(space: Space, row: Values) -> bool:
+    """Whether valid inputs with the values of a row may exist."""
     module = space.module
     values = {name: value for name, value in row.items() if value is not None}
-    if not all(_legal(space, name, values, row) for name in row):
+    if not all(_is_valid(space, name, values, row) for name in row):
         return False
-    near = {other for rule in module.rules if rule.reads & set(row) for other in rule.reads}
-    return all(_open(space, name, row) for name in near - set(row))
+    related = {other for rule in module.rules if rule.reads & set(row) for other in rule.reads}
+    return all(_is_open(space, name, row) for name in related - set(row))
 
 
-def _open(space: Space, name: str, known: Known) -> bool:
-    """Whether the rules that are read leave any value of an input."""
-    due = _due(space.module, name, known)
-    key = _key(name, due, known)
-    if key not in space.opened:
-        scope = space.module.scope(known)
-        whole = Domain()
-        for rule in due:
+def _is_open(space: Space, name: str, values: Values) -> bool:
+    """Whether the rules of a supported form admit any value of an input."""
+    rules = _decidable_rules(space.module, name, values)
+    key = _key(name, rules, values)
+    if key not in space.open:
+        scope = space.module.scope(values)
+        admitted = Domain()
+        for rule in rules:
             with contextlib.suppress(NoStrategy):
-                whole = merged(whole, _admitted(rule, name, scope))
-        space.opened[key] = finite(whole) != ()
-    return space.opened[key]
+                admitted = intersect(admitted, _admitted(rule, name, scope))
+        space.open[key] = finite(admitted) != ()
+    return space.open[key]
 
 
 def pairs(sets: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """Every pair of values of two inputs."""
-    for one_name, other in combinations(sets, 2):
-        for value in sets[one_name]:
-            for beside in sets[other]:
-                yield {one_name: value, other: beside}
+    for first, second in combinations(sets, 2):
+        for first_value in sets[first]:
+            for second_value in sets[second]:
+                yield {first: first_value, second: second_value}
 
 
 def impossible_pairs(space: Space, sets: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """The pairs that no legal inputs have."""
+    """The pairs that no valid inputs have."""
     return [pair for pair in pairs(sets) if not _possible(space, pair)]
 
 
@@ -341,7 +349,7 @@ def pairwise(space: Space, sets: Mapping[str, list[Any]]) -> list[dict[str, Any]
         dict(zip(names, row, strict=True))
         for row in AllPairs(list(sets.values()), filter_func=fits)
     ]
-    # The library may leave out a pair that its greedy rows do not reach: it gets one of its own.
+    # allpairspy is greedy and may omit a pair. Each omitted pair becomes one more row.
     missed = [
         pair
         for pair in pairs(sets)

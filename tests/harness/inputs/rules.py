@@ -1,7 +1,7 @@
-"""A module's inputs with all their rules: validations of variables and preconditions of resources.
+"""The inputs and rules of a module: validations of variables and preconditions of resources.
 
-Rules are read from the HCL and evaluated by :mod:`tests.harness.hcl.expressions`, so that it can be
-told before a plan which inputs are legal and which rule an illegal one breaks.
+Rules are read from the HCL and evaluated by :mod:`tests.harness.hcl.expressions`. The evaluation
+shows before a plan which inputs are valid, and which rule an invalid input breaks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.harness.terraform import cache
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A declared variable. ``type`` is its type's expression; a default of None is no default."""
+    """A declared variable. ``type`` is an expression; without a default, ``default`` is None."""
 
     name: str
     type: Node
@@ -38,7 +38,7 @@ class Input:
 
     @property
     def required(self) -> bool:
-        """Whether a caller must set it."""
+        """Whether a caller must set the input."""
         return self.default is None
 
 
@@ -46,8 +46,8 @@ class Input:
 class Rule:
     """A condition that inputs must meet.
 
-    ``owner`` is the variable, or the address of the resource, that it is written at. ``reads`` are
-    the variables it depends on. ``place`` is its file and line.
+    ``owner`` is the variable or the address of the resource that contains the rule. ``place`` is
+    its file and line. ``reads`` are the variables that the condition depends on.
     """
 
     owner: str
@@ -62,9 +62,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module's declared inputs, its rules, those the model cannot read, and its locals.
+    """A module as the model reads it.
 
-    ``readers`` are the rules that read each variable.
+    Attributes:
+        folder: the folder of the module.
+        inputs: the declared variables by name.
+        rules: the rules that the model can evaluate.
+        unread: the rules that the model cannot evaluate, each with the reason.
+        locals: the local values of the module as expressions.
+        constants: the values of locals that depend on no input, as far as computed.
+        defaults: the defaults by input; None for a required input.
+        readers: the rules that read each variable.
     """
 
     folder: Path
@@ -77,9 +85,9 @@ class Module:
     readers: Mapping[str, tuple[Rule, ...]]
 
     def scope(self, values: Mapping[str, Any]) -> Scope:
-        """The scope for inputs as a caller gives them: defaults filled in, null as left out."""
-        given = {name: value for name, value in values.items() if value is not None}
-        effective = {**self.defaults, **given}
+        """The scope for the inputs of a caller. A null or omitted input has its default."""
+        arguments = {name: value for name, value in values.items() if value is not None}
+        effective = {**self.defaults, **arguments}
         return Scope(effective, self.locals, path=str(self.folder), constants=self.constants)
 
     def rules_of(self, variable: str) -> tuple[Rule, ...]:
@@ -87,7 +95,7 @@ class Module:
         return self.readers.get(variable, ())
 
 
-def _needed(body: Body, name: str) -> Node:
+def _required(body: Body, name: str) -> Node:
     node = body.attributes[name]
     if isinstance(node, Unreadable):
         raise node
@@ -95,21 +103,21 @@ def _needed(body: Body, name: str) -> Node:
 
 
 def _inputs(body: Body) -> dict[str, Input]:
-    found = {}
+    inputs = {}
     for (name,), variable, _ in body.of_type("variable"):
         has_default = "default" in variable.attributes
-        found[name] = Input(
+        inputs[name] = Input(
             name=name,
-            type=_needed(variable, "type") if "type" in variable.attributes else literal("any"),
-            default=_needed(variable, "default") if has_default else None,
+            type=_required(variable, "type") if "type" in variable.attributes else literal("any"),
+            default=_required(variable, "default") if has_default else None,
             nullable=variable.attributes.get("nullable") != literal(False),
             sensitive=variable.attributes.get("sensitive") == literal(True),
         )
-    return found
+    return inputs
 
 
-def _closed(node: Node, scope: Scope) -> None:
-    """Raise Unreadable where an expression reads anything but inputs and constants."""
+def _require_static(node: Node, scope: Scope) -> None:
+    """Raise Unreadable if an expression reads anything other than inputs and constants."""
     for part in node.walk():
         if part.kind == "call" and part.value[0] not in {*FUNCTIONS, "can", "try"}:
             raise Unreadable(f"the function {part.value[0]}")
@@ -119,7 +127,7 @@ def _closed(node: Node, scope: Scope) -> None:
                 body = scope.locals.get(part.value)
                 if not isinstance(body, Node):
                     raise Unreadable(f"local.{part.value}")
-                _closed(body, scope)
+                _require_static(body, scope)
             elif root in ("data", "each", "self", "count", "module") or "_" in root:
                 raise Unreadable(f"{root}.{part.value}")
 
@@ -127,27 +135,27 @@ def _closed(node: Node, scope: Scope) -> None:
 def _rules(
     owner: str, blocks: list[tuple[tuple[str, ...], Body, int]], file: str, scope: Scope
 ) -> tuple[list[Rule], dict[str, str]]:
-    found, unread = [], {}
+    rules, unread = [], {}
     for _, body, line in blocks:
         place = f"{file}:{line}"
         try:
-            condition, message = (_needed(body, n) for n in ("condition", "error_message"))
-            _closed(condition, scope)
+            condition, message = (_required(body, n) for n in ("condition", "error_message"))
+            _require_static(condition, scope)
             reads = references(condition, scope)
         except Unreadable as error:
             unread[f"{owner} ({place})"] = str(error)
             continue
-        found.append(Rule(owner, place, condition, message, reads))
-    return found, unread
+        rules.append(Rule(owner, place, condition, message, reads))
+    return rules, unread
 
 
 def _module(folder: Path) -> Module:
     bodies = {path.name: parsed(path.read_text()) for path in sorted(folder.glob("*.tf"))}
-    held: dict[str, Node | Unreadable] = {}
+    local_values: dict[str, Node | Unreadable] = {}
     for body in bodies.values():
         for _, inner, _ in body.of_type("locals"):
-            held |= inner.attributes
-    scope = Scope({}, held)
+            local_values |= inner.attributes
+    scope = Scope({}, local_values)
     rules: list[Rule] = []
     unread: dict[str, str] = {}
     for file, body in bodies.items():
@@ -156,17 +164,17 @@ def _module(folder: Path) -> Module:
         for (kind, name), resource, _ in body.of_type("resource"):
             for _, lifecycle, _ in resource.of_type("lifecycle"):
                 blocks.append((f"{kind}.{name}", lifecycle.of_type("precondition")))
-        for owner, found in blocks:
-            read, odd = _rules(owner, found, file, scope)
-            rules += read
-            unread |= odd
+        for owner, rule_blocks in blocks:
+            readable, unreadable = _rules(owner, rule_blocks, file, scope)
+            rules += readable
+            unread |= unreadable
     declared = {n: i for body in bodies.values() for n, i in _inputs(body).items()}
     defaults = {
         name: None if i.default is None else evaluate(i.default, Scope({}))
         for name, i in declared.items()
     }
     readers = {name: tuple(rule for rule in rules if name in rule.reads) for name in declared}
-    return Module(folder, declared, tuple(rules), unread, held, {}, defaults, readers)
+    return Module(folder, declared, tuple(rules), unread, local_values, {}, defaults, readers)
 
 
 @lru_cache(maxsize=16)
@@ -175,33 +183,34 @@ def _cached(folder: Path, _digest: str) -> Module:
 
 
 def read(folder: Path) -> Module:
-    """The module in a folder; read again only where a file of it changed.
+    """The module in a folder. It is read again only if one of its files changes.
 
     Raises:
-        Unreadable: the type or default of a variable is of a form that the model lacks.
+        Unreadable: the model does not cover the type or the default of a variable.
     """
     return _cached(folder, cache.digest(sorted(folder.glob("*.tf"))))
 
 
-def holds(rule: Rule, scope: Scope) -> bool:
-    """Whether a rule is met; one whose condition fails is not, as in Terraform."""
+def is_met(rule: Rule, scope: Scope) -> bool:
+    """Whether a rule is met. As in Terraform, a condition that fails to evaluate is not met."""
     try:
         return evaluate(rule.condition, scope) is True
     except EvaluationError:
         return False
 
 
-def broken(module: Module, values: Mapping[str, Any]) -> list[Rule]:
+def broken_rules(module: Module, values: Mapping[str, Any]) -> list[Rule]:
     """The rules that inputs break, in the order of the files.
 
-    Validations of a variable come before preconditions, which Terraform never reaches then.
+    If inputs break a validation, the preconditions are omitted, because Terraform does not reach
+    them.
     """
     scope = module.scope(values)
-    found = [rule for rule in module.rules if not holds(rule, scope)]
-    validations = [rule for rule in found if rule.owner in module.inputs]
-    return validations or found
+    broken = [rule for rule in module.rules if not is_met(rule, scope)]
+    validations = [rule for rule in broken if rule.owner in module.inputs]
+    return validations or broken
 
 
-def refusal(module: Module, rule: Rule, values: Mapping[str, Any]) -> str:
-    """The message that a broken rule gives."""
+def error_message(module: Module, rule: Rule, values: Mapping[str, Any]) -> str:
+    """The error message of a rule that the inputs break."""
     return str(evaluate(rule.message, module.scope(values)))

@@ -1,4 +1,4 @@
-"""The containers of a plan as the cloud is given them, in one shape for both clouds."""
+"""The containers of a plan as the cloud receives them, in one form for both clouds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ _TYPES = (
     "google_cloud_run_v2_service",
 )
 Entry = tuple[str, str | None, str | None]
-"""A variable: name, plain value, and what names its secret."""
+"""An environment variable: name, plain value, and the reference to its secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container; ``address`` is of what holds it, a name in ``entries`` may be there twice."""
+    """A container.
+
+    ``address`` is the address of the resource that defines it. ``entries`` may contain a name
+    twice.
+    """
 
     address: str
     image: str
@@ -51,9 +55,9 @@ def _on_gcp(resource: Resource) -> Container:
 
 
 def addresses(plan: Plan) -> Mapping[str, str]:
-    """The address of what holds each component's container."""
+    """The address of the resource that defines the container of each component."""
     return {
-        # The job of Google Cloud is a resource of its own, at most one, and not keyed by component.
+        # The job on Google Cloud is a separate resource, which has no component as its key.
         resource.index if isinstance(resource.index, str) else resource.name: address
         for address, resource in plan.resources.items()
         if resource.type in _TYPES
@@ -63,10 +67,10 @@ def addresses(plan: Plan) -> Mapping[str, str]:
 def containers(plan: Plan) -> Mapping[str, Container]:
     """The containers of a plan by component.
 
-    Their definitions must be known, as they are after an apply.
+    Their definitions must be known, as they are in a resolved plan.
     """
-    found = {}
+    by_component = {}
     for component, address in addresses(plan).items():
         read = _on_aws if address.startswith("aws_") else _on_gcp
-        found[component] = read(plan.resources[address])
-    return found
+        by_component[component] = read(plan.resources[address])
+    return by_component

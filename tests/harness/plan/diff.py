@@ -1,4 +1,4 @@
-"""Compare two plans of one case attribute by attribute, known values and unknown ones alike."""
+"""Compare the offline plan and the real plan of a case, attribute by attribute."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An attribute that the two plans give another value; absent ones are null."""
+    """An attribute with different values in the two plans; an absent attribute is None."""
 
     address: str
     type: str
     path: str
-    ours: Any
-    theirs: Any
+    offline: Any
+    real: Any
 
     def __str__(self) -> str:
-        return f"{self.address} {self.path}: offline {self.ours!r}, real {self.theirs!r}"
+        return f"{self.address} {self.path}: offline {self.offline!r}, real {self.real!r}"
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a value by dotted path; an empty list or map is a leaf."""
+    """The leaves of a value with their dotted paths. An empty list or map is a leaf."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
             yield from leaves(item, f"{path}.{key}" if path else str(key))
@@ -39,7 +39,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _text_as_json(value: Any) -> Any:
-    # A provider may write the same JSON document in another layout.
+    # Providers may format the same JSON document differently.
     if isinstance(value, str) and value[:1] in "[{":
         try:
             return json.loads(value)
@@ -48,14 +48,14 @@ def _text_as_json(value: Any) -> Any:
     return value
 
 
-def _same(ours: Any, theirs: Any) -> bool:
-    if ours is UNKNOWN or theirs is UNKNOWN:
-        return ours is theirs
-    return bool(_text_as_json(ours) == _text_as_json(theirs))
+def _same(offline: Any, real: Any) -> bool:
+    if offline is UNKNOWN or real is UNKNOWN:
+        return offline is real
+    return bool(_text_as_json(offline) == _text_as_json(real))
 
 
 def _order(value: Any) -> Any:
-    """Lists of bodies in a fixed order: Terraform's JSON does not tell a set from a list."""
+    """Sort all lists, because the JSON of Terraform does not distinguish a set from a list."""
     if isinstance(value, Mapping):
         return {key: _order(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -63,31 +63,31 @@ def _order(value: Any) -> Any:
     return value
 
 
-def compare(ours: Plan, theirs: Plan, types: str) -> tuple[int, list[Difference]]:
-    """The number of attributes compared and those that differ.
+def compare(offline: Plan, real: Plan, types: str) -> tuple[int, list[Difference]]:
+    """The number of compared attributes, and the attributes that differ.
 
     Args:
-        ours: the plan of the offline provider.
-        theirs: the plan of the real one.
+        offline: the plan of the offline provider.
+        real: the plan of the real provider.
         types: the prefix of the resource types to compare.
     """
-    compared, found = 0, []
+    compared, differences = 0, []
     addresses = {
         a: r
-        for plan in (ours, theirs)
+        for plan in (offline, real)
         for a, r in {**plan.resources, **plan.data_sources}.items()
         if r.type.startswith(types)
     }
     for address in sorted(addresses):
         pair = [
-            dict(leaves(_order(held.values))) if held else {}
-            for held in (
-                {**plan.resources, **plan.data_sources}.get(address) for plan in (ours, theirs)
+            dict(leaves(_order(resource.values))) if resource else {}
+            for resource in (
+                {**plan.resources, **plan.data_sources}.get(address) for plan in (offline, real)
             )
         ]
         for path in sorted(pair[0].keys() | pair[1].keys()):
             compared += 1
-            mine, other = pair[0].get(path), pair[1].get(path)
-            if not _same(mine, other):
-                found.append(Difference(address, addresses[address].type, path, mine, other))
-    return compared, found
+            values = pair[0].get(path), pair[1].get(path)
+            if not _same(*values):
+                differences.append(Difference(address, addresses[address].type, path, *values))
+    return compared, differences

@@ -1,6 +1,6 @@
-"""Who may do what, from the plan's policies and bindings, in one shape for both clouds.
+"""The permissions of each identity, from the policies and bindings of a plan, for both clouds.
 
-Everything must be known, as it is in a plan that resolves the apply.
+All values must be known, as they are in a resolved plan.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tests.harness.plan.view import Plan
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """A component may do ``action`` to ``resource``.
+    """A component may perform ``action`` on ``resource``.
 
-    ``role`` is ``task`` or ``execution`` on AWS, ``service`` for a role that no component has,
-    ``account`` on Google Cloud, ``everyone`` for a binding of allUsers. ``action`` is an action, a
-    role's name, or ``policy`` for a whole managed policy, which is then the resource.
+    ``role`` is ``task`` or ``execution`` on AWS, and ``service`` for a role without a component. On
+    Google Cloud it is ``account``, or ``everyone`` for a binding of allUsers. ``action`` is an
+    action or the name of a role. If it is ``policy``, ``resource`` is a managed policy.
     """
 
     component: str
@@ -33,7 +33,7 @@ def _list(value: Any) -> list[str]:
 
 
 def _aws_roles(plan: Plan) -> dict[str, tuple[str, str]]:
-    """Role name to its kind (the resource's name) and component (its key)."""
+    """The kind (name of the resource) and component (its key) of each role, by role name."""
     return {
         r.values["name"]: (r.name, r.index) if isinstance(r.index, str) else ("service", r.name)
         for r in plan.of_type("aws_iam_role").values()
@@ -53,7 +53,7 @@ def _on_aws(plan: Plan) -> Iterator[Grant]:
         yield Grant(component, kind, "policy", attached.values["policy_arn"])
 
 
-# What a binding is on, by type: the attributes that name it.
+# The attributes that name the resource of a binding, by type.
 _BOUND = {
     "google_secret_manager_secret_iam_member": ("project", "secret_id"),
     "google_storage_bucket_iam_member": ("bucket",),
@@ -68,34 +68,37 @@ def _on_gcp(plan: Plan) -> Iterator[Grant]:
     for resource in plan.resources.values():
         if not (resource.type.startswith("google_") and "_iam_" in resource.type):
             continue
-        named = _BOUND.get(resource.type)
+        attributes = _BOUND.get(resource.type)
         values = resource.values
-        where = "/".join(str(values[n]) for n in named) if named else "*"
+        target = "/".join(str(values[n]) for n in attributes) if attributes else "*"
         member = values.get("member", "")
         component = "everyone" if member == "allUsers" else accounts.get(member, member)
         role = "everyone" if member == "allUsers" else "account"
-        yield Grant(component, role, values["role"], where)
+        yield Grant(component, role, values["role"], target)
 
 
 def grants(plan: Plan) -> list[Grant]:
-    """All grants of a plan. A binding of a type not known here is one for any resource (``*``)."""
+    """All grants of a plan. A binding of an unlisted type grants access to any resource (``*``)."""
     return sorted({*_on_aws(plan), *_on_gcp(plan)})
 
 
 def identities(plan: Plan, address: str) -> set[str]:
-    """The components whose identity runs what is at an address; its own one alone is right."""
+    """The components of the identities that run the workload at an address.
+
+    Only the component of the workload is correct.
+    """
     values = plan.resources[address].values
     if address.startswith("aws_"):
         arns = {
             r.values["arn"]: (r.name, str(r.index)) for r in plan.of_type("aws_iam_role").values()
         }
         pairs = (("task", "task_role_arn"), ("execution", "execution_role_arn"))
-        found = set()
+        components = set()
         for kind, name in pairs:
-            of, component = arns.get(values[name], ("no role", "no component"))
-            # A task role where the execution role belongs is a stranger as well.
-            found.add(component if of == kind else f"{of} of {component}")
-        return found
+            role, component = arns.get(values[name], ("no role", "no component"))
+            # A task role in place of the execution role is wrong, too.
+            components.add(component if role == kind else f"{role} of {component}")
+        return components
     accounts = {
         r.values["email"]: str(r.index) for r in plan.of_type("google_service_account").values()
     }

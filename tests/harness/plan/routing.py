@@ -1,13 +1,14 @@
-"""What a plan's load balancer does with a request, in one shape for both clouds.
+"""A model of the load balancer in a plan, in one form for both clouds.
 
-:func:`balancer` gives a model to ask: ``balancer(plan).answer("GET", "/v1/models")``. It needs a
-plan where all is known, as resolved providers give it; of any other it answers
-:data:`~tests.harness.plan.view.UNKNOWN` wherever the answer hangs on what is not.
+:func:`balancer` returns the model: ``balancer(plan).answer("GET", "/v1/models")``. The plan should
+be a resolved plan. Otherwise an answer that depends on an unknown value is
+:data:`~tests.harness.plan.view.UNKNOWN`.
 
-An Application Load Balancer takes the rule of the lowest priority of which every condition holds,
-else the listener's default action (Elastic Load Balancing, "Listener rules"). A URL map takes the
-longest path that fits, wherever it stands, else the default of the path matcher (Compute Engine
-API, urlMaps; Cloud Load Balancing, "URL maps overview").
+An Application Load Balancer applies the rule with the lowest priority number of which all
+conditions match. If none matches, it applies the default action of the listener (Elastic Load
+Balancing, "Listener rules"). A URL map applies the longest matching path, in any order, else the
+default of the path matcher (Compute Engine API, urlMaps; Cloud Load Balancing, "URL maps
+overview").
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from typing import Any
 
 from tests.harness.plan.view import UNKNOWN, Plan, Resource
 
-# Where a target is, by type of what it is in: the attribute that others name it by.
+# The attribute by which other resources refer to a target, by type of the target.
 _KEYS = {"aws_lb_target_group": "arn", "google_compute_backend_service": "id"}
 _HTTP, _HTTPS = 80, 443
 
 
 class RoutingError(ValueError):
-    """A load balancer has something that this model does not know, so no answer would be right."""
+    """The load balancer uses a feature that the model does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Path patterns and what they lead to: a target group's ARN or a backend service's id.
+    """Path patterns with their target: the ARN of a target group or the id of a backend service.
 
-    ``methods`` are the HTTP methods it is for, empty for all. ``priority`` and ``listener`` (an
-    ARN) are an Application Load Balancer's; a URL map has neither.
+    ``methods`` are the HTTP methods that the rule matches; empty means all. Only an Application
+    Load Balancer has ``priority`` and ``listener`` (an ARN).
     """
 
     paths: tuple[str, ...]
@@ -45,9 +46,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """An answer that sends the client to the same path elsewhere.
+    """A redirect to the same path with another protocol or port.
 
-    ``status`` is as the cloud names it, None where it is not set.
+    ``status`` is the status code as the cloud names it; None if it is not set.
     """
 
     protocol: str
@@ -55,55 +56,55 @@ class Redirect:
     status: str | None
 
 
-# A component's name, a redirect, UNKNOWN, or None where nothing listens.
+# The name of a component, a redirect, UNKNOWN, or None if no listener has the port.
 Answer = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Balancer:
-    """What listens, by port, each as a function of method and path."""
+    """The listeners by port. Each is a function of method and path that returns an answer."""
 
     ports: Mapping[int, Callable[[str, str], Answer]]
 
     @property
     def serving(self) -> int:
-        """The port that serves: 443 if anything listens there, else 80."""
+        """The port that serves: 443 if it has a listener, else 80."""
         return _HTTPS if _HTTPS in self.ports else _HTTP
 
     def answer(self, method: str, path: str, port: int | None = None) -> Answer:
-        """What a request gets, on the serving port unless another is named.
+        """The answer to a request.
 
         Args:
             method: the HTTP method in capitals.
             path: the path of the URL, without the query.
-            port: the port it comes to.
+            port: the port of the request; by default the serving port.
         """
         listener = self.ports.get(port or self.serving)
         return None if listener is None else listener(method, path)
 
 
 def path_rules(plan: Plan) -> list[Rule]:
-    """The rules of a stack's load balancer: a listener's by priority, a URL map's as written."""
-    listened = plan.of_type("aws_lb_listener_rule").values()
-    if listened:
-        return sorted(map(_listener_rule, listened), key=lambda rule: int(rule.priority))
+    """The rules of the load balancer: by priority on AWS, in the order of the URL map otherwise."""
+    listener_rules = plan.of_type("aws_lb_listener_rule").values()
+    if listener_rules:
+        return sorted(map(_listener_rule, listener_rules), key=lambda rule: int(rule.priority))
     (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
     return [Rule(tuple(rule["paths"]), rule["service"]) for rule in matcher["path_rule"]]
 
 
 def targets(plan: Plan) -> Mapping[str, str]:
-    """The component behind each target, which must be known, as it is after an apply."""
+    """The component of each target. The targets must be known, as they are in a resolved plan."""
     return {
         r.values[_KEYS[r.type]]: str(r.index) for r in plan.resources.values() if r.type in _KEYS
     }
 
 
 def balancer(plan: Plan) -> Balancer:
-    """The model of a plan's load balancer.
+    """The model of the load balancer in a plan.
 
     Raises:
-        RoutingError: the load balancer has a condition, an action or a kind of rule that is not
-            modelled, or leads to what is none of its targets.
+        RoutingError: the model does not support a condition, an action or a rule, or a rule refers
+            to a target that the plan does not contain.
     """
     if plan.of_type("aws_lb"):
         return Balancer(dict(_listeners(plan)))
@@ -111,20 +112,23 @@ def balancer(plan: Plan) -> Balancer:
 
 
 def glob(pattern: str) -> re.Pattern[str]:
-    """An Application Load Balancer's pattern: ``*`` is any characters, ``/`` among them, ``?`` one.
+    """The regular expression of a path pattern of an Application Load Balancer.
 
-    It compares the case of letters (Elastic Load Balancing API, PathPatternConditionConfig).
+    ``*`` matches any characters including ``/``, and ``?`` matches one. The pattern is case
+    sensitive (Elastic Load Balancing API, PathPatternConditionConfig).
     """
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-def _component(known: Mapping[Any, str], target: Any) -> Answer:
-    # A target may be unknown while others are known, and the other way round.
-    if target is UNKNOWN or (target not in known and UNKNOWN in known):
+def _component(components: Mapping[Any, str], target: Any) -> Answer:
+    # A target may be unknown although others are known, and the reverse.
+    if target is UNKNOWN or (target not in components and UNKNOWN in components):
         return UNKNOWN
-    if target not in known:
-        raise RoutingError(f"{target!r} is none of the targets {sorted(known)}")
-    return known[target]
+    if target not in components:
+        raise RoutingError(
+            f"the plan has no target {target!r}; refer to one of {sorted(components)}"
+        )
+    return components[target]
 
 
 # ---- Application Load Balancer ----
@@ -135,56 +139,64 @@ def _listener_rule(resource: Resource) -> Rule:
     methods: list[str] = []
     for condition in resource.values["condition"]:
         for kind, blocks in condition.items():
-            found = [value for block in blocks or () for value in block.get("values") or ()]
+            values = [value for block in blocks or () for value in block.get("values") or ()]
             if kind == "path_pattern":
-                paths += found
+                paths += values
             elif kind == "http_request_method":
-                methods += found
+                methods += values
             elif blocks:
-                raise RoutingError(f"{resource.address}: a condition {kind} is not modelled")
+                raise RoutingError(
+                    f"{resource.address}: the model does not support the condition {kind}; add it "
+                    "to tests/harness/plan/routing.py"
+                )
     target = resource.values["action"][0]["target_group_arn"]
     listener = resource.values["listener_arn"]
     return Rule(tuple(paths), target, tuple(methods), resource.values["priority"], listener)
 
 
 def _listeners(plan: Plan) -> Iterator[tuple[int, Callable[[str, str], Answer]]]:
-    known, rules = targets(plan), path_rules(plan)
-    # Compiled once, as there are many questions to a few hundred patterns.
+    components, rules = targets(plan), path_rules(plan)
+    # Compiled once, because many requests are matched with a few hundred patterns.
     patterns = [tuple(map(glob, rule.paths)) for rule in rules]
     for listener in plan.of_type("aws_lb_listener").values():
         arn = listener.values["arn"]
 
         def answer(method: str, path: str, listener: Resource = listener, arn: Any = arn) -> Answer:
-            for rule, forms in zip(rules, patterns, strict=True):
+            for rule, rule_patterns in zip(rules, patterns, strict=True):
                 if arn is not UNKNOWN and rule.listener not in (arn, UNKNOWN):
                     continue
-                if not any(form.fullmatch(path) for form in forms):
+                if not any(path_pattern.fullmatch(path) for path_pattern in rule_patterns):
                     continue
                 if rule.methods and method not in rule.methods:
                     continue
-                # A rule that fits, of a listener that nobody can name, may be another's.
-                certain = arn is not UNKNOWN and rule.listener == arn
-                return _component(known, rule.target) if certain else UNKNOWN
-            return _default_action(listener, known)
+                # If the ARN of a listener is unknown, a matching rule may belong to another.
+                is_own_rule = arn is not UNKNOWN and rule.listener == arn
+                return _component(components, rule.target) if is_own_rule else UNKNOWN
+            return _default_action(listener, components)
 
         yield int(listener.values["port"]), answer
 
 
-def _default_action(listener: Resource, known: Mapping[Any, str]) -> Answer:
+def _default_action(listener: Resource, components: Mapping[Any, str]) -> Answer:
     (action,) = listener.values["default_action"]
     if action["type"] == "forward":
-        return _component(known, action["target_group_arn"])
+        return _component(components, action["target_group_arn"])
     if action["type"] != "redirect":
-        raise RoutingError(f"{listener.address}: an action {action['type']} is not modelled")
-    (to,) = action["redirect"]
-    return Redirect(str(to["protocol"]).lower(), str(to["port"]), str(to["status_code"]))
+        raise RoutingError(
+            f"{listener.address}: the model does not support the action {action['type']}; add it "
+            "to tests/harness/plan/routing.py"
+        )
+    (redirect,) = action["redirect"]
+    return Redirect(
+        str(redirect["protocol"]).lower(), str(redirect["port"]), str(redirect["status_code"])
+    )
 
 
 # ---- URL map ----
 
 
 def _forwarded(plan: Plan) -> Iterator[tuple[int, Callable[[str, str], Answer]]]:
-    known = targets(plan)
+    components = targets(plan)
     maps = {r.values["id"]: r for r in plan.of_type("google_compute_url_map").values()}
     proxies = {
         r.values["id"]: r.values["url_map"]
@@ -193,47 +205,50 @@ def _forwarded(plan: Plan) -> Iterator[tuple[int, Callable[[str, str], Answer]]]
     }
     for rule in plan.of_type("google_compute_global_forwarding_rule").values():
         port = int(str(rule.values["port_range"]).split("-")[0])
-        named = rule.values["target"]
-        if named is UNKNOWN or UNKNOWN in proxies or UNKNOWN in maps:
+        target = rule.values["target"]
+        if target is UNKNOWN or UNKNOWN in proxies or UNKNOWN in maps:
             yield port, lambda method, path: UNKNOWN
-        elif named not in proxies or proxies[named] not in maps:
-            raise RoutingError(f"{rule.address}: leads to no proxy or URL map of the plan")
+        elif target not in proxies or proxies[target] not in maps:
+            raise RoutingError(
+                f"{rule.address}: the plan has no proxy or URL map for {target!r}; refer to one"
+            )
         else:
-            yield port, _url_map(maps[proxies[named]], known)
+            yield port, _url_map(maps[proxies[target]], components)
 
 
-def _url_map(resource: Resource, known: Mapping[Any, str]) -> Callable[[str, str], Answer]:
+def _url_map(resource: Resource, components: Mapping[Any, str]) -> Callable[[str, str], Answer]:
     values = resource.values
     for block in values.get("default_url_redirect") or ():
-        to = Redirect(
+        redirect = Redirect(
             "https" if block["https_redirect"] else "http",
             str(_HTTPS if block["https_redirect"] else _HTTP),
             block["redirect_response_code"],
         )
-        return lambda method, path: to
+        return lambda method, path: redirect
     matcher = _matcher_of_all_hosts(resource)
     exact: dict[str, Any] = {}
-    below: dict[str, Any] = {}
+    prefixes: dict[str, Any] = {}
     for rule in matcher["path_rule"]:
         if rule.get("url_redirect") or rule.get("route_action"):
             raise RoutingError(
-                f"{resource.address}: only rules that lead to a service are modelled"
+                f"{resource.address}: the model supports only path rules with a service; add "
+                "url_redirect and route_action to tests/harness/plan/routing.py"
             )
         for path in rule["paths"]:
-            # "/a/*" is for "/a/" and what is below, not for "/a" (URL maps overview).
+            # "/a/*" matches "/a/" and all paths below, but not "/a" (URL maps overview).
             if path.endswith("/*"):
-                below[path[:-1]] = rule["service"]
+                prefixes[path[:-1]] = rule["service"]
             else:
                 exact[path] = rule["service"]
 
     def answer(method: str, path: str) -> Answer:
         if path in exact:
-            return _component(known, exact[path])
+            return _component(components, exact[path])
         ends = [i + 1 for i, character in enumerate(path) if character == "/"]
         for end in reversed(ends):
-            if path[:end] in below:
-                return _component(known, below[path[:end]])
-        return _component(known, matcher["default_service"])
+            if path[:end] in prefixes:
+                return _component(components, prefixes[path[:end]])
+        return _component(components, matcher["default_service"])
 
     return answer
 
@@ -246,8 +261,13 @@ def _matcher_of_all_hosts(resource: Resource) -> Mapping[str, Any]:
     ]
     matchers: dict[str, Mapping[str, Any]] = {m["name"]: m for m in resource.values["path_matcher"]}
     if [host for host, _ in hosts] != ["*"] or hosts[0][1] not in matchers:
-        raise RoutingError(f"{resource.address}: only one host rule, for all hosts, is modelled")
+        raise RoutingError(
+            f"{resource.address}: the model supports only one host rule, for all hosts; the hosts "
+            f"are {[host for host, _ in hosts]}"
+        )
     matcher = matchers[hosts[0][1]]
     if matcher.get("route_rules"):
-        raise RoutingError(f"{resource.address}: route rules are not modelled")
+        raise RoutingError(
+            f"{resource.address}: the model does not support route rules; use path rules"
+        )
     return matcher

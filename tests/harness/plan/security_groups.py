@@ -1,4 +1,4 @@
-"""Who may reach whom, from the planned rules of security groups."""
+"""The traffic that the security groups of a plan admit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tests.harness.plan.view import UNKNOWN, Plan
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A way from ``source`` to ``target``, each a group's role or a range of addresses.
+    """Traffic from ``source`` to ``target``, each the role of a group or a range of addresses.
 
-    ``direction`` is ``in`` or ``out``, the side that admits it. ``low`` and ``high`` are ports;
-    None with protocol ``-1``, which is any. What the plan does not know is UNKNOWN.
+    ``direction`` is ``in`` for an ingress rule and ``out`` for an egress rule. ``low`` and ``high``
+    are ports. They are None with the protocol ``-1``, which means all protocols. Values known only
+    after apply are UNKNOWN.
     """
 
     direction: str
@@ -24,12 +25,12 @@ class Edge:
     high: Any
 
 
-# What a rule may name its other side by.
+# The arguments by which a rule may name the other side.
 _SIDES = ("referenced_security_group_id", "cidr_ipv4", "cidr_ipv6", "prefix_list_id")
 
 
 def edges(plan: Plan) -> list[Edge]:
-    """All that the security groups of a plan let through."""
+    """All traffic that the security groups of a plan admit."""
     groups = {
         r.values["id"]: str(r.index)
         for r in plan.of_type("aws_security_group").values()
@@ -39,7 +40,7 @@ def edges(plan: Plan) -> list[Edge]:
         "aws_vpc_security_group_ingress_rule": "in",
         "aws_vpc_security_group_egress_rule": "out",
     }
-    found = []
+    admitted = []
     for rule in plan.resources.values():
         if rule.type not in kinds:
             continue
@@ -50,11 +51,11 @@ def edges(plan: Plan) -> list[Edge]:
         inward = kinds[rule.type] == "in"
         source, target = (other, own) if inward else (own, other)
         low, high = values["from_port"], values["to_port"]
-        found.append(Edge(kinds[rule.type], source, target, values["ip_protocol"], low, high))
-    # Rules written into the group itself would let through what no list here shows.
+        admitted.append(Edge(kinds[rule.type], source, target, values["ip_protocol"], low, high))
+    # Inline rules of a group are not in the list above. An edge from "inline" reports them.
     for group in plan.of_type("aws_security_group").values():
         written = plan.arguments.get(f"{group.type}.{group.name}", frozenset())
         for name, direction in (("ingress", "in"), ("egress", "out")):
             if name in written:
-                found.append(Edge(direction, "inline", str(group.index), "-1", None, None))
-    return found
+                admitted.append(Edge(direction, "inline", str(group.index), "-1", None, None))
+    return admitted

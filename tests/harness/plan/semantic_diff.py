@@ -1,8 +1,9 @@
-"""What differs in meaning between two plans of a resolved session.
+"""Compare two resolved plans by their meaning.
 
-Such a plan holds made-up ids, which are a function of a resource's own arguments: one changed
-argument ripples into the ids of all that refer to it. A meaning sees through them: an id is the
-address of its resource, JSON inside a string is what it holds, a list of named bodies is a map.
+A resolved plan contains generated ids, which depend on the arguments of a resource. One changed
+argument therefore changes the ids in all resources that refer to it. A meaning replaces an id with
+the address of its resource, JSON in a string with its content, and a list of named bodies with a
+map.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ from typing import Any, Literal
 from tests.harness.plan.view import UNKNOWN, Plan, Resource
 
 Meaning = Mapping[str, Mapping[str, Any]]
-"""By address, the values by dotted path. An output's address is ``output.NAME``."""
+"""The values by address and dotted path. The address of an output is ``output.NAME``."""
 
-# A made-up value ends in its resource's fingerprint (tests/harness/offline/engine/made_up.py).
-_MARK = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])")
+# A generated value ends in the fingerprint of its resource
+# (tests/harness/offline/engine/made_up.py).
+_FINGERPRINT = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){3,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-# What tells the bodies of one list apart: a container's or a variable's name, a statement's id.
+# The keys that identify the bodies of a list: the name of a container or a variable, or the id of
+# a statement.
 _KEYS = ("name", "Sid", "sid")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs at one place. ``path`` is empty for a whole resource or output.
+    """A difference at one path. ``path`` is empty for a whole resource or output.
 
-    Absent, null and empty are the same and are None here.
+    An absent, null or empty value is None.
     """
 
     kind: Literal["added", "removed", "changed"]
@@ -48,39 +51,43 @@ class Change:
         return f"{where}: {self.before!r} -> {self.after!r}"
 
 
-def _own_mark(resource: Resource) -> str | None:
-    """The fingerprint in the values that are made up for the resource itself.
+def _own_fingerprint(resource: Resource) -> str | None:
+    """The fingerprint in the values that are generated for the resource itself.
 
-    Those are named after their own attribute; what refers to another resource is not.
+    Such a value contains the name of its attribute. A reference to another resource does not.
     """
     for name, value in resource.values.items():
-        if isinstance(value, str) and _MARK.fullmatch(value[-8:]):
-            own = name.replace("_", "-")
-            if value[:-8] == f"{own}-" or value[:-8].endswith(f":{name.removesuffix('_arn')}/"):
+        if isinstance(value, str) and _FINGERPRINT.fullmatch(value[-8:]):
+            kebab_name = name.replace("_", "-")
+            if value[:-8] == f"{kebab_name}-" or value[:-8].endswith(
+                f":{name.removesuffix('_arn')}/"
+            ):
                 return value[-8:]
     return None
 
 
-def marks(plan: Plan) -> Mapping[str, str]:
-    """The address that each fingerprint of a resolved plan stands for."""
-    found: dict[str, str] = {}
+def fingerprints(plan: Plan) -> Mapping[str, str]:
+    """The address of the resource that each fingerprint of a resolved plan denotes."""
+    addresses: dict[str, str] = {}
     for address, resource in plan.resources.items():
-        mark = _own_mark(resource)
-        if mark:
-            # Two resources of the same arguments have one fingerprint; either stands for both.
-            found.setdefault(mark, address)
-    return found
+        fingerprint = _own_fingerprint(resource)
+        if fingerprint:
+            # Resources with equal arguments share a fingerprint, which denotes the first of them.
+            addresses.setdefault(fingerprint, address)
+    return addresses
 
 
-def _seen_through(known: Mapping[str, str], text: str) -> str:
-    return _MARK.sub(lambda match: f"<{known[match[0]]}>" if match[0] in known else match[0], text)
+def _with_addresses(addresses: Mapping[str, str], text: str) -> str:
+    return _FINGERPRINT.sub(
+        lambda match: f"<{addresses[match[0]]}>" if match[0] in addresses else match[0], text
+    )
 
 
-def _text(known: Mapping[str, str], text: str) -> Any:
-    """A string without made-up parts; a JSON document in it as what it holds."""
+def _text(addresses: Mapping[str, str], text: str) -> Any:
+    """A string with addresses in place of fingerprints; a JSON document as its content."""
     if text[:1] in ("{", "["):
         try:
-            return _normal(known, json.loads(text))
+            return _normal(addresses, json.loads(text))
         except ValueError:
             pass
     if _BASE64.fullmatch(text):
@@ -88,45 +95,47 @@ def _text(known: Mapping[str, str], text: str) -> Any:
             inside = base64.b64decode(text, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             inside = ""
-        if any(mark in known for mark in _MARK.findall(inside)):
-            return _seen_through(known, inside)
-    return _seen_through(known, text)
+        if any(fingerprint in addresses for fingerprint in _FINGERPRINT.findall(inside)):
+            return _with_addresses(addresses, inside)
+    return _with_addresses(addresses, text)
 
 
 def _key(bodies: Sequence[Any]) -> str | None:
-    """The attribute that names each of the bodies, if there is one."""
+    """The attribute that identifies each of the bodies; None if there is none."""
     for name in _KEYS:
-        held = [body.get(name) for body in bodies]
-        if all(isinstance(v, str) and "<" not in v for v in held) and len({*held}) == len(held):
+        keys = [body.get(name) for body in bodies]
+        if all(isinstance(key, str) and "<" not in key for key in keys) and len({*keys}) == len(
+            keys
+        ):
             return name
     return None
 
 
-def _list(known: Mapping[str, str], items: Sequence[Any]) -> Any:
-    normal = [_normal(known, item) for item in items]
+def _list(addresses: Mapping[str, str], items: Sequence[Any]) -> Any:
+    normal = [_normal(addresses, item) for item in items]
     if normal and all(isinstance(item, Mapping) for item in normal):
         key = _key(normal)
         if key:
             return {body[key]: {k: v for k, v in body.items() if k != key} for body in normal}
-        # Most blocks may be there once: the first has no number, so that one and none compare.
+        # Most blocks occur once. The first body has no number, so that one and none compare.
         return {**normal[0], **{f"#{i}": body for i, body in enumerate(normal[1:], 2)}}
-    # A set of ids is in the order of the ids, which mean nothing.
-    made_up = any(isinstance(item, str) and "<" in item for item in normal)
-    return sorted(normal, key=str) if made_up else normal
+    # The order of a set of generated ids has no meaning.
+    generated = any(isinstance(item, str) and "<" in item for item in normal)
+    return sorted(normal, key=str) if generated else normal
 
 
-def _normal(known: Mapping[str, str], value: Any) -> Any:
+def _normal(addresses: Mapping[str, str], value: Any) -> Any:
     if isinstance(value, str):
-        return _text(known, value)
+        return _text(addresses, value)
     if isinstance(value, Mapping):
-        return {key: _normal(known, item) for key, item in value.items()}
+        return {key: _normal(addresses, item) for key, item in value.items()}
     if isinstance(value, list):
-        return _list(known, value)
+        return _list(addresses, value)
     return value
 
 
 def _paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves by dotted path; a list of plain values is one, what is empty is none."""
+    """The leaves with their dotted paths; a list of plain values is a leaf."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _paths(item, f"{path}.{key}" if path else str(key))
@@ -135,54 +144,56 @@ def _paths(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def meaning(plan: Plan) -> Meaning:
-    """What a plan of a resolved session stands for, outputs and data read at apply included."""
-    normal = partial(_normal, marks(plan))
-    found = {
+    """The meaning of a resolved plan, including outputs and data sources that an apply reads."""
+    normal = partial(_normal, fingerprints(plan))
+    values = {
         address: dict(_paths(normal(resource.values)))
         for address, resource in {**plan.resources, **plan.data_sources}.items()
     }
     for name, value in plan.outputs.items():
-        found[f"output.{name}"] = dict(_paths(normal(value), ""))
-    return found
+        values[f"output.{name}"] = dict(_paths(normal(value), ""))
+    return values
 
 
-def renamed(held: Meaning, names: Mapping[str, str]) -> Meaning:
-    """A meaning with one text in place of another, wherever it stands, addresses included.
+def replace_texts(original: Meaning, names: Mapping[str, str]) -> Meaning:
+    """Replace texts in the addresses, paths and values of a meaning.
 
     Args:
-        held: what to write anew.
-        names: old text to new text.
+        original: the meaning.
+        names: the new text by old text.
     """
     if not names:
-        return held
+        return original
     pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
 
-    def anew(value: Any) -> Any:
+    def replaced(value: Any) -> Any:
         if isinstance(value, str):
             return pattern.sub(lambda match: names[match[0]], value)
         if isinstance(value, list):
-            return [anew(item) for item in value]
+            return [replaced(item) for item in value]
         return value
 
     return {
-        anew(address): {anew(path): anew(value) for path, value in values.items()}
-        for address, values in held.items()
+        replaced(address): {replaced(path): replaced(value) for path, value in values.items()}
+        for address, values in original.items()
     }
 
 
 def changes(before: Meaning, after: Meaning) -> tuple[Change, ...]:
-    """What differs between two meanings, by address and path.
+    """The differences between two meanings, by address and path.
 
-    A resource that comes or goes is one change; so is an output that becomes, or was, null.
+    An added or removed resource is one change, as is an output that becomes null or was null.
     """
-    found: list[Change] = []
+    differences: list[Change] = []
     for address in sorted(before.keys() | after.keys()):
         old, new = before.get(address), after.get(address)
         if old is None or new is None:
-            found.append(Change("added" if old is None else "removed", address, "", None, None))
+            differences.append(
+                Change("added" if old is None else "removed", address, "", None, None)
+            )
             continue
         for path in sorted(old.keys() | new.keys()):
-            was, is_ = old.get(path), new.get(path)
-            if was is not is_ and was != is_:
-                found.append(Change("changed", address, path, was, is_))
-    return tuple(found)
+            old_value, new_value = old.get(path), new.get(path)
+            if old_value is not new_value and old_value != new_value:
+                differences.append(Change("changed", address, path, old_value, new_value))
+    return tuple(differences)

@@ -1,4 +1,4 @@
-"""A plan in words: resources by kind, routes, what each container is given, what was refused."""
+"""Summarize a plan as text: resources by type, routes, containers and diagnostics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _resources(plan: Plan) -> list[str]:
 
 
 def _routes(routes: Mapping[str, list[str]]) -> list[str]:
-    lines = _title("Routes: what is in neither list goes to the backend")
+    lines = _title("Routes: all other paths go to the backend")
     for component, patterns in routes.items():
         pages = [p for p in patterns if p.endswith(".txt")]
         lines.append(f"  {component}: {len(patterns)} patterns")
@@ -65,7 +65,7 @@ def _container(name: str, container: Mapping[str, Any]) -> list[str]:
         return [*lines, f"    environment {_LATER}"]
     width = max((len(key) for key in [*environment, *secrets]), default=0)
     lines += [f"    {key:{width}} = {_shown(environment[key])}" for key in sorted(environment)]
-    # A secret is shown by where it lies, never by its value, which no plan holds.
+    # A secret appears as its reference. No plan contains its value.
     lines += [f"    {key:{width}} < {_shown(secrets[key])}" for key in sorted(secrets)]
     return lines if environment or secrets else [*lines, "    no environment"]
 
@@ -80,10 +80,10 @@ def _containers(containers: Mapping[str, Any]) -> list[str]:
 
 def _refused(result: PlanResult) -> list[str]:
     lines: list[str] = []
-    for title, found in (("Refused", result.errors), ("Warnings", result.warnings)):
-        if found:
-            lines += _title(f"{title}: {len(found)}")
-            for diagnostic in found:
+    for title, diagnostics in (("Refused", result.errors), ("Warnings", result.warnings)):
+        if diagnostics:
+            lines += _title(f"{title}: {len(diagnostics)}")
+            for diagnostic in diagnostics:
                 lines += textwrap.wrap(
                     str(diagnostic), WIDTH, initial_indent="  ", subsequent_indent="    "
                 )
@@ -91,7 +91,7 @@ def _refused(result: PlanResult) -> list[str]:
 
 
 def render(result: PlanResult, title: str) -> str:
-    """The summary of a plan as text; what was refused stands last."""
+    """The summary of a plan as text. Errors and warnings are at the end."""
     lines = [title, "=" * len(title)]
     plan = result.plan
     if plan is not None:

@@ -1,8 +1,7 @@
-"""A plan as a typed, read-only view over Terraform's JSON.
+"""A typed, read-only view of a plan, from the JSON of Terraform.
 
-A value known only after apply is :data:`UNKNOWN` wherever it stands, at any depth, so a check meets
-it as a third outcome and not as a missing value. Source of the layout: Terraform, "JSON Output
-Format", plan representation.
+A value known only after apply is :data:`UNKNOWN`, at any depth. A check therefore distinguishes it
+from a missing value. Source of the format: Terraform, "JSON Output Format", plan representation.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["UNKNOWN", "Diagnostic", "Plan", "PlanResult", "Resource", "diagnosti
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error or a warning of a run. ``address`` is empty where Terraform gives none."""
+    """An error or a warning of a run. ``address`` is empty if Terraform reports none."""
 
     severity: str
     summary: str
@@ -40,8 +39,8 @@ class Diagnostic:
 class Resource:
     """A planned resource or data source.
 
-    ``values`` are those after apply, unknown ones :data:`UNKNOWN`; None for what is destroyed.
-    ``sensitive`` has Terraform's layout: true, or a map or list that leads to a true.
+    ``values`` are the values after apply; they are empty for a resource that is destroyed.
+    ``sensitive`` has the format of Terraform: true, or a map or list that contains true.
     """
 
     address: str
@@ -58,7 +57,7 @@ class Resource:
 
 
 def with_unknown(value: Any, unknown: Any) -> Any:
-    """``value`` with :data:`UNKNOWN` where ``unknown``, of Terraform's layout, holds true."""
+    """``value`` with :data:`UNKNOWN` at each place where ``unknown`` has true."""
     if unknown is True:
         return UNKNOWN
     if isinstance(unknown, Mapping):
@@ -94,7 +93,7 @@ def _resource(change: dict[str, Any], prefix: str) -> Resource:
 
 
 def written_references(expression: Any) -> Iterator[str]:
-    """The references of an expression, or of a block's bodies, as written."""
+    """The references in an expression or in the bodies of a block, as written."""
     if isinstance(expression, dict):
         yield from expression.get("references", ())
         for key, part in expression.items():
@@ -106,7 +105,7 @@ def written_references(expression: Any) -> Iterator[str]:
 
 
 class Plan:
-    """What one run plans, or one case of it: ``Plan(document).within('module.case["a"]')``."""
+    """A plan of one run, or of one case of it: ``Plan(document).within('module.case["a"]')``."""
 
     def __init__(self, document: dict[str, Any], module: str = "") -> None:
         self.document = document
@@ -119,12 +118,12 @@ class Plan:
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
-        """Managed resources by address, with all that the plan does to them."""
+        """The managed resources by address."""
         return {r.address: r for r in self._all if r.mode == "managed"}
 
     @cached_property
     def data_sources(self) -> Mapping[str, Resource]:
-        """Data sources read only at apply, by address."""
+        """The data sources that are read during apply, by address."""
         return {r.address: r for r in self._all if r.mode == "data"}
 
     @cached_property
@@ -146,19 +145,19 @@ class Plan:
 
     @cached_property
     def outputs(self) -> Mapping[str, Any]:
-        """The outputs, unknown ones :data:`UNKNOWN`.
+        """The outputs.
 
-        Inside a batch they are those that the root hands on for the case; a child module's own
-        outputs are in no plan.
+        For a case of a batch, they are the outputs that the root returns for the case, because no
+        plan contains the outputs of a child module.
         """
-        held = {
+        outputs = {
             name: with_unknown(change.get("after"), change.get("after_unknown"))
             for name, change in self.document.get("output_changes", {}).items()
         }
         if not self.module:
-            return held
+            return outputs
         key = re.fullmatch(r'module\.\w+\["([^"]+)"\]', self.module)
-        cases = held.get("cases")
+        cases = outputs.get("cases")
         if key and isinstance(cases, dict):
             case = cases.get(key[1])
             return case if isinstance(case, dict) else {}
@@ -166,7 +165,7 @@ class Plan:
 
     @cached_property
     def sensitive_outputs(self) -> frozenset[str]:
-        """The outputs of the root that Terraform hides."""
+        """The outputs of the root that Terraform marks as sensitive."""
         planned = self.document.get("planned_values", {}).get("outputs", {})
         return frozenset(name for name, output in planned.items() if output.get("sensitive"))
 
@@ -190,15 +189,15 @@ class Plan:
 
     @cached_property
     def declared_outputs(self) -> Mapping[str, bool]:
-        """The module's outputs, each with whether it is declared as sensitive."""
+        """The declared outputs of the module, each with whether it is sensitive."""
         outputs = self._configuration.get("outputs", {})
         return {name: bool(output.get("sensitive")) for name, output in outputs.items()}
 
     @cached_property
     def references(self) -> Mapping[str, frozenset[str]]:
-        """What the configuration of each resource refers to, ``depends_on`` included.
+        """The references of each resource in the configuration, including ``depends_on``.
 
-        By address without index; a reference is as written (``aws_lb.this``, ``local.name``).
+        By address without index. A reference is as written (``aws_lb.this``, ``local.name``).
         """
         return {
             resource["address"]: frozenset(
@@ -223,7 +222,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What a run gave: a plan, unless it was refused before there was one, and its diagnostics."""
+    """The result of a run: its plan and its diagnostics.
+
+    ``plan`` is None if Terraform refused the inputs before it wrote a plan. ``replay`` is the
+    command that plans the case alone.
+    """
 
     plan: Plan | None
     diagnostics: tuple[Diagnostic, ...]
@@ -240,26 +243,26 @@ class PlanResult:
         return tuple(d for d in self.diagnostics if d.severity == "warning")
 
     def __str__(self) -> str:
-        found = [str(d) for d in self.diagnostics] or ["no diagnostic"]
-        return "\n".join([*found, f"replay alone: {self.replay}"] if self.replay else found)
+        lines = [str(d) for d in self.diagnostics] or ["no diagnostic"]
+        return "\n".join([*lines, f"replay alone: {self.replay}"] if self.replay else lines)
 
 
 def diagnostics(messages: list[dict[str, Any]]) -> tuple[Diagnostic, ...]:
     """The diagnostics among the messages of ``terraform plan -json``."""
-    found = []
+    parsed = []
     for message in messages:
         if message.get("type") != "diagnostic":
             continue
         body = message["diagnostic"]
-        where = body.get("range") or {}
-        found.append(
+        position = body.get("range") or {}
+        parsed.append(
             Diagnostic(
                 severity=body["severity"],
                 summary=body["summary"],
                 detail=body.get("detail", ""),
                 address=body.get("address", ""),
-                file=where.get("filename", ""),
-                line=(where.get("start") or {}).get("line", 0),
+                file=position.get("filename", ""),
+                line=(position.get("start") or {}).get("line", 0),
             )
         )
-    return tuple(found)
+    return tuple(parsed)

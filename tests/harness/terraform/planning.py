@@ -242,10 +242,10 @@ def plan_batch(
     # One run for each core: Terraform itself gains little from a second core.
     single = dataclasses.replace(session, environment={**session.environment, "GOMAXPROCS": "1"})
     with ThreadPoolExecutor(session.workers) as pool:
-        chunk_results: dict[str, PlanResult] = {}
+        results: dict[str, PlanResult] = {}
         for chunk_results in pool.map(lambda chunk: _plan_chunk(single, stack, chunk), chunks):
-            chunk_results |= chunk_results
-    return {name: chunk_results[name] for name in cases}
+            results |= chunk_results
+    return {name: results[name] for name in cases}
 
 
 def plan_refused_batch(
