@@ -163,16 +163,16 @@ def test_default_tags_rank_below_the_stack_tags(
 ) -> None:
     stack = STACKS[name]
     defaults_of_provider = {"managed-by": "provider", "owner": "platform"}
-    block: Mapping[str, Any] = {
+    blocks: Mapping[str, Mapping[str, Any]] = {
         "aws": {"default_tags": {"tags": defaults_of_provider}},
         "gcp": {"default_labels": defaults_of_provider},
-    }[name]
+    }
     extra = {
         "provider": {
             stack.provider: {
                 "alias": "tagged",
                 **stack.provider_block(stack.scope[1]),
-                **block,
+                **blocks[name],
             }
         }
     }
