@@ -72,12 +72,13 @@ class Watch:
 def watching(client: Client, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
     """Send probes one after another until the block ends."""
     result, ended = Watch(), threading.Event()
+    probes = {name: PROBES[name] for name in names}
 
     def watch() -> None:
         while not ended.is_set():
-            for name in names:
+            for name, probe in probes.items():
                 try:
-                    result.failed += failures(client, PROBES[name])
+                    result.failed += failures(client, probe)
                 except requests.RequestException as error:
                     result.failed.append(f"{name}: {error}")
                 result.count += 1

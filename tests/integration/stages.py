@@ -229,7 +229,7 @@ def test_change_rolls_without_a_failed_request(
     lifecycle: Lifecycle, client: Client, inputs: Mapping[str, Any], expected: Mapping[str, str]
 ) -> None:
     assert changes(plan(lifecycle, inputs)) == expected
-    watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
+    watched = ["the configured models", "the dashboard", "the models of the backend"]
     with watching(client, watched) as seen:
         apply(lifecycle, inputs)
         # The rollout continues where the apply does not wait for it.
