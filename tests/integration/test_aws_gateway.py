@@ -20,7 +20,7 @@ from tests.harness.process.supervisor import supervising
 from tests.harness.terraform import planning
 from tests.integration.aws_made import balancer, listener, network, target_group
 from tests.integration.conftest import planned
-from tests.integration.test_gateway import CHAT, INPUTS, KEY, ANSWER, with_key
+from tests.integration.test_gateway import ANSWER, CHAT, INPUTS, KEY, with_key
 
 # LiteLLM alone starts in about ten seconds.
 START_SECONDS = 90
