@@ -21,14 +21,14 @@ _SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Client:
     """The load balancer of a stack: its base URL, a session that reaches it, the master key."""
 
     url: str
     session: requests.Session
     key: str = field(repr=False)
 
-    def ask(
+    def request(
         self, path: str, method: str = "GET", key: str = "", **options: Any
     ) -> requests.Response:
         """Send a request; ``key`` is master, wrong or none. A redirect is not followed."""
@@ -44,12 +44,14 @@ class Door:
         )
 
 
-def failures(door: Door, probe: Mapping[str, Any]) -> list[str]:
+def failures(client: Client, probe: Mapping[str, Any]) -> list[str]:
     """The errors in the answer to a probe."""
     options = {"json": probe["json"]} if "json" in probe else {}
-    answer = door.ask(probe["path"], probe.get("method", "GET"), probe.get("key", ""), **options)
+    answer = client.request(
+        probe["path"], probe.get("method", "GET"), probe.get("key", ""), **options
+    )
     expected = probe["status"] if isinstance(probe["status"], list) else [probe["status"]]
-    request = f"{probe.get('method', 'GET')} {door.url}{probe['path']}"
+    request = f"{probe.get('method', 'GET')} {client.url}{probe['path']}"
     errors = []
     if answer.status_code not in expected:
         errors.append(f"{request}: {answer.status_code}, not {expected}: {answer.text[:300]}")
@@ -67,7 +69,7 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watching(door: Door, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
+def watching(client: Client, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
     """Send probes one after another until the block ends."""
     result, ended = Watch(), threading.Event()
 
@@ -75,7 +77,7 @@ def watching(door: Door, names: list[str], pause: float = 0.1) -> Iterator[Watch
         while not ended.is_set():
             for name in names:
                 try:
-                    result.failed += failures(door, PROBES[name])
+                    result.failed += failures(client, PROBES[name])
                 except requests.RequestException as error:
                     result.failed.append(f"{name}: {error}")
                 result.count += 1

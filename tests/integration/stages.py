@@ -29,7 +29,7 @@ from tests.harness.lifecycle.run import (
 from tests.harness.litellm import ownership, release
 from tests.harness.process.child import soon
 from tests.integration.conftest import Lifecycles, stage
-from tests.integration.probing import PROBES, Door, failures, watching
+from tests.integration.probing import PROBES, Client, failures, watching
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 DOMAIN = "litellm.example.com"
@@ -100,11 +100,11 @@ def lifecycle(lifecycles: Lifecycles, case: Case, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def door(lifecycle: Lifecycle, case: Case) -> Iterator[Door]:
+def client(lifecycle: Lifecycle, case: Case) -> Iterator[Client]:
     values = outputs(lifecycle)
     address, url, _ = case.entry
     with lifecycle.target.web(values[address]) as session:
-        yield Door(values[url], session, KEY)
+        yield Client(values[url], session, KEY)
 
 
 @stage("init")
@@ -149,22 +149,22 @@ def test_every_service_becomes_ready(lifecycle: Lifecycle) -> None:
         for name, probe in PROBES.items()
     ],
 )
-def test_stack_answers_probe(door: Door, name: str) -> None:
-    assert failures(door, PROBES[name]) == []
+def test_stack_answers_probe(client: Client, name: str) -> None:
+    assert failures(client, PROBES[name]) == []
 
 
 @stage("verify")
-def test_dashboard_pages_find_their_assets(door: Door) -> None:
-    page = door.ask("/").text
+def test_dashboard_pages_find_their_assets(client: Client) -> None:
+    page = client.request("/").text
     assets = sorted(set(re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css|ico|svg|png))"', page)))
     assert len(assets) > 5
-    missing = [asset for asset in assets if door.ask(asset).status_code != 200]
+    missing = [asset for asset in assets if client.request(asset).status_code != 200]
     assert missing == []
 
 
 @stage("verify")
-def test_http_redirects_to_https_with_path_and_query(door: Door) -> None:
-    answer = door.session.get(
+def test_http_redirects_to_https_with_path_and_query(client: Client) -> None:
+    answer = client.session.get(
         f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
     )
     assert answer.status_code == 301
@@ -174,10 +174,10 @@ def test_http_redirects_to_https_with_path_and_query(door: Door) -> None:
 
 
 @stage("verify")
-def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
+def test_litellm_routes_reach_their_component(client: Client, case: Case) -> None:
     """Each component drops the routes of the other one, so a misrouted request gives 404.
 
-    Asked for by a method that no route of the path has, so that nothing is done: 405 is a route.
+    The request uses a method that no route of the path has, so a served path answers 405.
     """
     split = ownership.split(stacks.STACKS[case.stack].folder, ())
     methods: dict[str, set[str]] = {}
@@ -192,7 +192,7 @@ def test_litellm_routes_reach_their_component(door: Door, case: Case) -> None:
         unused = next((m for m in ("PUT", "PATCH", "DELETE", "GET") if m not in methods[path]), "")
         if not unused or component == "ui":
             continue
-        answer = door.ask(path, unused)
+        answer = client.request(path, unused)
         # The dashboard also answers 405 to such a method, but not in JSON.
         if answer.status_code == 404 or "json" not in answer.headers.get("content-type", ""):
             lost.append(path)
@@ -226,11 +226,11 @@ def test_second_plan_is_empty(lifecycle: Lifecycle) -> None:
 
 @stage("change")
 def test_change_rolls_without_a_failed_request(
-    lifecycle: Lifecycle, door: Door, inputs: Mapping[str, Any], expected: Mapping[str, str]
+    lifecycle: Lifecycle, client: Client, inputs: Mapping[str, Any], expected: Mapping[str, str]
 ) -> None:
     assert changes(plan(lifecycle, inputs)) == expected
     watched = ["the models that the configuration has", "the dashboard", "the backend's models"]
-    with watching(door, watched) as seen:
+    with watching(client, watched) as seen:
         apply(lifecycle, inputs)
         # The rollout continues where the apply does not wait for it.
         ready(lifecycle)
@@ -240,8 +240,8 @@ def test_change_rolls_without_a_failed_request(
 
 
 @stage("change")
-def test_changed_stack_answers(lifecycle: Lifecycle, door: Door) -> None:
-    assert "second" in door.ask("/v1/models", key="master").text
+def test_changed_stack_answers(lifecycle: Lifecycle, client: Client) -> None:
+    assert "second" in client.request("/v1/models", key="master").text
     services = lifecycle.target.control.services(lifecycle.name)
     assert services["gateway"].image == NEXT_IMAGE
 
@@ -270,7 +270,7 @@ def test_same_name_applies_and_destroys_again(lifecycle: Lifecycle) -> None:
 
 __all__ = [
     "case",
-    "door",
+    "client",
     "lifecycle",
     "pytest_generate_tests",
     "test_apply_creates_the_stack",

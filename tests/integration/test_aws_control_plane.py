@@ -34,7 +34,14 @@ from tests.harness.sdk import aws as clients
 from tests.harness.terraform import binary, planning, providers
 from tests.harness.terraform.command import Terraform
 from tests.harness.terraform.providers import Choice
-from tests.integration.aws_made import balancer, forward, group, listener, network, target_group
+from tests.integration.aws_resources import (
+    balancer,
+    forward,
+    group,
+    listener,
+    network,
+    target_group,
+)
 from tests.integration.conftest import planned
 
 

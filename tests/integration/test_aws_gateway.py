@@ -18,7 +18,7 @@ from tests.harness.plan.view import Plan
 from tests.harness.process.child import soon
 from tests.harness.process.supervisor import supervising
 from tests.harness.terraform import planning
-from tests.integration.aws_made import balancer, listener, network, target_group
+from tests.integration.aws_resources import balancer, listener, network, target_group
 from tests.integration.conftest import planned
 from tests.integration.test_gateway import ANSWER, CHAT, INPUTS, KEY, with_key
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -41,7 +41,7 @@ class Named(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/slow"):
             time.sleep(1)
         forwarded = self.headers.get("x-forwarded-proto")
-        body = f"{self.server.server_address[1]} {forwarded}".encode()
+        body = f"{cast(http.server.HTTPServer, self.server).server_port} {forwarded}".encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

@@ -63,10 +63,11 @@ def started(
     authority: str,
 ) -> str:
     """Start a planned container with overridden variables and the texts of its files."""
-    environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
+    environment = {name: value or KEY for name, value, _ in container.entries}
+    environment |= overlaid
     texts = {"CONFIG_FILE_PATH": "{}", "SSL_CERT_FILE": authority}
     files = {environment[name]: text for name, text in texts.items() if name in environment}
-    container = components.start(
+    running = components.start(
         supervisor,
         release.installed(),
         container.image,
@@ -75,7 +76,7 @@ def started(
         files,
         component,
     )
-    return ready(supervisor, component, container)
+    return ready(supervisor, component, running)
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))

@@ -1,6 +1,6 @@
-"""The whole lifecycle of the AWS stack: each stage needs those before it.
+"""The lifecycle of the AWS stack: each stage needs the stages before it.
 
-``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps the state.
+``--stages=apply,verify`` runs a subset, ``--run-folder=DIR`` keeps the state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The whole lifecycle of the Google Cloud stack: each stage needs those before it.
+"""The lifecycle of the Google Cloud stack: each stage needs the stages before it.
 
-``--stages=apply,verify`` runs some of them, ``--run-folder=DIR`` keeps what a later run goes on
-with, and ``--cloud=URL`` takes a local cloud that is there already.
+``--stages=apply,verify`` runs a subset, ``--run-folder=DIR`` keeps the files for a later run,
+and ``--cloud=URL`` uses a running emulator.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import signal
 import sys
 from pathlib import Path
 from tests.harness.lifecycle import run
-from tests.harness.terraform import binary as core, providers
+from tests.harness.terraform import binary, providers
 from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import target
 from tests.harness.emulators.launch import GcpOptions
@@ -32,7 +32,7 @@ folder = Path(sys.argv[1])
 with launch.serving(GcpOptions(), folder / "log") as cloud:
     place = target.target(cloud.url, folder)
     with providers.environment(place.choice, folder) as environment:
-        found = core.find(folder, "")
+        found = binary.find(folder, "")
         stack = run.prepare(place, folder / "lifecycle", found.binary, environment, {
             "cloudsql_deletion_protection": False})
         run.apply(stack)

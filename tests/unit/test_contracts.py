@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -44,7 +45,7 @@ SEEDED = defects.load()
 @functools.cache
 def rows(stack: str) -> list[Values]:
     space = handwritten.space(stack)
-    return legal.pairwise(space, legal.closed_sets(space))
+    return list(legal.pairwise(space, legal.closed_sets(space)))
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.id)
@@ -162,16 +163,16 @@ def test_default_tags_rank_below_the_stack_tags(
 ) -> None:
     stack = STACKS[name]
     defaults_of_provider = {"managed-by": "provider", "owner": "platform"}
-    block = {
+    blocks: Mapping[str, Mapping[str, Any]] = {
         "aws": {"default_tags": {"tags": defaults_of_provider}},
         "gcp": {"default_labels": defaults_of_provider},
-    }[name]
+    }
     extra = {
         "provider": {
             stack.provider: {
                 "alias": "tagged",
                 **stack.provider_block(stack.scope[1]),
-                **block,
+                **blocks[name],
             }
         }
     }
@@ -217,4 +218,5 @@ def test_every_contract_and_cloud_has_seeded_defects() -> None:
 @pytest.mark.parametrize("name", sorted({*CONTRACTS, *MODULE_CONTRACTS}))
 def test_every_clause_has_a_seeded_defect(name: str) -> None:
     seeded = {defect.clause for defect in SEEDED if defect.contract == name}
-    assert seeded == set({**CONTRACTS, **MODULE_CONTRACTS}[name].clauses)
+    contract = CONTRACTS[name] if name in CONTRACTS else MODULE_CONTRACTS[name]
+    assert seeded == set(contract.clauses)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.harness.cli import docs
 from tests.harness.hcl import declarations
+from tests.harness.hcl.declarations import Output, Variable
 from tests.harness.offline.catalogue import DATA, releases, schema_document
 from tests.harness.paths import MODULES, ROOT
 from tests.harness.schemas import rebuild
@@ -66,7 +67,10 @@ def test_readme_example_plans(session: planning.Session, where: str, text: str) 
 
 @pytest.mark.parametrize("root", ROOTS, ids=by_path)
 def test_variables_and_outputs_have_a_description(root: Path) -> None:
-    described = {**declarations.variables(root), **declarations.outputs(root)}
+    described: dict[str, Variable | Output] = {
+        **declarations.variables(root),
+        **declarations.outputs(root),
+    }
     assert described
     assert [n for n, d in described.items() if not d.description.endswith(".")] == []
 

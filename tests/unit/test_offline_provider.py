@@ -206,7 +206,7 @@ def test_refused_value_names_its_path_and_rule(
             " persistence_config {}\n}",
             "Too many persistence_config blocks",
         ),
-        ('resource "aws_made_up" "a" {}', "Invalid resource type"),
+        ('resource "aws_resources_up" "a" {}', "Invalid resource type"),
     ],
 )
 def test_value_outside_the_schema_is_refused(planned: Planned, text: str, message: str) -> None:
@@ -308,8 +308,8 @@ def test_policy_document_renders_as_the_provider(planned: Planned) -> None:
 
 
 def test_type_without_schema_names_the_command(planned: Planned) -> None:
-    message = str(planned('data "aws_made_up" "a" {}'))
-    assert "aws_made_up" in message
+    message = str(planned('data "aws_resources_up" "a" {}'))
+    assert "aws_resources_up" in message
 
 
 STATEFUL = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -175,7 +175,7 @@ def test_effect_with_an_unknown_part_is_refused() -> None:
         parity_effects.load().matcher(STACKS["aws"], expected)
 
 
-def plan_of(**resources: dict[str, object]) -> Plan:
+def plan_of(**resources: Mapping[str, object]) -> Plan:
     """A plan of resources of a type each, by name, with these values."""
     return Plan(
         {

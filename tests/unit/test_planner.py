@@ -160,12 +160,13 @@ def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
     for case, values in inputs.items():
         single = planning.plan(session, Case(case, name, values))
         assert single.plan is not None, str(single)
-        assert batched[case].plan is not None, str(batched[case])
+        plan = batched[case].plan
+        assert plan is not None, str(batched[case])
         assert batched[case].diagnostics == single.diagnostics == ()
-        assert {a: r.values for a, r in batched[case].plan.resources.items()} == {
+        assert {a: r.values for a, r in plan.resources.items()} == {
             a: r.values for a, r in single.plan.resources.items()
         }
-        assert dict(batched[case].plan.outputs) == dict(single.plan.outputs)
+        assert dict(plan.outputs) == dict(single.plan.outputs)
 
 
 def test_refused_case_does_not_stop_its_batch(session: Session) -> None:

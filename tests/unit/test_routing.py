@@ -105,7 +105,7 @@ def test_litellm_route_reaches_its_component(
     record_property("litellm_routes", len(owners_by_route))
     record_property("litellm_release", release.description().release)
     assert len(owners_by_route) > 900
-    wrong = []
+    wrong: list[str] = []
     for route, component in owners_by_route.items():
         exempt = owned.excepted(route.template)
         for path in route.paths:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from tests.harness.cli.plan import main
 from tests.harness.contracts import refusals
@@ -143,7 +144,7 @@ def test_rule_without_a_strategy_is_named(tmp_path: Path, condition: str, kind: 
 
 def test_handwritten_inputs_obey_the_rules(tmp_path: Path) -> None:
     module = module_of(tmp_path, VARIABLES)
-    space = Space(module, {"mode": lambda _inputs: legal.st.sampled_from(["fast", "odd"])})
+    space = Space(module, {"mode": lambda _inputs: st.sampled_from(["fast", "odd"])})
     drawn = legal.draw_values(legal.valid_inputs(space, {}), 60, 1)
     assert {values.get("mode") for values in drawn} == {None, "fast"}
 
