@@ -1,1 +1,1 @@
-"""Policies: what checkov and the checks of this repository say of the planned stacks."""
+"""Policies: scans of the planned stacks with checkov and with the checks of this repository."""

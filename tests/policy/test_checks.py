@@ -1,4 +1,4 @@
-"""Each check of this repository passes, fails and leaves open what its examples say."""
+"""Each check of this repository has the verdicts of its examples: pass, fail or unknown."""
 
 from __future__ import annotations
 
@@ -17,56 +17,63 @@ from tests.harness.policy import examples
 from tests.harness.policy.documents import base, document
 from tests.harness.policy.examples import Example
 from tests.harness.policy.outcomes import Outcome
-from tests.harness.policy.scan import judged, load_checks, scan
+from tests.harness.policy.scan import combine_findings, load_checks, scan
 from tests.harness.stacks import Stack
 from tests.harness.terraform import planning
 from tests.plugins.sessions import Sessions
-from tests.policy.conftest import planned
+from tests.policy.conftest import plan_text
 
 EXAMPLES = examples.load()
 CHECKS = load_checks()
-# A type's first word, by stack.
+# The stack by the first word of a resource type.
 CLOUDS: Mapping[str, str] = {"aws": "aws", "google": "gcp"}
-# Each check with each cloud that it knows a type of.
-CLAIMED = {
-    (check, CLOUDS[kind.split("_")[0]])
-    for check, held in CHECKS.items()
-    for kind in held.supported_entities
+# Each check with each stack of which it supports a type.
+SUPPORTED = {
+    (check_id, CLOUDS[kind.split("_")[0]])
+    for check_id, check in CHECKS.items()
+    for kind in check.supported_entities
 }
 
 
 def outcome_of(sessions: Sessions, example: Example) -> Outcome:
-    """What the check says of the subject as applied and, where it is asked, as planned."""
-    held = sessions("newest", resolved=False)
+    """The outcome of the check on the subject of an example.
+
+    The plain plan is scanned only for an example that expects ``unknown``.
+    """
+    session = sessions("newest", resolved=False)
     text = example.path.read_text()
-    plans = planned(held, text), planned(sessions("newest", resolved=True), text)
-    early = (False, True) if example.wanted == "unknown" else (False, False)
-    both = {
-        plain: scan(document(*plans, held.choice.offline, plain=plain), (example.check,))
-        for plain in set(early)
+    plans = plan_text(session, text), plan_text(sessions("newest", resolved=True), text)
+    documents = (False, True) if example.expected == "unknown" else (False, False)
+    findings = {
+        plain: scan(document(*plans, session.choice.offline, plain=plain), (example.check,))
+        for plain in set(documents)
     }
-    found = judged(
-        both[False], both[early[1]], stack=example.stack, case=example.path.stem, release="newest"
+    outcomes = combine_findings(
+        findings[False],
+        findings[documents[1]],
+        stack=example.stack,
+        case=example.path.stem,
+        release="newest",
     )
-    (outcome,) = [o for o in found if base(o.resource).endswith(".subject")]
+    (outcome,) = [o for o in outcomes if base(o.resource).endswith(".subject")]
     return outcome
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
 def test_check_gives_the_verdict_of_its_example(sessions: Sessions, example: Example) -> None:
     outcome = outcome_of(sessions, example)
-    if example.wanted == "unknown":
-        # As applied there is an answer; as planned there is none, and least of all a pass.
+    if example.expected == "unknown":
+        # The check must not pass on a plain plan, in which it cannot read the value.
         assert outcome.plain_verdict == "unknown", str(outcome)
         return
-    assert outcome.verdict == {"pass": "passed", "fail": "failed"}[example.wanted], str(outcome)
+    assert outcome.verdict == {"pass": "passed", "fail": "failed"}[example.expected], str(outcome)
 
 
 def test_every_check_has_passing_and_failing_examples() -> None:
-    wanted = {(*claimed, verdict) for claimed in CLAIMED for verdict in ("pass", "fail")}
-    there = {(e.check, e.stack, e.wanted) for e in EXAMPLES}
-    assert wanted - there == set(), "add tests/data/policy/examples/CHECK/CLOUD-VERDICT.tf"
-    assert {check for check, _, _ in there} <= set(CHECKS), "an example is for no check"
+    required = {(*supported, verdict) for supported in SUPPORTED for verdict in ("pass", "fail")}
+    existing = {(e.check, e.stack, e.expected) for e in EXAMPLES}
+    assert required - existing == set(), "add tests/data/policy/examples/CHECK/CLOUD-VERDICT.tf"
+    assert {check for check, _, _ in existing} <= set(CHECKS), "remove examples without a check"
 
 
 # ---- Seeded defects ----
@@ -78,7 +85,10 @@ Failing = Callable[[Stack, Mapping[str, Any], Path | None], set[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def failing(sessions: Sessions) -> Failing:
-    """Which of our checks fail where on a stack made of inputs, and from another tree."""
+    """The failing checks of this repository with their resources, on a stack with some inputs.
+
+    ``source`` is a folder that replaces the module.
+    """
 
     def find(stack: Stack, inputs: Mapping[str, Any], source: Path | None) -> set[tuple[str, str]]:
         case = planning.Case("defect", stack.name, inputs)
@@ -92,17 +102,18 @@ def failing(sessions: Sessions) -> Failing:
         plans = [result.plan for result in results if result.plan and not result.errors]
         assert len(plans) == 2, "\n".join(map(str, results))
         scanned = document(plans[0], plans[1], sessions("oldest", resolved=False).choice.offline)
-        return {key for key, one in scan(scanned, tuple(CHECKS)).items() if one.verdict == "failed"}
+        findings = scan(scanned, tuple(CHECKS))
+        return {key for key, finding in findings.items() if finding.verdict == "failed"}
 
-    unbroken: dict[str, set[tuple[str, str]]] = {}
+    without_defect: dict[str, set[tuple[str, str]]] = {}
 
     def once(stack: Stack, inputs: Mapping[str, Any], source: Path | None) -> set[tuple[str, str]]:
         if source:
             return find(stack, inputs, source)
         key = json.dumps([stack.name, inputs], sort_keys=True)
-        if key not in unbroken:
-            unbroken[key] = find(stack, inputs, None)
-        return unbroken[key]
+        if key not in without_defect:
+            without_defect[key] = find(stack, inputs, None)
+        return without_defect[key]
 
     return once
 
@@ -115,6 +126,6 @@ def test_seeded_defect_fails_its_check(failing: Failing, defect: Defect, tmp_pat
 
 
 def test_every_check_has_a_seeded_defect_for_each_cloud() -> None:
-    there = {(defect.contract, defect.stack.name) for defect in SEEDED}
-    assert CLAIMED - there == set(), "add it to tests/policy/defects"
-    assert there <= CLAIMED, "a defect is for no check"
+    existing = {(defect.contract, defect.stack.name) for defect in SEEDED}
+    assert SUPPORTED - existing == set(), "add a defect to tests/data/policy/defects"
+    assert existing <= SUPPORTED, "remove defects without a check"

@@ -1,4 +1,4 @@
-"""The engine: documents hold what is known and true, and nothing that checkov drops is lost."""
+"""Documents contain known and correct values, and outcomes that checkov omits are reported."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from checkov.terraform.checks.resource.registry import resource_registry
 from tests.harness.policy.documents import Document, DocumentError, document
 from tests.harness.policy.outcomes import LATE
 from tests.harness.policy.resolving import SENTINEL
-from tests.harness.policy.scan import CheckError, Found, judged, load_checks, scan
+from tests.harness.policy.scan import CheckError, Finding, combine_findings, load_checks, scan
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 from tests.plugins.sessions import Sessions
-from tests.policy.conftest import CASES, Scan, planned
+from tests.policy.conftest import CASES, Scan, plan_text
 
 Make = Callable[..., Document]
 
 
 @pytest.fixture
-def made(sessions: Sessions) -> Make:
-    """Make the document of a root; ``plain`` leaves unknown what the plan does not know."""
+def document_of(sessions: Sessions) -> Make:
+    """Write the document of a root; with ``plain``, values known only after apply stay unknown."""
     load_checks()
 
     def make(text: str, *, plain: bool = False) -> Document:
-        plans = [planned(sessions("newest", resolved=resolved), text) for resolved in (False, True)]
+        plans = [
+            plan_text(sessions("newest", resolved=resolved), text) for resolved in (False, True)
+        ]
         releases = sessions("newest", resolved=False).choice.offline
         return document(plans[0], plans[1], releases, plain=plain)
 
@@ -39,16 +41,15 @@ def made(sessions: Sessions) -> Make:
 
 @pytest.fixture
 def registry() -> Iterator[None]:
-    """Forget the checks that a test registers."""
-    held = [
-        (table, dict(table))
+    """Restore the registry of checkov after a test that registers checks."""
+    saved = [
+        (table, {key: list(checks) for key, checks in table.items()})
         for table in (resource_registry.checks, resource_registry.wildcard_checks)
     ]
-    kept = [(table, {key: list(checks) for key, checks in was.items()}) for table, was in held]
     yield
-    for table, was in kept:
+    for table, before in saved:
         table.clear()
-        table.update(was)
+        table.update(before)
 
 
 # ---- Documents ----
@@ -84,14 +85,16 @@ def test_sentinel_is_checkovs() -> None:
     assert SENTINEL == TRUE_AFTER_UNKNOWN
 
 
-def test_set_unknown_value_comes_from_the_resolved_plan(made: Make) -> None:
-    (ip,) = made(NETWORK + INSTANCE % "null").values[SUBJECT]["settings"][0]["ip_configuration"]
+def test_set_unknown_value_comes_from_the_resolved_plan(document_of: Make) -> None:
+    (ip,) = document_of(NETWORK + INSTANCE % "null").values[SUBJECT]["settings"][0][
+        "ip_configuration"
+    ]
     assert ip["private_network"] not in (None, SENTINEL)
     assert ip["ipv4_enabled"] is False
 
 
-def test_unset_resolved_value_is_left_out(made: Make) -> None:
-    values = made(NETWORK + INSTANCE % "null").values[SUBJECT]
+def test_unset_resolved_value_is_left_out(document_of: Make) -> None:
+    values = document_of(NETWORK + INSTANCE % "null").values[SUBJECT]
     assert "self_link" not in values
     assert "ssl_mode" not in values["settings"][0]["ip_configuration"][0]
 
@@ -103,7 +106,7 @@ variable "key" {
 }
 
 resource "aws_secretsmanager_secret" "this" {
-  name = "stands-for-a-key"
+  name = "replaces-a-key"
 }
 
 resource "aws_rds_cluster" "subject" {
@@ -119,20 +122,20 @@ resource "aws_rds_cluster" "subject" {
 
 
 def test_null_argument_is_left_out(
-    made: Make,
+    document_of: Make,
 ) -> None:
-    held = made(CLUSTER % 'var.key == "" ? null : var.key')
-    assert "kms_key_id" not in held.values["aws_rds_cluster.subject"]
-    found = scan(held, ("CKV_AWS_327",))
-    assert found["CKV_AWS_327", "aws_rds_cluster.subject"].verdict == "failed"
+    target = document_of(CLUSTER % 'var.key == "" ? null : var.key')
+    assert "kms_key_id" not in target.values["aws_rds_cluster.subject"]
+    findings = scan(target, ("CKV_AWS_327",))
+    assert findings["CKV_AWS_327", "aws_rds_cluster.subject"].verdict == "failed"
 
 
-def test_argument_with_a_reference_is_kept(made: Make) -> None:
-    held = made(CLUSTER % "aws_secretsmanager_secret.this.arn")
-    assert held.values["aws_rds_cluster.subject"]["kms_key_id"].startswith("arn:")
+def test_argument_with_a_reference_is_kept(document_of: Make) -> None:
+    target = document_of(CLUSTER % "aws_secretsmanager_secret.this.arn")
+    assert target.values["aws_rds_cluster.subject"]["kms_key_id"].startswith("arn:")
 
 
-def test_ambiguous_number_is_unknown(made: Make) -> None:
+def test_ambiguous_number_is_unknown(document_of: Make) -> None:
     text = """
 variable "manual" {
   type    = bool
@@ -155,11 +158,11 @@ resource "google_cloud_run_v2_service" "subject" {
   }
 }
 """
-    (scaling,) = made(text).values["google_cloud_run_v2_service.subject"]["scaling"]
+    (scaling,) = document_of(text).values["google_cloud_run_v2_service.subject"]["scaling"]
     assert scaling["manual_instance_count"] == SENTINEL
 
 
-def test_unresolvable_value_stays_unknown(made: Make) -> None:
+def test_unresolvable_value_stays_unknown(document_of: Make) -> None:
     text = """
 resource "terraform_data" "this" {}
 
@@ -169,28 +172,28 @@ resource "google_compute_backend_service" "subject" {
   security_policy = terraform_data.this.id
 }
 """
-    held = made(text)
-    assert held.values["google_compute_backend_service.subject"]["security_policy"] == SENTINEL
-    found = scan(held, ("CKV2_LITELLM_15",))
-    outcome = found["CKV2_LITELLM_15", "google_compute_backend_service.subject"]
+    target = document_of(text)
+    assert target.values["google_compute_backend_service.subject"]["security_policy"] == SENTINEL
+    findings = scan(target, ("CKV2_LITELLM_15",))
+    outcome = findings["CKV2_LITELLM_15", "google_compute_backend_service.subject"]
     assert (outcome.verdict, outcome.reason, outcome.late) == ("unknown", LATE, True)
 
 
-def test_unset_tags_are_none(made: Make) -> None:
-    held = made('resource "aws_vpc" "subject" {\n  cidr_block = "10.0.0.0/16"\n}\n')
-    assert held.values["aws_vpc.subject"]["tags_all"] == {}
+def test_unset_tags_are_none(document_of: Make) -> None:
+    target = document_of('resource "aws_vpc" "subject" {\n  cidr_block = "10.0.0.0/16"\n}\n')
+    assert target.values["aws_vpc.subject"]["tags_all"] == {}
 
 
-def test_set_unknown_value_is_the_sentinel(made: Make) -> None:
-    held = made(NETWORK + INSTANCE % "null", plain=True).values[SUBJECT]
-    assert held["settings"][0]["ip_configuration"][0]["private_network"] == SENTINEL
+def test_set_unknown_value_is_the_sentinel(document_of: Make) -> None:
+    values = document_of(NETWORK + INSTANCE % "null", plain=True).values[SUBJECT]
+    assert values["settings"][0]["ip_configuration"][0]["private_network"] == SENTINEL
 
 
-def test_document_holds_no_null(made: Make) -> None:
-    assert "null" not in json.dumps(dict(made(NETWORK + INSTANCE % "null").values))
+def test_document_holds_no_null(document_of: Make) -> None:
+    assert "null" not in json.dumps(dict(document_of(NETWORK + INSTANCE % "null").values))
 
 
-def test_dynamic_block_is_resolved_by_the_schema(made: Make) -> None:
+def test_dynamic_block_is_resolved_by_the_schema(document_of: Make) -> None:
     text = (
         NETWORK
         + """
@@ -209,13 +212,13 @@ resource "google_compute_url_map" "subject" {
 }
 """
     )
-    (body,) = made(text).values["google_compute_url_map.subject"]["path_matcher"]
+    (body,) = document_of(text).values["google_compute_url_map.subject"]["path_matcher"]
     assert body["name"] == "main"
     assert body["default_service"] not in (None, SENTINEL)
 
 
 def test_mixed_dynamic_block_is_resolved_by_the_schema(
-    made: Make,
+    document_of: Make,
 ) -> None:
     text = (
         NETWORK
@@ -251,13 +254,15 @@ resource "google_cloud_run_v2_service" "subject" {
 }
 """
     )
-    held = made(text).values["google_cloud_run_v2_service.subject"]
-    values = {env["name"]: env.get("value") for env in held["template"][0]["containers"][0]["env"]}
+    service = document_of(text).values["google_cloud_run_v2_service.subject"]
+    values = {
+        env["name"]: env.get("value") for env in service["template"][0]["containers"][0]["env"]
+    }
     assert values["KEY"] is None
     assert values["NETWORK"] not in (None, SENTINEL)
 
 
-def test_reference_through_a_local_is_resolved(made: Make) -> None:
+def test_reference_through_a_local_is_resolved(document_of: Make) -> None:
     text = """
 locals {
   groups = { for key, group in aws_security_group.this : key => group.id }
@@ -280,8 +285,8 @@ resource "aws_ecs_service" "subject" {
   }
 }
 """
-    found = scan(made(text), ("CKV2_AWS_5",))
-    verdicts = {address: one.verdict for (_, address), one in found.items()}
+    findings = scan(document_of(text), ("CKV2_AWS_5",))
+    verdicts = {address: finding.verdict for (_, address), finding in findings.items()}
     assert verdicts == {
         'aws_security_group.this["used"]': "passed",
         'aws_security_group.this["idle"]': "failed",
@@ -333,15 +338,17 @@ def checks(folder: Path, **files: str) -> Path:
     ("body", "reason"),
     [
         ("raise KeyError('nothing')", "the check crashed: KeyError: 'nothing'"),
-        ("return CheckResult.UNKNOWN", "the check does not apply here, or does not say"),
+        ("return CheckResult.UNKNOWN", "the check does not apply here, or returns no result"),
     ],
 )
-def test_crashed_check_is_unknown(made: Make, tmp_path: Path, body: str, reason: str) -> None:
+def test_crashed_check_is_unknown(
+    document_of: Make, tmp_path: Path, body: str, reason: str
+) -> None:
     text = CRASHING.format(id="CKV2_TEST_1", type="google_compute_network", body=body)
     load_checks(checks(tmp_path, check_of_a_test=text))
-    found = scan(made(NETWORK), ("CKV2_TEST_1",))
-    assert found == {
-        ("CKV2_TEST_1", "google_compute_network.this"): Found("A check", "unknown", reason)
+    findings = scan(document_of(NETWORK), ("CKV2_TEST_1",))
+    assert findings == {
+        ("CKV2_TEST_1", "google_compute_network.this"): Finding("A check", "unknown", reason)
     }
 
 
@@ -355,7 +362,7 @@ def test_crashed_check_is_unknown(made: Make, tmp_path: Path, body: str, reason:
                 "check_one": CRASHING.format(id="CKV2_TEST_2", type="aws_vpc", body="pass"),
                 "check_two": CRASHING.format(id="CKV2_TEST_2", type="aws_vpc", body="pass"),
             },
-            "is the id of another check, too",
+            "another check has the id",
         ),
     ],
 )
@@ -366,7 +373,7 @@ def test_broken_check_folder_is_refused(
         load_checks(checks(tmp_path, **files))
 
 
-def test_scans_are_independent(made: Make) -> None:
+def test_scans_are_independent(document_of: Make) -> None:
     def role(action: str) -> str:
         statement = f'{{ Effect = "Allow", Action = "{action}", Resource = "*" }}'
         return f"""
@@ -377,42 +384,46 @@ resource "aws_iam_role_policy" "subject" {{
 }}
 """
 
-    verdicts = [
-        scan(made(role(action)), ("CKV_AWS_286",))["CKV_AWS_286", "aws_iam_role_policy.subject"]
+    findings = [
+        scan(document_of(role(action)), ("CKV_AWS_286",))[
+            "CKV_AWS_286", "aws_iam_role_policy.subject"
+        ]
         for action in ("iam:CreateAccessKey", "s3:ListAllMyBuckets", "iam:CreateAccessKey")
     ]
-    assert [one.verdict for one in verdicts] == ["failed", "passed", "failed"]
+    assert [finding.verdict for finding in findings] == ["failed", "passed", "failed"]
 
 
-def test_scan_uses_no_network(made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = made(NETWORK + INSTANCE % "null")
-    asked: list[Any] = []
+def test_scan_uses_no_network(document_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = document_of(NETWORK + INSTANCE % "null")
+    connections: list[Any] = []
 
     def refused(*arguments: Any, **_: Any) -> None:
-        asked.append(arguments)
-        raise OSError("no network in a scan")
+        connections.append(arguments)
+        raise OSError("a scan must not use the network")
 
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(socket.socket, "connect_ex", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    assert scan(text)
-    assert asked == []
+    assert scan(target)
+    assert connections == []
 
 
 def test_early_read_is_decided_by_the_resolved_plan(
-    made: Make,
+    document_of: Make,
 ) -> None:
     text = NETWORK + INSTANCE % "null"
-    both = [scan(made(text, plain=early), ("CKV2_LITELLM_6",)) for early in (False, True)]
-    outcomes = judged(*both, stack="gcp", case="a", release="newest")
+    findings = [
+        scan(document_of(text, plain=plain), ("CKV2_LITELLM_6",)) for plain in (False, True)
+    ]
+    outcomes = combine_findings(*findings, stack="gcp", case="a", release="newest")
     (outcome,) = [o for o in outcomes if o.resource == SUBJECT]
     assert (outcome.verdict, outcome.plain_verdict) == ("passed", "unknown")
 
 
 def test_differing_verdicts_are_unknown_in_a_plain_plan() -> None:
-    resolved = {("CKV2_AWS_5", "a"): Found("A check", "passed")}
-    plain = {("CKV2_AWS_5", "a"): Found("A check", "failed")}
-    (outcome,) = judged(resolved, plain, stack="aws", case="a", release="oldest")
+    resolved = {("CKV2_AWS_5", "a"): Finding("A check", "passed")}
+    plain = {("CKV2_AWS_5", "a"): Finding("A check", "failed")}
+    (outcome,) = combine_findings(resolved, plain, stack="aws", case="a", release="oldest")
     assert (outcome.verdict, outcome.plain_verdict) == ("passed", "unknown")
 
 

@@ -1,4 +1,4 @@
-"""Skips, rules and reports: what is not needed, not said or not mapped is an error by name."""
+"""Skips, rules and reports: an unused skip, a missing reason and an unmapped check are errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.harness.paths import ROOT
 from tests.harness.policy import reports, rules, skips
 from tests.harness.policy.examples import ExampleError, load
-from tests.harness.policy.outcomes import Outcome, counted, packed, unpacked
+from tests.harness.policy.outcomes import Outcome, count, pack, unpack
 from tests.harness.policy.places import place
 from tests.harness.policy.rules import Rule
 from tests.harness.policy.skips import Skip
@@ -30,9 +30,9 @@ SKIP = Skip("CKV_AWS_18", "aws", "aws_s3_bucket.this[*]", "No logs.", "Log.")
 
 
 def test_skip_replaces_a_failure_with_its_reason() -> None:
-    (found,) = skips.skipped([outcome("failed")], [SKIP])
-    assert (found.verdict, found.reason, found.mend) == ("skipped", "No logs.", "Log.")
-    assert skips.unused([SKIP], [found]) == []
+    (skipped,) = skips.apply([outcome("failed")], [SKIP])
+    assert (skipped.verdict, skipped.reason, skipped.remedy) == ("skipped", "No logs.", "Log.")
+    assert skips.unused([SKIP], [skipped]) == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_skip_replaces_a_failure_with_its_reason() -> None:
     ids=["passed", "unknown", "another-check", "another-resource"],
 )
 def test_skip_without_a_failure_is_unused(other: Outcome) -> None:
-    assert skips.skipped([other], [SKIP]) == [other]
+    assert skips.apply([other], [SKIP]) == [other]
     assert skips.unused([SKIP], [other]) == [SKIP]
 
 
@@ -58,10 +58,19 @@ def test_skip_applies_to_its_cases_only() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{check: A, stack: aws, resource: '*', reason: No.}", "has, or lacks, mend"),
-        ("{check: A, stack: aws, resource: '*', reason: No., mend: ' '}", "mend must not be empty"),
-        ("{check: A, stack: azure, resource: '*', reason: No., mend: Do.}", "is none of aws, gcp"),
-        ("{check: A, stack: aws, resource: '*', reason: No., mend: Do., why: x}", "lacks, why"),
+        ("{check: A, stack: aws, resource: '*', reason: No.}", "unknown or missing keys: remedy"),
+        (
+            "{check: A, stack: aws, resource: '*', reason: No., remedy: ' '}",
+            "remedy must not be empty",
+        ),
+        (
+            "{check: A, stack: azure, resource: '*', reason: No., remedy: Do.}",
+            "unknown stack 'azure'; use one of aws, gcp",
+        ),
+        (
+            "{check: A, stack: aws, resource: '*', reason: No., remedy: Do., why: x}",
+            "unknown or missing keys: why",
+        ),
     ],
 )
 def test_incomplete_skip_is_refused(tmp_path: Path, entry: str, message: str) -> None:
@@ -74,24 +83,24 @@ def test_incomplete_skip_is_refused(tmp_path: Path, entry: str, message: str) ->
 
 
 @pytest.mark.parametrize(
-    ("row", "seen", "flaw"),
+    ("row", "reported", "flaw"),
     [
-        ({"aws": ("CKV_AWS_1",), "gcp": ()}, {"aws": ["CKV_AWS_1"]}, "does not say why"),
-        ({"aws": (), "gcp": ()}, {}, "has no check at all"),
+        ({"aws": ("CKV_AWS_1",), "gcp": ()}, {"aws": ["CKV_AWS_1"]}, "and no reason; add `why`"),
+        ({"aws": (), "gcp": ()}, {}, "has no check; add one"),
         (
             {"aws": ("CKV_AWS_1",), "gcp": ("CKV_AWS_2",)},
             {"aws": ["CKV_AWS_1"], "gcp": ["CKV_AWS_2"]},
-            "CKV_AWS_2 is no check of gcp",
+            "CKV_AWS_2 is not a check for gcp",
         ),
         (
             {"aws": ("CKV_AWS_1",), "gcp": ("CKV_GCP_1",)},
             {"aws": ["CKV_AWS_1", "CKV_AWS_3"], "gcp": ["CKV_GCP_1"]},
-            "CKV_AWS_3 came up on aws and is in no rule",
+            "CKV_AWS_3 ran on aws and is in no rule",
         ),
         (
             {"aws": ("CKV_AWS_1",), "gcp": ("CKV_GCP_1",)},
             {"aws": ["CKV_AWS_1"]},
-            "CKV_GCP_1 is in a rule for gcp and came up nowhere",
+            "CKV_GCP_1 is in a rule for gcp and did not run",
         ),
         (
             {"aws": ("CKV_AWS_1", "CKV_AWS_1"), "gcp": ("CKV_GCP_1",)},
@@ -102,16 +111,16 @@ def test_incomplete_skip_is_refused(tmp_path: Path, entry: str, message: str) ->
     ids=["one-sided", "empty", "wrong-cloud", "unmapped", "dead", "twice"],
 )
 def test_flaw_of_a_policy_rule_is_named(
-    row: dict[str, tuple[str, ...]], seen: dict[str, list[str]], flaw: str
+    row: dict[str, tuple[str, ...]], reported: dict[str, list[str]], flaw: str
 ) -> None:
-    (found,) = rules.flaws([Rule("logs", "There are logs.", row)], seen)
-    assert flaw in found
+    (message,) = rules.flaws([Rule("logs", "There are logs.", row)], reported)
+    assert flaw in message
 
 
 def test_one_sided_rule_with_a_reason_has_no_flaw() -> None:
     row = Rule("logs", "There are logs.", {"aws": ("CKV_AWS_1",), "gcp": ()}, "Always on.")
     assert list(rules.flaws([row], {"aws": ["CKV_AWS_1"]})) == []
-    assert "| CKV_AWS_1 | Always on. |" in rules.rendered([row])
+    assert "| CKV_AWS_1 | Always on. |" in rules.render([row])
 
 
 # ---- Reports ----
@@ -125,12 +134,12 @@ MANY = [
 
 
 def test_outcomes_survive_serialization() -> None:
-    assert unpacked(json.loads(json.dumps(packed(MANY)))) == MANY
+    assert unpack(json.loads(json.dumps(pack(MANY)))) == MANY
 
 
 def test_verdicts_from_resolved_plans_are_counted() -> None:
     late = Outcome("A", "a", "aws", "safe", "oldest", "b", "passed", "", "unknown")
-    counts = counted([late, outcome("passed")])
+    counts = count([late, outcome("passed")])
     assert (counts["aws", "passed"], counts["aws", "late"], counts["aws", "unknown"]) == (2, 1, 0)
 
 
@@ -145,11 +154,12 @@ def test_junit_has_a_case_and_remedy_for_each_outcome() -> None:
     assert failure.text is not None
     for part in ("storage.tf:", "skips.yaml", "-k 'aws-safe and oldest'", "plan alone: PLAN"):
         assert part in failure.text
-    assert next(one.get("message") for one in suite.iter("skipped")) == "No logs. Mend: Log."
+    messages = [element.get("message") for element in suite.iter("skipped")]
+    assert messages[0] == "No logs. Remedy: Log."
 
 
 def test_sarif_has_the_required_fields() -> None:
-    """Source: OASIS, SARIF 2.1.0: required properties of each object that is written."""
+    """Source: OASIS, SARIF 2.1.0, required properties of each object in the report."""
     document = reports.sarif(MANY)
     assert document["version"] == "2.1.0"
     (run,) = document["runs"]
@@ -162,7 +172,7 @@ def test_sarif_has_the_required_fields() -> None:
         assert result["message"]["text"]
         assert ids[result["ruleIndex"]] == result["ruleId"]
         assert result["level"] in ("none", "note", "warning", "error")
-        # A result of any kind but "fail" has no level.
+        # Only a result of the kind "fail" has a level.
         assert result["kind"] == "fail" or result["level"] == "none"
         kinds.add(result["kind"])
         for location in result["locations"]:
@@ -171,7 +181,7 @@ def test_sarif_has_the_required_fields() -> None:
             assert physical["region"]["startLine"] >= 1
         for suppression in result.get("suppressions", ()):
             assert suppression["kind"] in ("inSource", "external")
-            assert suppression["justification"] == "No logs. Mend: Log."
+            assert suppression["justification"] == "No logs. Remedy: Log."
     assert kinds == {"fail", "open"}
     assert sum("suppressions" in result for result in run["results"]) == 1
 
@@ -187,7 +197,7 @@ def test_reports_and_summary_are_written(tmp_path: Path) -> None:
     assert [path.name for path in paths] == list(reports.FILES)
     text = paths[2].read_text()
     assert "aws: passed 1   failed 1   skipped 1   unknown 1" in text
-    assert "skipped: CKV_AWS_18 aws Ensure logs (1): No logs. Mend: Log." in text
+    assert "skipped: CKV_AWS_18 aws Ensure logs (1): No logs. Remedy: Log." in text
     assert "1.5 s" in text
 
 

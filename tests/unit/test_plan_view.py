@@ -1,4 +1,4 @@
-"""The typed view of a plan: unknown is a value of its own, references are the configuration's."""
+"""The typed view of a plan has unknown values, and references from the configuration."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plan(session: planning.Session) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("value", "unknown", "seen"),
+    ("value", "unknown", "expected"),
     [
         ({"a": 1}, {}, {"a": 1}),
         ({"a": 1}, {"b": True}, {"a": 1, "b": UNKNOWN}),
@@ -55,8 +55,10 @@ def plan(session: planning.Session) -> Plan:
         ([], [], []),
     ],
 )
-def test_unknown_values_are_at_their_places(value: object, unknown: object, seen: object) -> None:
-    assert with_unknown(value, unknown) == seen
+def test_unknown_values_are_at_their_places(
+    value: object, unknown: object, expected: object
+) -> None:
+    assert with_unknown(value, unknown) == expected
 
 
 def test_unknown_value_has_no_truth_value() -> None:

@@ -1,4 +1,4 @@
-"""Planning: cached by all a plan depends on, batched with isolation, nothing left behind."""
+"""Plans are cached by everything they depend on, isolated in a batch, and leave no files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.terraform import cache, cases, planning, providers
 from tests.harness.terraform.planning import Case, Session
 
 AWS = STACKS["aws"]
-# A child module and a root: the closure is more than the root's own files.
+# A root with a child module: a plan also depends on the files of the child.
 PARENT = {
     "main.tf": """
       module "child" { source = "./child" }
@@ -40,12 +40,12 @@ def module(folder: Path, files: Mapping[str, str]) -> Path:
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
-    """Plans go to a cache of the test's own; gives how many were made so far."""
-    made = []
+    """Count the plans that are not cached, with a separate cache for the test."""
+    calls = []
     real = planning._plan
 
     def counted(*arguments: Any, **named: Any) -> dict[str, Any]:
-        made.append(arguments)
+        calls.append(arguments)
         return real(*arguments, **named)
 
     monkeypatch.setattr(planning, "_plan", counted)
@@ -53,7 +53,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], in
     monkeypatch.setattr(
         cache, "cached", lambda name, make, real=cache.cached: real(name, make, folder)
     )
-    return lambda: len(made)
+    return lambda: len(calls)
 
 
 @pytest.fixture
@@ -62,23 +62,27 @@ def tiny(session: Session, tmp_path: Path) -> Session:
     return dataclasses.replace(session, source={"aws": source}, cached=True)
 
 
-def seen(held: Session, **inputs: Any) -> Any:
-    result = planning.plan(held, Case("tiny", "aws", inputs))
+def planned_output(session: Session, **inputs: Any) -> Any:
+    result = planning.plan(session, Case("tiny", "aws", inputs))
     return result.plan.outputs["seen"] if result.plan else str(result)
 
 
 def test_same_plan_runs_once(tiny: Session, counting: Callable[[], int]) -> None:
     _declare_region(tiny)
-    assert seen(tiny, region="eu-west-1") == seen(tiny, region="eu-west-1") == "first"
+    assert (
+        planned_output(tiny, region="eu-west-1")
+        == planned_output(tiny, region="eu-west-1")
+        == "first"
+    )
     assert counting() == 1
 
 
 def test_edited_child_module_is_planned_again(tiny: Session, counting: Callable[[], int]) -> None:
     _declare_region(tiny)
-    assert seen(tiny, region="eu-west-1") == "first"
+    assert planned_output(tiny, region="eu-west-1") == "first"
     child = tiny.source["aws"] / "child" / "main.tf"
     child.write_text(child.read_text().replace("first", "second"))
-    assert seen(tiny, region="eu-west-1") == "second"
+    assert planned_output(tiny, region="eu-west-1") == "second"
     assert counting() == 2
 
 
@@ -86,14 +90,14 @@ def test_other_inputs_or_providers_are_planned_again(
     tiny: Session, counting: Callable[[], int]
 ) -> None:
     _declare_region(tiny)
-    seen(tiny, region="eu-west-1")
-    seen(tiny, region="eu-west-2")
-    seen(dataclasses.replace(tiny, choice=providers.newest()), region="eu-west-1")
+    planned_output(tiny, region="eu-west-1")
+    planned_output(tiny, region="eu-west-2")
+    planned_output(dataclasses.replace(tiny, choice=providers.newest()), region="eu-west-1")
     assert counting() == 3
 
 
-def _declare_region(held: Session) -> None:
-    (held.source["aws"] / "variables.tf").write_text('variable "region" { type = string }\n')
+def _declare_region(session: Session) -> None:
+    (session.source["aws"] / "variables.tf").write_text('variable "region" { type = string }\n')
 
 
 def test_cached_plan_is_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -120,10 +124,10 @@ def test_prune_deletes_old_entries_and_ignores_missing(
 
 
 def test_six_concurrent_plans_are_independent(session: Session) -> None:
-    held = dataclasses.replace(session, cached=False)
+    uncached = dataclasses.replace(session, cached=False)
     inputs = [{**AWS.smallest, "tenant": f"t{i}"} for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(lambda i: planning.plan(held, Case("x", "aws", i)), inputs))
+        results = list(pool.map(lambda i: planning.plan(uncached, Case("x", "aws", i)), inputs))
     assert [result.diagnostics for result in results] == [()] * 6
     names = {
         r.values["name"]
@@ -152,38 +156,38 @@ def test_batch_plans_a_case_as_alone(session: Session, name: str) -> None:
         "one": dict(stack.smallest),
         "two": {**stack.smallest, "tenant": "other", "create_redis": False},
     }
-    together = planning.plan_batch(session, stack, inputs)
+    batched = planning.plan_batch(session, stack, inputs)
     for case, values in inputs.items():
-        alone = planning.plan(session, Case(case, name, values))
-        assert alone.plan is not None, str(alone)
-        batched = together[case].plan
-        assert batched is not None, str(together[case])
-        assert together[case].diagnostics == alone.diagnostics == ()
-        assert {a: r.values for a, r in batched.resources.items()} == {
-            a: r.values for a, r in alone.plan.resources.items()
+        single = planning.plan(session, Case(case, name, values))
+        assert single.plan is not None, str(single)
+        plan = batched[case].plan
+        assert plan is not None, str(batched[case])
+        assert batched[case].diagnostics == single.diagnostics == ()
+        assert {a: r.values for a, r in plan.resources.items()} == {
+            a: r.values for a, r in single.plan.resources.items()
         }
-        assert dict(batched.outputs) == dict(alone.plan.outputs)
+        assert dict(plan.outputs) == dict(single.plan.outputs)
 
 
 def test_refused_case_does_not_stop_its_batch(session: Session) -> None:
-    together = planning.plan_batch(
+    batched = planning.plan_batch(
         session,
         AWS,
         {"good": AWS.smallest, "bad": {**AWS.smallest, "allow_plaintext_alb": False}},
     )
-    assert "acm_certificate_arn" in str(together["bad"].errors)
-    assert together["good"].diagnostics == ()
-    assert together["good"].plan is not None
-    assert together["good"].plan.counts["aws_lb"] == 1
+    assert "acm_certificate_arn" in str(batched["bad"].errors)
+    assert batched["good"].diagnostics == ()
+    assert batched["good"].plan is not None
+    assert batched["good"].plan.counts["aws_lb"] == 1
 
 
 def test_refused_variable_does_not_hide_other_cases(session: Session) -> None:
-    together = planning.plan_batch(
+    batched = planning.plan_batch(
         session, AWS, {"good": AWS.smallest, "bad": {**AWS.smallest, "tenant": "9x"}}
     )
-    assert "9x" in str(together["bad"].errors)
-    assert together["good"].diagnostics == ()
-    assert together["good"].plan is not None
+    assert "9x" in str(batched["bad"].errors)
+    assert batched["good"].diagnostics == ()
+    assert batched["good"].plan is not None
 
 
 def test_result_names_its_replay_command(session: Session) -> None:
@@ -196,8 +200,8 @@ def test_module_copy_has_no_state_and_no_links(session: Session, tmp_path: Path)
     source = shutil.copytree(AWS.folder, tmp_path / "aws")
     (source / "terraform.tfstate").write_text("{}")
     (source / ".terraform").mkdir()
-    held = dataclasses.replace(session, source={"aws": source})
-    with planning.work_folder(held, AWS) as copy:
+    with_state = dataclasses.replace(session, source={"aws": source})
+    with planning.work_folder(with_state, AWS) as copy:
         names = {p.name for p in copy.iterdir()}
         assert "locals.tf" in names
         assert not names & {"terraform.tfstate", ".terraform"}

@@ -1,4 +1,4 @@
-"""Both stacks plan in many shapes, from many roots, under the oldest and the newest providers."""
+"""Both stacks plan in many cases, from several roots, with the oldest and newest providers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def by_id(expected: Expected) -> str:
 
 
 @pytest.fixture(params=["oldest", "newest"])
-def held(
+def release_session(
     request: pytest.FixtureRequest,
     session: planning.Session,
     newest_session: planning.Session,
@@ -33,36 +33,38 @@ def held(
     return session if request.param == "oldest" else newest_session
 
 
-def whole(result: object, plan: Plan | None) -> Plan:
+def checked(result: object, plan: Plan | None) -> Plan:
     assert plan is not None, str(result)
     return plan
 
 
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
-def test_case_plans_exactly_its_resources(held: planning.Session, expected: Expected) -> None:
-    result = planning.plan(held, expected.case)
-    plan = whole(result, result.plan)
+def test_case_plans_exactly_its_resources(
+    release_session: planning.Session, expected: Expected
+) -> None:
+    result = planning.plan(release_session, expected.case)
+    plan = checked(result, result.plan)
     assert result.diagnostics == (), str(result)
-    wanted = {t: n * expected.times for t, n in SMALLEST[expected.case.stack].items()}
-    wanted = {t: n for t, n in {**wanted, **expected.counts}.items() if n}
-    assert dict(plan.counts) == wanted, str(result)
+    smallest = {t: n * expected.times for t, n in SMALLEST[expected.case.stack].items()}
+    counts = {t: n for t, n in {**smallest, **expected.counts}.items() if n}
+    assert dict(plan.counts) == counts, str(result)
     assert {r.actions for r in plan.resources.values()} <= {("create",)}
 
 
 @pytest.mark.parametrize("expected", REFUSED, ids=by_id)
 def test_invalid_case_is_refused_with_its_remedy(
-    held: planning.Session, expected: Expected
+    release_session: planning.Session, expected: Expected
 ) -> None:
-    result = planning.plan(held, expected.case)
-    said = [" ".join(str(error).split()) for error in result.errors]
-    assert any(re.search(expected.refused, text) for text in said), str(result)
+    result = planning.plan(release_session, expected.case)
+    messages = [" ".join(str(error).split()) for error in result.errors]
+    assert any(re.search(expected.refused, message) for message in messages), str(result)
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_every_output_is_planned(session: planning.Session, name: str) -> None:
     stack = STACKS[name]
     result = planning.plan(session, planning.Case("smallest", name, stack.smallest))
-    assert set(whole(result, result.plan).outputs) == set(declarations.outputs(stack.folder))
+    assert set(checked(result, result.plan).outputs) == set(declarations.outputs(stack.folder))
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
@@ -70,25 +72,25 @@ def test_default_example_passes_every_output(session: planning.Session, name: st
     stack = STACKS[name]
     case = planning.Case("example-default", name, stack.smallest, root="examples/default")
     result = planning.plan(session, case)
-    assert set(declarations.outputs(stack.folder)) <= set(whole(result, result.plan).outputs)
+    assert set(declarations.outputs(stack.folder)) <= set(checked(result, result.plan).outputs)
 
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_load_balancer_rules_equal_the_output(session: planning.Session, name: str) -> None:
     inputs = {**STACKS[name].smallest, "extra_gateway_paths": ["/acme", "/acme/*"]}
     result = planning.plan(session, planning.Case("extra-paths", name, inputs))
-    plan = whole(result, result.plan)
+    plan = checked(result, result.plan)
     routes = plan.outputs["routes"]
     assert {"/acme", "/acme/*", "/test", "/v1/chat/*", "/v1/videos"} <= set(routes["gateway"])
     assert {"/", "/ui/*", "/chat/index.txt"} <= set(routes["ui"])
     files = {"/*.txt"} if name == "aws" else {"/index.txt", "/teams.txt", "/teams/index.txt"}
     assert files <= set(routes["ui"])
-    given = sorted(path for rule in path_rules(plan) for path in rule.paths)
-    wanted = [path for paths in routes.values() for path in paths]
+    planned = sorted(path for rule in path_rules(plan) for path in rule.paths)
+    expected = [path for paths in routes.values() for path in paths]
     if name == "aws":
-        # "!" is no character of an ALB's pattern; /robots.txt is kept from "/*.txt".
-        wanted = [path.replace("!", "?") for path in wanted] + ["/robots.txt"]
-    assert given == sorted(wanted)
+        # A pattern of an ALB cannot contain "!". /robots.txt has a rule before "/*.txt".
+        expected = [path.replace("!", "?") for path in expected] + ["/robots.txt"]
+    assert planned == sorted(expected)
 
 
 def test_limits_hold_with_the_most_extra_paths(session: planning.Session) -> None:
@@ -97,14 +99,14 @@ def test_limits_hold_with_the_most_extra_paths(session: planning.Session) -> Non
         case = planning.Case("most", name, {**stack.smallest, "extra_gateway_paths": extra})
         result = planning.plan(session, case)
         assert result.diagnostics == (), str(result)
-        rules = [rule.paths for rule in path_rules(whole(result, result.plan))]
+        rules = [rule.paths for rule in path_rules(checked(result, result.plan))]
         if name == "aws":
             # Quotas of an Application Load Balancer: 100 rules, 5 values and 5 wildcards each.
             assert len(rules) < 100
             assert max(len(paths) for paths in rules) <= 5
             assert max(sum(c in "*?" for p in paths for c in p) for paths in rules) <= 5
         else:
-            # A path matcher takes 1000 predicates, of which each path is one.
+            # A path matcher admits 1000 predicates, and each path is one.
             assert len(rules) <= 100
             assert max(len(paths) for paths in rules) <= 10
             wildcards = [path for paths in rules for path in paths if "*" in path]
@@ -114,10 +116,10 @@ def test_limits_hold_with_the_most_extra_paths(session: planning.Session) -> Non
 def test_aws_server_keepalive_exceeds_the_idle_timeout(
     session: planning.Session,
 ) -> None:
-    # On Google Cloud the front end of Cloud Run holds the connections to a container.
+    # On Google Cloud, the front end of Cloud Run keeps the connections to a container.
     inputs = {**STACKS["aws"].smallest, "request_timeout_seconds": 90}
     result = planning.plan(session, planning.Case("idle", "aws", inputs))
-    plan = whole(result, result.plan)
+    plan = checked(result, result.plan)
     assert plan.resources["aws_lb.this"].values["idle_timeout"] == 90
     for component in ("gateway", "backend"):
         command = " ".join(plan.outputs["containers"][component]["command"])
@@ -129,9 +131,9 @@ def test_aws_server_keepalive_exceeds_the_idle_timeout(
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_example_tfvars_plan_after_the_tls_choice(session: planning.Session, name: str) -> None:
     files = (STACKS[name].folder / "examples" / "default" / "terraform.tfvars.example",)
-    tripwire = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[name]
+    switch = {"aws": "allow_plaintext_alb", "gcp": "allow_plaintext_lb"}[name]
     case = planning.Case("tfvars", name, {}, root="examples/default", files=files)
     (refusal,) = planning.plan(session, case).errors
-    assert tripwire in refusal.detail
-    result = planning.plan(session, dataclasses.replace(case, inputs={tripwire: True}))
+    assert switch in refusal.detail
+    result = planning.plan(session, dataclasses.replace(case, inputs={switch: True}))
     assert result.diagnostics == (), str(result)

@@ -1,4 +1,4 @@
-"""Running Terraform: the known defects of tftest do not occur, and no file remains."""
+"""Terraform commands do not have the known defects of tftest, and leave no files."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def tables() -> Iterator[Table]:
         yield Table(stack.folder / "README.md", "TF_DOCS", partial(interface, stack.folder))
     yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
     yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)
-    yield Table(REFERENCE / "policies.md", "POLICIES", lambda: rules.rendered(rules.load()))
+    yield Table(REFERENCE / "policies.md", "POLICIES", lambda: rules.render(rules.load()))
     yield Table(REFERENCE / "failures.md", "FAILURES", failures.rendered)
 
 

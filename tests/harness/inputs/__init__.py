@@ -1,1 +1,1 @@
-"""Legal and illegal inputs."""
+"""Valid and invalid inputs of the modules."""

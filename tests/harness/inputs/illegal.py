@@ -80,9 +80,9 @@ def _lists(declared: Input, rule: Rule, valid: Any) -> Iterator[list[Any]]:
     yield []
     yield items[:1]
     yield [*items, *items[:1]]
-    for odd in _values(Input("item", inner, None, False, False), rule, sample):
-        yield [*items, odd]
-        yield [odd, f"{odd}2"] if isinstance(odd, str) else [odd]
+    for value in _values(Input("item", inner, None, False, False), rule, sample):
+        yield [*items, value]
+        yield [value, f"{value}2"] if isinstance(value, str) else [value]
     for limit in _limits(rule):
         yield [f"{str(sample).rstrip('*/')}{i}" for i in range(limit + 1)]
         yield [f"/x{i}" for i in range(limit + 1)]
@@ -92,11 +92,11 @@ def _maps(declared: Input, rule: Rule, valid: Any) -> Iterator[dict[str, Any]]:
     (inner,) = declared.type.parts
     valid_map = dict(valid or {})
     sample = next(iter(valid_map.values()), "x")
-    for odd in _values(Input("item", inner, None, False, False), rule, sample):
-        yield {**valid_map, "A": odd}
-        yield {**valid_map, "a": odd}
-        if isinstance(odd, str) and odd:
-            yield {**valid_map, odd: sample}
+    for value in _values(Input("item", inner, None, False, False), rule, sample):
+        yield {**valid_map, "A": value}
+        yield {**valid_map, "a": value}
+        if isinstance(value, str) and value:
+            yield {**valid_map, value: sample}
     yield {**valid_map, "A": None}
     yield {**valid_map, "a": None}
     for limit in _limits(rule):

@@ -1,10 +1,10 @@
-"""The documents that checkov scans: a plan's resources, resolved, with references by value.
+"""Write the documents that checkov scans: resolved resources with references by value.
 
-Terraform's plan hides from checkov what a module passes through a local, and checkov's graph does
-not tell the instances of a resource apart. So each instance gets a name and a configuration of its
-own here, with a reference to every resource whose id, ARN or link is among its values.
+checkov does not follow references through a local, and its graph does not distinguish the instances
+of a resource. A document therefore contains each instance with its own name and configuration. An
+instance refers to every resource of which it contains the id, the ARN or the link.
 
-Data sources are left out: what one computes is in the resource that takes it.
+A document contains no data sources, because their results are in the resources that use them.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from tests.harness.offline.protocol.schema import Block
 from tests.harness.plan.view import Plan, Resource, written_references
 from tests.harness.policy.resolving import combine
 
-# What a resource is told by in another's values. None but it has such an ARN, link or member; an id
-# and a name may be shared between types, so they count where the configuration names the resource.
-_SURE = ("arn", "self_link", "member", "email")
-_HINTS = ("id", "name")
-# Made-up ARNs have the service of their type. Where another one makes what they stand for, a check
-# would take them for the wrong thing: RDS keeps its master password in Secrets Manager.
-_OTHERS = (
+# The attributes that identify a resource in the values of another. An ARN, a link or a member is
+# unique. Resources of different types may share an id or a name; these are a reference only if the
+# configuration names the resource.
+_UNIQUE = ("arn", "self_link", "member", "email")
+_AMBIGUOUS = ("id", "name")
+# A generated ARN has the service of its resource type. In reality another service may own the
+# resource: RDS stores its master password in Secrets Manager.
+_ARN_CORRECTIONS = (
     (re.compile(r"arn:aws:rds:([\w-]+:\d+):secret/"), r"arn:aws:secretsmanager:\1:secret:rds-"),
 )
 _INDEX = re.compile(r"\[[^\[\]]*\]$")
 
 
 class DocumentError(ValueError):
-    """A plan cannot be made into a document."""
+    """A plan cannot be converted to a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What checkov scans: a plan's JSON.
+    """A plan in JSON that checkov scans.
 
-    ``values`` and ``types`` are those of each resource by address; ``names`` what checkov calls it.
+    ``values``, ``types`` and ``names`` have the address of a resource as key. ``names`` are the
+    resource names in ``text``.
     """
 
     values: Mapping[str, Mapping[str, Any]]
@@ -54,8 +56,8 @@ def _block(resource_type: str, releases: Mapping[str, str]) -> Block | None:
     provider = resource_type.partition("_")[0]
     if provider not in releases:
         return None
-    held = schema(provider, releases[provider]).resources.get(resource_type)
-    return held.block if held else None
+    resource_schema = schema(provider, releases[provider]).resources.get(resource_type)
+    return resource_schema.block if resource_schema else None
 
 
 def base(address: str) -> str:
@@ -65,8 +67,8 @@ def base(address: str) -> str:
 
 def _corrected(values: Any) -> Any:
     text = json.dumps(values)
-    for wrong, right in _OTHERS:
-        text = wrong.sub(right, text)
+    for pattern, replacement in _ARN_CORRECTIONS:
+        text = pattern.sub(replacement, text)
     return json.loads(text)
 
 
@@ -74,8 +76,8 @@ def _resources(plan: Plan) -> dict[str, Resource]:
     for resource in plan.resources.values():
         if resource.module:
             raise DocumentError(
-                f"{resource.address} is in {resource.module}, and only what is a root's own is "
-                "scanned: plan the module itself, with `root: module`"
+                f"{resource.address} is in {resource.module}; only resources of the root module "
+                "are scanned. Plan the module itself, with `root: module`"
             )
     return {a: r for a, r in plan.resources.items() if r.actions != ("delete",)}
 
@@ -86,7 +88,7 @@ def _expressions(plan: Plan) -> dict[str, Mapping[str, Any]]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """The texts in a value, however deep; not the keys of maps."""
+    """The strings in a value, at any depth, without the keys of maps."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list):
@@ -95,7 +97,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 class _References:
-    """Who refers to whom: what the configuration names, and what the values of an apply tell."""
+    """The references between resources, from the configuration and from the resolved values."""
 
     def __init__(
         self, resources: Mapping[str, Resource], expressions: Mapping[str, Mapping[str, Any]]
@@ -106,12 +108,12 @@ class _References:
         self._hints: dict[str, set[str]] = defaultdict(set)
         for address, resource in resources.items():
             self._instances[base(address)].append(address)
-            for keys, held in ((_SURE, self._sure), (_HINTS, self._hints)):
+            for keys, table in ((_UNIQUE, self._sure), (_AMBIGUOUS, self._hints)):
                 for key in keys:
                     value = resource.values.get(key)
                     if isinstance(value, str) and value:
-                        held[value].add(address)
-        # An id with a separator in it, as of AWS or a link of Google's, names one resource alone.
+                        table[value].add(address)
+        # An id with a separator, such as an id of AWS or a link of Google Cloud, is unique.
         for value, owners in self._hints.items():
             if len(owners) == 1 and re.search(r"[/:]|-[0-9a-f]{8,}$", value):
                 self._sure[value] |= owners
@@ -119,27 +121,31 @@ class _References:
     def of(self, resource: Resource) -> dict[str, list[str]]:
         """The addresses that a resource refers to, by argument."""
         configured = self._expressions.get(base(resource.address), {})
-        found = {}
+        references = {}
         for key in sorted({*configured, *self._dynamic(resource, configured)}):
-            named = {b for w in written_references(configured.get(key)) if (b := self._base(w))}
-            meant = {a for b in named for a in self._instances[b]}
+            named_bases = {
+                b for w in written_references(configured.get(key)) if (b := self._base(w))
+            }
+            candidates = {a for b in named_bases for a in self._instances[b]}
             texts = set(strings(resource.values.get(key)))
-            held = {a for text in texts for a in self._sure.get(text, ())}
-            held |= {a for text in texts for a in self._hints.get(text, ()) if a in meant}
-            # The values say which branch of a condition, and which instance, is meant. Where they
-            # tell nothing, a resource that has one instance is.
-            held = held or {self._instances[b][0] for b in named if len(self._instances[b]) == 1}
-            if held - {resource.address}:
-                found[key] = sorted(held - {resource.address})
-        return found
+            targets = {a for text in texts for a in self._sure.get(text, ())}
+            targets |= {a for text in texts for a in self._hints.get(text, ()) if a in candidates}
+            # The values show the selected branch of a condition, and the instance. If they contain
+            # no reference, the configuration suffices for a resource with one instance.
+            targets = targets or {
+                self._instances[b][0] for b in named_bases if len(self._instances[b]) == 1
+            }
+            if targets - {resource.address}:
+                references[key] = sorted(targets - {resource.address})
+        return references
 
     def _base(self, written: str) -> str | None:
-        words = re.split(r"[.\[]", written)
-        name = ".".join(words[:2])
+        parts = re.split(r"[.\[]", written)
+        name = ".".join(parts[:2])
         return name if name in self._instances else None
 
     def _dynamic(self, resource: Resource, configured: Mapping[str, Any]) -> Iterator[str]:
-        """The arguments that are dynamic blocks alone, which the configuration does not show."""
+        """The arguments that only dynamic blocks set; the configuration omits them."""
         for key, value in resource.values.items():
             bodies = value if isinstance(value, list) else []
             if key not in configured and any(isinstance(body, Mapping) for body in bodies):
@@ -147,40 +153,47 @@ class _References:
 
 
 def _names(resources: Mapping[str, Resource]) -> dict[str, str]:
-    """A name for each instance, which no other of its type has."""
-    found: dict[str, str] = {}
-    taken: Counter[str] = Counter()
+    """A name for each instance that is unique within its type."""
+    names: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for address, resource in resources.items():
-        whole = base(address)
-        found[address] = resource.name if whole == address else f"{resource.name}__{taken[whole]}"
-        taken[whole] += 1
-    return found
+        without_index = base(address)
+        names[address] = (
+            resource.name
+            if without_index == address
+            else f"{resource.name}__{counts[without_index]}"
+        )
+        counts[without_index] += 1
+    return names
 
 
 def document(
     planned: Plan, resolved: Plan, releases: Mapping[str, str], *, plain: bool = False
 ) -> Document:
-    """What checkov is to scan of a root.
+    """The document of a root.
 
     Args:
-        planned: the plan, with what is known only after apply unknown.
-        resolved: the plan of the same root and inputs that holds what an apply makes known.
-        releases: the offline provider releases by provider, for their schemas.
-        plain: leave unknown what the plan does not know. The references are the same.
+        planned: the plain plan.
+        resolved: the resolved plan of the same root and inputs.
+        releases: the offline release of each provider, which selects the schema.
+        plain: whether values known only after apply stay unknown. The references are resolved in
+            either case.
 
     Raises:
         DocumentError: a resource is in a module call.
     """
-    resources, later = _resources(planned), _resources(resolved)
+    resources, resolved_resources = _resources(planned), _resources(resolved)
     expressions = _expressions(planned)
-    references = _References(later, expressions)
+    references = _References(resolved_resources, expressions)
     names = _names(resources)
     values = {
         address: _corrected(
             combine(
                 resource.type,
                 resource.values,
-                None if plain or address not in later else later[address].values,
+                None
+                if plain or address not in resolved_resources
+                else resolved_resources[address].values,
                 expressions.get(base(address), {}),
                 _block(resource.type, releases),
             )
@@ -209,10 +222,12 @@ def document(
                         "expressions": {
                             key: {
                                 "references": [
-                                    f"{later[o].type}.{names[o]}" for o in owners if o in names
+                                    f"{resolved_resources[o].type}.{names[o]}"
+                                    for o in owners
+                                    if o in names
                                 ]
                             }
-                            for key, owners in references.of(later.get(a, r)).items()
+                            for key, owners in references.of(resolved_resources.get(a, r)).items()
                         },
                     }
                     for a, r in resources.items()

@@ -1,7 +1,7 @@
-"""Examples of each check: a root that it must pass, fail, or not be able to judge as planned.
+"""Load the examples of each check: roots that it must pass, fail, or leave unknown.
 
-An example is ``CLOUD-VERDICT[-NAME].tf`` in a folder called like the check's id; what it is about
-is the resource named ``subject``.
+An example is a file ``CLOUD-VERDICT[-NAME].tf`` in a folder with the id of the check. The check
+applies to the resource with the name ``subject``.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _NAME = re.compile(rf"({'|'.join(STACKS)})-(pass|fail|unknown)(-[a-z0-9-]+)?")
 
 
 class ExampleError(ValueError):
-    """A file of examples has another name than an example's."""
+    """The name of a file does not have the form of an example."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A root of one file. ``wanted`` is pass, fail or unknown."""
+    """A root of one file. ``expected`` is ``pass``, ``fail`` or ``unknown``."""
 
     check: str
     stack: str
-    wanted: str
+    expected: str
     path: Path
 
     @property
     def id(self) -> str:
-        """Check and file, for reports."""
+        """The check and the file, for reports."""
         return f"{self.check}-{self.path.stem}"
 
 
@@ -39,12 +39,14 @@ def load(folder: Path = POLICY_EXAMPLES) -> list[Example]:
     """The examples of a folder.
 
     Raises:
-        ExampleError: a file's name does not tell cloud and verdict.
+        ExampleError: the name of a file does not contain cloud and verdict.
     """
-    found = []
+    examples = []
     for path in sorted(folder.glob("*/*.tf")):
         match = _NAME.fullmatch(path.stem)
         if not match:
-            raise ExampleError(f"{path}: call it CLOUD-VERDICT[-NAME].tf, as in aws-fail-world.tf")
-        found.append(Example(path.parent.name, match[1], match[2], path))
-    return found
+            raise ExampleError(
+                f"{path}: rename the file to CLOUD-VERDICT[-NAME].tf, for example aws-fail-world.tf"
+            )
+        examples.append(Example(path.parent.name, match[1], match[2], path))
+    return examples

@@ -1,4 +1,4 @@
-"""What the policy suite says of a check on a resource, and how the outcomes are counted."""
+"""The outcome of a policy check on a resource, and counts of outcomes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ LATE = "known only after apply"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A check on a resource of a case planned with a release (``oldest`` or ``newest``).
+    """The outcome of a check on a resource.
 
-    ``verdict`` is that of the resolved document; ``reason`` says why it is neither passed nor
-    failed, and ``mend`` what ends a skip. ``plain_verdict`` is the verdict of the plan alone:
-    ``unknown`` where the check reads what is known only after apply.
+    Attributes:
+        check: the id of the check.
+        name: the name of the check.
+        stack: the stack of the case.
+        case: the name of the case.
+        release: ``oldest`` or ``newest``, the provider releases of the plan.
+        resource: the address of the resource.
+        verdict: the verdict on the resolved document.
+        reason: why the verdict is ``unknown`` or ``skipped``.
+        plain_verdict: the verdict on the plain plan. It is ``unknown`` if the check reads a value
+            known only after apply.
+        remedy: what makes a skip unnecessary.
     """
 
     check: str
@@ -30,40 +39,40 @@ class Outcome:
     verdict: Verdict
     reason: str = ""
     plain_verdict: Verdict = "unknown"
-    mend: str = ""
+    remedy: str = ""
 
     @property
     def where(self) -> str:
-        """The case, its release and the resource, for reports."""
+        """The case, the release and the resource, for reports."""
         return f"{self.stack}-{self.case} ({self.release}) {self.resource}"
 
     def __str__(self) -> str:
         text = f"{self.check} {self.name}: {self.where}: {self.verdict}"
         return f"{text}: {self.reason}" if self.reason else text
 
-    def skipped(self, reason: str, mend: str) -> Outcome:
-        """The outcome, skipped."""
-        return replace(self, verdict="skipped", reason=reason, mend=mend)
+    def skipped(self, reason: str, remedy: str) -> Outcome:
+        """The outcome with the verdict ``skipped``."""
+        return replace(self, verdict="skipped", reason=reason, remedy=remedy)
 
 
-def packed(outcomes: Iterable[Outcome]) -> list[list[Any]]:
-    """Outcomes as JSON, small: xdist's workers send tens of thousands of them."""
+def pack(outcomes: Iterable[Outcome]) -> list[list[Any]]:
+    """Outcomes as JSON lists. The workers of xdist send tens of thousands of them."""
     return [list(astuple(outcome)) for outcome in outcomes]
 
 
-def unpacked(rows: Iterable[Iterable[Any]]) -> list[Outcome]:
-    """What :func:`packed` gave, as outcomes."""
+def unpack(rows: Iterable[Iterable[Any]]) -> list[Outcome]:
+    """The outcomes that :func:`pack` converted to lists."""
     return [Outcome(*row) for row in rows]
 
 
-def counted(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
-    """How many outcomes each cloud has of each verdict.
+def count(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str]]:
+    """The number of outcomes by stack and verdict.
 
-    ``late`` counts those that were decided as applied, for the plan alone does not tell.
+    The key ``late`` counts the outcomes that only the resolved plan decides.
     """
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
-        found[outcome.stack, outcome.verdict] += 1
+        counts[outcome.stack, outcome.verdict] += 1
         if outcome.verdict != "unknown" and outcome.plain_verdict == "unknown":
-            found[outcome.stack, "late"] += 1
-    return found
+            counts[outcome.stack, "late"] += 1
+    return counts

@@ -1,4 +1,4 @@
-"""Where a resource is written: file and line in a module, for reports."""
+"""Find the file and line of a resource in a module, for reports."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _RESOURCE = re.compile(r'^resource\s+"(\w+)"\s+"(\w+)"')
 
 
 @cache
-def _written(stack: str) -> dict[str, tuple[Path, int]]:
-    found = {}
+def _declarations(stack: str) -> dict[str, tuple[Path, int]]:
+    places = {}
     for file in sorted(STACKS[stack].folder.glob("*.tf")):
         for number, line in enumerate(file.read_text().splitlines(), 1):
             if match := _RESOURCE.match(line):
-                found[f"{match[1]}.{match[2]}"] = file.relative_to(ROOT), number
-    return found
+                places[f"{match[1]}.{match[2]}"] = file.relative_to(ROOT), number
+    return places
 
 
 def place(stack: str, address: str) -> tuple[Path, int]:
-    """The file, relative to the checkout, and the line; the module's folder if it is not found."""
-    return _written(stack).get(base(address), (STACKS[stack].folder.relative_to(ROOT), 1))
+    """The file relative to the checkout, and the line; the module folder if it is not found."""
+    return _declarations(stack).get(base(address), (STACKS[stack].folder.relative_to(ROOT), 1))

@@ -1,4 +1,4 @@
-"""Reports of a run: ``policy.xml`` (JUnit), ``policy.sarif`` and ``policy.txt``."""
+"""Write the reports of a run: ``policy.xml`` (JUnit), ``policy.sarif`` and ``policy.txt``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from checkov.version import version
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
-from tests.harness.policy.outcomes import Outcome, counted
+from tests.harness.policy.outcomes import Outcome, count
 from tests.harness.policy.places import place
-from tests.harness.policy.rules import Rule, rendered
+from tests.harness.policy.rules import Rule, render
 from tests.harness.stacks import STACKS
 from tests.harness.verdict import VERDICTS
 
@@ -21,17 +21,17 @@ FILES = ("policy.xml", "policy.sarif", "policy.txt")
 
 
 def advice(outcome: Outcome, plans: Mapping[str, str]) -> str:
-    """What mends a failure, and how to see it again.
+    """How to correct a failure, and the commands that reproduce it.
 
     Args:
-        outcome: what failed.
-        plans: by the case's id, the command that plans it.
+        outcome: the failure.
+        plans: the command that plans a case, by the id of the case.
     """
     file, line = place(outcome.stack, outcome.resource)
     case = f"{outcome.stack}-{outcome.case}"
     return "\n".join(
         [
-            f"mend {file}:{line}, or accept it with a reason in tests/data/policy/skips.yaml",
+            f"correct {file}:{line}, or add a skip with a reason to tests/data/policy/skips.yaml",
             f"scan alone: tox -e policy -- -k '{case} and {outcome.release}'",
             f"plan alone: {plans.get(case, '')}",
         ]
@@ -39,7 +39,7 @@ def advice(outcome: Outcome, plans: Mapping[str, str]) -> str:
 
 
 def junit(outcomes: Sequence[Outcome], plans: Mapping[str, str]) -> str:
-    """JUnit's XML: a suite for each case and release, a test case for each outcome."""
+    """JUnit XML: a suite for each case and release, and a test case for each outcome."""
     suites: dict[str, list[TestCase]] = {}
     for outcome in outcomes:
         file, line = place(outcome.stack, outcome.resource)
@@ -49,7 +49,7 @@ def junit(outcomes: Sequence[Outcome], plans: Mapping[str, str]) -> str:
         if outcome.verdict == "failed":
             case.add_failure_info(str(outcome), advice(outcome, plans))
         elif outcome.verdict == "skipped":
-            case.add_skipped_info(f"{outcome.reason} Mend: {outcome.mend}")
+            case.add_skipped_info(f"{outcome.reason} Remedy: {outcome.remedy}")
         elif outcome.verdict == "unknown":
             case.add_skipped_info(f"unknown: {outcome.reason}")
         name = f"{outcome.stack}-{outcome.case}-{outcome.release}"
@@ -58,16 +58,22 @@ def junit(outcomes: Sequence[Outcome], plans: Mapping[str, str]) -> str:
 
 
 def sarif(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """SARIF 2.1.0: a result for what failed, is unknown, or was skipped, which is suppressed.
+    """SARIF 2.1.0: a result for each outcome that did not pass. Skipped outcomes are suppressed.
 
-    Cases and releases that say the same of a resource are one result, with their names in it.
+    Equal outcomes of several cases and releases are one result, which names them.
     """
     merged: dict[tuple[str, str, str, str, str], list[Outcome]] = {}
-    for one in outcomes:
-        if one.verdict != "passed":
-            key = (one.check, one.stack, one.resource, one.verdict, one.reason)
-            merged.setdefault(key, []).append(one)
-    names = {many[0].check: many[0].name for many in merged.values()}
+    for outcome in outcomes:
+        if outcome.verdict != "passed":
+            key = (
+                outcome.check,
+                outcome.stack,
+                outcome.resource,
+                outcome.verdict,
+                outcome.reason,
+            )
+            merged.setdefault(key, []).append(outcome)
+    names = {equal[0].check: equal[0].name for equal in merged.values()}
     order = {check: index for index, check in enumerate(sorted(names))}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -85,7 +91,7 @@ def sarif(outcomes: Sequence[Outcome]) -> dict[str, Any]:
                         ],
                     }
                 },
-                "results": [_result(many, order[key[0]]) for key, many in merged.items()],
+                "results": [_result(equal, order[key[0]]) for key, equal in merged.items()],
             }
         ],
     }
@@ -113,31 +119,30 @@ def _result(outcomes: Sequence[Outcome], rule: int) -> dict[str, Any]:
         ],
     }
     if first.verdict == "skipped":
-        justification = f"{first.reason} Mend: {first.mend}"
+        justification = f"{first.reason} Remedy: {first.remedy}"
         result["suppressions"] = [{"kind": "external", "justification": justification}]
     return result
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> list[str]:
-    """The counts by cloud, each skip with its reason, what nobody can tell, and the time."""
-    counts = counted(outcomes)
+    """The counts by stack, the skipped and unknown outcomes with their reasons, and the time."""
+    counts = count(outcomes)
     lines = []
     for stack in STACKS:
         each = "   ".join(f"{verdict} {counts[stack, verdict]}" for verdict in VERDICTS)
         lines.append(
-            f"{stack}: {each}   (decided as applied, since the plan alone does not tell: "
-            f"{counts[stack, 'late']})"
+            f"{stack}: {each}   (decided by the resolved plan only: {counts[stack, 'late']})"
         )
     for verdict in ("skipped", "unknown"):
-        many = Counter(
-            (o.check, o.stack, o.name, o.reason, o.mend) for o in outcomes if o.verdict == verdict
+        numbers = Counter(
+            (o.check, o.stack, o.name, o.reason, o.remedy) for o in outcomes if o.verdict == verdict
         )
         lines += [
             f"{verdict}: {check} {stack} {name} ({number}): {reason}"
-            + (f" Mend: {mend}" if mend else "")
-            for (check, stack, name, reason, mend), number in sorted(many.items())
+            + (f" Remedy: {remedy}" if remedy else "")
+            for (check, stack, name, reason, remedy), number in sorted(numbers.items())
         ]
-    lines.append(f"{len(outcomes)} outcomes; scans took {seconds:.1f} s, all workers together")
+    lines.append(f"{len(outcomes)} outcomes; scans took {seconds:.1f} s in all workers")
     return lines
 
 
@@ -148,19 +153,19 @@ def write(
     plans: Mapping[str, str],
     seconds: float,
 ) -> list[Path]:
-    """Write the three reports into a folder, which is made; gives their paths.
+    """Write the three reports to a folder, which is created; returns their paths.
 
     Args:
-        folder: where to.
-        outcomes: all of a run, with the skips.
+        folder: the folder of the reports.
+        outcomes: all outcomes of a run, including skipped ones.
         rules: the parity table.
-        plans: by a case's id, the command that plans it.
-        seconds: how long the scans took.
+        plans: the command that plans a case, by the id of the case.
+        seconds: the duration of the scans.
     """
-    held = sorted(outcomes, key=lambda o: (o.stack, o.case, o.release, o.check, o.resource))
-    failed = [str(o) for o in held if o.verdict == "failed"]
-    text = [*summary(held, seconds), "", *failed, "", rendered(rules), ""]
-    texts = (junit(held, plans), json.dumps(sarif(held), indent=1), "\n".join(text))
+    ordered = sorted(outcomes, key=lambda o: (o.stack, o.case, o.release, o.check, o.resource))
+    failed = [str(o) for o in ordered if o.verdict == "failed"]
+    text = [*summary(ordered, seconds), "", *failed, "", render(rules), ""]
+    texts = (junit(ordered, plans), json.dumps(sarif(ordered), indent=1), "\n".join(text))
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in FILES]
     for path, content in zip(paths, texts, strict=True):

@@ -1,12 +1,12 @@
-"""Values that are both known and true: of a plan, and of what its apply would make known.
+"""Combine the values of a plain plan and of its resolved plan.
 
-A plan alone is blind: what it knows only after apply, no check can judge. A resolved plan alone is
-not honest: where the configuration sets nothing, the offline provider makes a value up. Hence each
-unknown value of the plan is taken from the resolved one if, and only if, the configuration sets it.
+No check can judge a value of a plain plan that is known only after apply. A resolved plan has a
+value, but the offline provider generates it if the configuration does not set it. An unknown value
+is therefore replaced with the resolved value if, and only if, the configuration sets it.
 
-An argument can be in the configuration and still be null, as with ``k == "" ? null : k``,
-and if the provider may compute it, it is as unknown as one that is set. Such a value is told by its
-being what the provider makes up for just this argument of just this resource.
+The configuration can set an argument to null, as with ``k == "" ? null : k``. If the provider may
+compute the argument, its value is unknown, too. Such a value is recognized: it equals the value
+that the provider generates for this argument of this resource.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from tests.harness.offline.engine.made_up import make_known
 from tests.harness.offline.protocol.schema import Attribute, Block
 from tests.harness.plan.view import UNKNOWN
 
-# What checkov itself puts where a plan does not know a value
+# The text with which checkov replaces a value known only after apply
 # (checkov.common.util.consts.TRUE_AFTER_UNKNOWN; a test compares the two).
 SENTINEL: Final = "true_after_unknown"
 
-# What a provider computes of the configuration and of its own defaults, and of nothing else: as
-# resolved it is no invention, even where the resource itself sets none.
+# Attributes that a provider computes only from the configuration and from its defaults. Their
+# resolved values are correct, also if the resource does not set them.
 _DERIVED = ("tags_all", "terraform_labels", "effective_labels")
 
 
 class _Nothing:
-    """What is left out of a document; null is not, before it is dropped."""
+    """A value that a document omits, as distinct from null."""
 
     def __repr__(self) -> str:
         return "NOTHING"
@@ -38,44 +38,50 @@ class _Nothing:
 
 NOTHING: Final = _Nothing()
 
-# Gives what a provider would have made up for an attribute of a block, by the marks of a resource.
-_Invented = Callable[[Block, str], list[tuple[str, Any]]]
+# Returns the values that a provider would generate for an attribute of a block, each with the
+# fingerprint in it.
+_Generate = Callable[[Block, str], list[tuple[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What the configuration says of a value: ``set`` to something, ``unset``, or ``unsure``.
+    """How the configuration sets a value.
 
-    ``expressions`` are those of the bodies of a block, ``block`` its schema. ``open``: bodies of a
-    dynamic block, which a plan's configuration leaves out; the schema must say what can be set.
-    ``dynamic``: a block that is not in the configuration. If the plan knows its bodies they are a
-    dynamic block's; if not, the provider computes them, as AWS's does ``logging`` of a bucket.
+    Attributes:
+        how: ``set``, ``unset``, ``unsure`` or ``dynamic``. A dynamic block is not in the
+            configuration. If the plan knows its bodies, they come from a dynamic block. If not, the
+            provider computes them, for example ``logging`` of a bucket.
+        expressions: the expressions of the bodies of a block.
+        block: the schema of the block.
+        open: whether bodies come from a dynamic block, which the configuration omits. The schema
+            then shows which arguments can be set.
+        generated: the values that the provider would generate if this is null, each with the
+            fingerprint in it.
     """
 
     how: str
     expressions: tuple[Mapping[str, Any], ...] = ()
     block: Block | None = None
     open: bool = False
-    # What the provider would make up where this is null, with the mark that shows it.
-    invented: tuple[tuple[str, Any], ...] = ()
+    generated: tuple[tuple[str, Any], ...] = ()
 
-    def of(self, name: str, invented: _Invented) -> _Setting:
+    def of(self, name: str, generate: _Generate) -> _Setting:
         """The setting of an argument or block inside this one."""
         if name in _DERIVED:
             return _Setting("set")
         if self.block is None and not self.expressions:
-            # Inside of a value, such as a map: it is set as a whole.
+            # A part of a value such as a map, which is set as a whole.
             return self
         nested = self.block.blocks.get(name) if self.block else None
         inner = nested.block if nested else None
-        found = [e[name] for e in self.expressions if e.get(name)]
+        expressions = [e[name] for e in self.expressions if e.get(name)]
         attribute = self.block.attributes.get(name) if self.block else None
-        if any(isinstance(e, Mapping) and _is_leaf(e) for e in found):
+        if any(isinstance(e, Mapping) and _is_leaf(e) for e in expressions):
             if self.block is None or attribute is None or not attribute.computed:
                 return _Setting("set")
-            return _Setting("set", invented=tuple(invented(self.block, name)))
-        if found:
-            bodies = [body for e in found for body in (e if isinstance(e, list) else [e])]
+            return _Setting("set", generated=tuple(generate(self.block, name)))
+        if expressions:
+            bodies = [body for e in expressions for body in (e if isinstance(e, list) else [e])]
             return _Setting("set", tuple(bodies), inner, self.open)
         if nested is not None:
             return _Setting("dynamic", (), inner, open=True)
@@ -92,22 +98,28 @@ def _by_schema(attribute: Attribute | None) -> str:
     return "unsure" if attribute.optional else "unset"
 
 
-def _inventor(resource_type: str, block: Block | None, resolved: Mapping[str, Any]) -> _Invented:
-    """What an apply makes up ends with a mark of its resource; its own id and ARN show which."""
+def _generator(resource_type: str, block: Block | None, resolved: Mapping[str, Any]) -> _Generate:
+    """The function that generates values with the fingerprints of a resource.
+
+    The computed id and ARN of the resource show its fingerprints.
+    """
     own = block.attributes if block else {}
-    marks = {
+    fingerprints = {
         text[-8:]
         for name, text in resolved.items()
         if name in own and own[name].computed and not own[name].optional
         if isinstance(text, str) and re.search(r"[0-9a-f]{8}$", text)
     }
 
-    def invented(of: Block, name: str) -> list[tuple[str, Any]]:
-        alone = Block({name: of.attributes[name]}, {})
+    def generate(of: Block, name: str) -> list[tuple[str, Any]]:
+        only_attribute = Block({name: of.attributes[name]}, {})
         unknown = {name: UNKNOWN}
-        return [(m, make_known(resource_type, alone, unknown, m)[name]) for m in sorted(marks)]
+        return [
+            (fingerprint, make_known(resource_type, only_attribute, unknown, fingerprint)[name])
+            for fingerprint in sorted(fingerprints)
+        ]
 
-    return invented
+    return generate
 
 
 def _is_leaf(expression: Mapping[str, Any]) -> bool:
@@ -123,20 +135,20 @@ def combine(
 ) -> dict[str, Any]:
     """The values of a resource that its configuration sets or its plan knows, without nulls.
 
-    Args:
-        resource_type: ``aws_lb``, for what an apply of it makes up.
-        planned: the values after apply as planned, unknown ones ``UNKNOWN``.
-        resolved: the same as an apply would make them; None to settle the plan as it is.
-        expressions: the resource's ``expressions`` of the plan's configuration.
-        block: the schema of its type; None where there is none, as for ``terraform_data``.
+    A set value that ``resolved`` does not know either becomes :data:`SENTINEL`. A value that is not
+    set, or is set to null, is omitted.
 
-    An unknown value that is set is :data:`SENTINEL` where ``resolved`` does not know it either.
-    One that is not set is left out, and so is one that only looks set.
+    Args:
+        resource_type: the type, for example ``aws_lb``.
+        planned: the values after apply in the plain plan, unknown ones ``UNKNOWN``.
+        resolved: the values in the resolved plan; None to use the plain plan only.
+        expressions: the ``expressions`` of the resource in the configuration of the plan.
+        block: the schema of the type; None if it has none, as ``terraform_data``.
     """
-    # An empty mapping: a resource that sets nothing is not the inside of a value.
+    # The placeholder distinguishes a resource without arguments from a part of a value.
     top = _Setting("set", (expressions or {"": None},), block)
-    settle = _Settling(_inventor(resource_type, block, resolved or {}))
-    return settle.body(planned, resolved, top)
+    combination = _Combination(_generator(resource_type, block, resolved or {}))
+    return combination.body(planned, resolved, top)
 
 
 def _part(resolved: Any, step: Any) -> Any:
@@ -146,20 +158,20 @@ def _part(resolved: Any, step: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settling:
-    """The walk over the values of one resource."""
+class _Combination:
+    """Combines the values of one resource."""
 
-    invented: _Invented
+    generate: _Generate
 
     def body(self, planned: Mapping[str, Any], resolved: Any, setting: _Setting) -> dict[str, Any]:
         return {
             name: value
             for name, part in planned.items()
-            if (value := self.one(part, _part(resolved, name), setting.of(name, self.invented)))
+            if (value := self.value(part, _part(resolved, name), setting.of(name, self.generate)))
             is not NOTHING
         }
 
-    def one(self, planned: Any, resolved: Any, setting: _Setting) -> Any:
+    def value(self, planned: Any, resolved: Any, setting: _Setting) -> Any:
         if planned is None:
             return NOTHING
         if planned is UNKNOWN:
@@ -171,17 +183,17 @@ class _Settling:
         return planned
 
     def resolved(self, value: Any, setting: _Setting) -> Any:
-        """A value that is unknown as planned, as resolved: of a block's body only what is set."""
+        """The resolved value of an unknown value. Of the body of a block, only what is set."""
         if setting.how in ("unset", "dynamic") or value is None:
             return NOTHING
         if setting.how == "unsure" or value is UNKNOWN:
             return SENTINEL
-        for mark, made_up in setting.invented:
-            if value == made_up:
-                # A number or a switch bears no mark: it may be what was asked for as well.
-                return NOTHING if mark in repr(made_up) else SENTINEL
+        for fingerprint, generated in setting.generated:
+            if value == generated:
+                # A number or a bool contains no fingerprint, so it may also be the set value.
+                return NOTHING if fingerprint in repr(generated) else SENTINEL
         if isinstance(value, Mapping):
-            parts = {n: self.resolved(v, setting.of(n, self.invented)) for n, v in value.items()}
+            parts = {n: self.resolved(v, setting.of(n, self.generate)) for n, v in value.items()}
             return {name: part for name, part in parts.items() if part is not NOTHING}
         if isinstance(value, list):
             parts_of = [self.resolved(part, setting) for part in value]
@@ -189,29 +201,29 @@ class _Settling:
         return value
 
     def items(self, planned: list[Any], resolved: Any, setting: _Setting) -> list[Any]:
-        left = list(resolved) if isinstance(resolved, list) else []
-        found = []
+        candidates = list(resolved) if isinstance(resolved, list) else []
+        combined = []
         if setting.block is not None and len(planned) > len(setting.expressions):
-            # More bodies than are written out: some are those of a dynamic block.
+            # More bodies than the configuration shows: some come from a dynamic block.
             setting = replace(setting, open=True)
         for item in planned:
-            # A set is sorted by its values, so an item may stand elsewhere once they are known.
-            place = next((i for i, other in enumerate(left) if _agree(item, other)), None)
-            other = UNKNOWN if place is None else left.pop(place)
-            kept = self.one(item, other, setting)
-            if kept is not NOTHING:
-                found.append(kept)
-        return found
+            # A set is sorted by its values, so known values can change the position of an item.
+            index = next((i for i, other in enumerate(candidates) if _agree(item, other)), None)
+            other = UNKNOWN if index is None else candidates.pop(index)
+            value = self.value(item, other, setting)
+            if value is not NOTHING:
+                combined.append(value)
+        return combined
 
 
 def _agree(planned: Any, resolved: Any) -> bool:
-    """Whether what is known of ``planned`` is so in ``resolved``, too."""
+    """Whether the known parts of both values are equal."""
     if planned is UNKNOWN or resolved is UNKNOWN:
         return True
     if isinstance(planned, Mapping) and isinstance(resolved, Mapping):
         return all(_agree(part, resolved.get(name)) for name, part in planned.items())
     if isinstance(planned, list) and isinstance(resolved, list):
         return len(planned) == len(resolved) and all(
-            map(_agree, planned, resolved)  # the order is that of a set's elements as well
+            map(_agree, planned, resolved)  # also in the order of a set's elements
         )
     return bool(planned == resolved)

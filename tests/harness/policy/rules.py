@@ -1,7 +1,7 @@
-"""The parity table of policies: which checks stand for a rule on either cloud.
+"""Load the parity table of policies: the checks that verify a rule on each cloud.
 
-A file is YAML, a list of entries with ``rule`` (a short name), ``claim``, ``aws`` and ``gcp``
-(lists of check ids), and ``why`` where one side is empty.
+A file is a YAML list of entries with ``rule`` (a short name), ``claim``, and ``aws`` and ``gcp``
+(lists of check ids). An entry with an empty list also has ``why``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tests.harness.paths import POLICY_RULES
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.stacks import STACKS
 
-# What a check's id says of its cloud; an id of ours is for either.
+# The part of a check id that names its cloud. A check of this repository may apply to both clouds.
 _CLOUD = {"aws": "_AWS_", "gcp": "_GCP_"}
-_OURS = "CKV2_LITELLM_"
+_OWN_CHECKS = "CKV2_LITELLM_"
 
 
 class RuleError(ValueError):
-    """A table of rules does not read."""
+    """A table of rules is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row: the ids of the checks by stack, and why one has none."""
+    """A row of the table: the check ids by stack, and the reason if a stack has none."""
 
     name: str
     claim: str
@@ -40,63 +40,66 @@ def load(path: Path = POLICY_RULES) -> list[Rule]:
     """The rows of a file.
 
     Raises:
-        RuleError: a row has a key too many or too few.
+        RuleError: a row has an unknown key or lacks a key.
     """
-    found = []
+    rules = []
     for entry in yaml.safe_load(path.read_text()) or ():
-        odd = (set(entry) ^ {"rule", "claim", *STACKS}) - {"why"}
-        if odd:
-            raise RuleError(f"{path}: {entry}: has, or lacks, {', '.join(sorted(odd))}")
+        different_keys = (set(entry) ^ {"rule", "claim", *STACKS}) - {"why"}
+        if different_keys:
+            raise RuleError(
+                f"{path}: {entry}: unknown or missing keys: {', '.join(sorted(different_keys))}; "
+                f"use rule, claim, {', '.join(STACKS)}, and why"
+            )
         checks = {stack: tuple(entry[stack] or ()) for stack in STACKS}
-        found.append(Rule(entry["rule"], entry["claim"], checks, entry.get("why") or ""))
-    return found
+        rules.append(Rule(entry["rule"], entry["claim"], checks, entry.get("why") or ""))
+    return rules
 
 
-def flaws(rules: Sequence[Rule], seen: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """What is wrong with a table, in words.
+def flaws(rules: Sequence[Rule], reported: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Describe each error in a table.
 
     Args:
         rules: the rows.
-        seen: by stack, the ids of the checks that came up in any outcome.
+        reported: the ids of the checks in all outcomes, by stack.
     """
     for name, times in Counter(rule.name for rule in rules).items():
         if times > 1:
-            yield f"{name}: {times} rows have this name"
+            yield f"{name}: {times} rows have this name; rename all but one"
     for rule in rules:
         sides = [stack for stack in STACKS if rule.checks[stack]]
         if not sides:
-            yield f"{rule.name}: has no check at all; give it one, or take the row out"
+            yield f"{rule.name}: has no check; add one, or remove the row"
         if len(sides) == 1 and not rule.why.strip():
-            yield f"{rule.name}: is for {sides[0]} alone and does not say why"
+            yield f"{rule.name}: has checks for {sides[0]} only and no reason; add `why`"
         for stack in STACKS:
             for check in rule.checks[stack]:
-                if not check.startswith(_OURS) and _CLOUD[stack] not in check:
-                    yield f"{rule.name}: {check} is no check of {stack}"
+                if not check.startswith(_OWN_CHECKS) and _CLOUD[stack] not in check:
+                    yield f"{rule.name}: {check} is not a check for {stack}; move it"
     for stack in STACKS:
         mapped = Counter(check for rule in rules for check in rule.checks[stack])
-        here = set(seen.get(stack, ()))
-        for check in sorted(here - set(mapped)):
-            yield f"{check} came up on {stack} and is in no rule; add it to {POLICY_RULES.name}"
-        for check in sorted(set(mapped) - here):
-            yield f"{check} is in a rule for {stack} and came up nowhere; take it out"
+        reported_on_stack = set(reported.get(stack, ()))
+        for check in sorted(reported_on_stack - set(mapped)):
+            yield f"{check} ran on {stack} and is in no rule; add it to {POLICY_RULES.name}"
+        for check in sorted(set(mapped) - reported_on_stack):
+            yield f"{check} is in a rule for {stack} and did not run; remove it"
         for check, times in sorted(mapped.items()):
             if times > 1:
-                yield f"{check} is in {times} rules for {stack}"
+                yield f"{check} is in {times} rules for {stack}; remove it from all but one"
 
 
-def seen(outcomes: Iterable[Outcome]) -> dict[str, set[str]]:
-    """By stack, the ids of the checks that came up."""
-    found: dict[str, set[str]] = {stack: set() for stack in STACKS}
+def reported_checks(outcomes: Iterable[Outcome]) -> dict[str, set[str]]:
+    """The ids of the checks in the outcomes, by stack."""
+    checks: dict[str, set[str]] = {stack: set() for stack in STACKS}
     for outcome in outcomes:
-        found[outcome.stack].add(outcome.check)
-    return found
+        checks[outcome.stack].add(outcome.check)
+    return checks
 
 
-def rendered(rules: Iterable[Rule]) -> str:
+def render(rules: Iterable[Rule]) -> str:
     """The table in Markdown."""
     lines = ["| Rule | Claim | AWS | Google Cloud |", "|---|---|---|---|"]
     for rule in rules:
-        # A side without a check says why in its place.
+        # A cloud without a check has the reason in its place.
         cells = [", ".join(rule.checks[stack]) or rule.why.strip() for stack in STACKS]
         lines.append(f"| {rule.name} | {rule.claim} | {' | '.join(cells)} |")
     return "\n".join(lines)

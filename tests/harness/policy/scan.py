@@ -1,8 +1,8 @@
-"""Scans of plans with checkov, in this process: what it would drop or swallow is an outcome, too.
+"""Scan plans with checkov in this process, including outcomes that checkov does not report.
 
-checkov leaves out of its report a check that crashes and one that answers UNKNOWN; it logs, and
-goes on, where a file of checks does not load. Here the first two are the outcome ``unknown``, and
-the third raises.
+checkov omits a check from its report if the check crashes or returns UNKNOWN. Here such a check has
+the verdict ``unknown``. If a file of checks does not load, checkov logs an error and continues.
+Here an exception is raised.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from tests.harness.policy.resolving import SENTINEL
 from tests.harness.verdict import Verdict
 
 _VERDICTS: Mapping[Any, Verdict] = {CheckResult.PASSED: "passed", CheckResult.FAILED: "failed"}
-_UNDECIDED = "the check does not apply here, or does not say"
+_UNDECIDED = "the check does not apply here, or returns no result"
 
 
 class CheckError(RuntimeError):
-    """A file of checks does not load, or a check is not there."""
+    """A file of checks does not load, a check is not registered, or checkov cannot read a plan."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What one scan says of a check on a resource.
+class Finding:
+    """The result of a check on a resource in one scan.
 
-    ``late``: what the check reads is known only after apply.
+    ``late`` tells whether the check reads a value known only after apply.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Found:
 
 
 class _Errors(logging.Handler):
-    """Keeps what checkov logs in place of raising."""
+    """Collects the errors that checkov logs and does not raise."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record."""
+        """Collect a record."""
         self.records.append(record)
 
 
@@ -84,10 +84,10 @@ def _cause(record: logging.LogRecord) -> str:
 
 
 def load_checks(folder: Path = POLICY_CHECKS) -> Mapping[str, BaseResourceCheck]:
-    """Load a folder of checks as ``checkov --external-checks-dir`` does; gives them by id.
+    """Load a folder of checks as ``checkov --external-checks-dir`` does; returns them by id.
 
     Raises:
-        CheckError: a file does not load, an id is taken twice, or a check did not register.
+        CheckError: a file does not load, two checks have the same id, or a check does not register.
     """
     path = list(sys.path)
     try:
@@ -95,33 +95,33 @@ def load_checks(folder: Path = POLICY_CHECKS) -> Mapping[str, BaseResourceCheck]
             resource_registry.load_external_checks(str(folder))
             get_graph_checks_registry("terraform").load_external_checks(str(folder))
     finally:
-        # checkov leaves the folder in front of the standard library.
+        # checkov inserts the folder before the standard library and does not remove it.
         sys.path[:] = path
     if errors:
-        said = "; ".join(f"{record.getMessage()} ({_cause(record)})" for record in errors)
-        raise CheckError(f"{folder}: {said}. Mend the file; `python FILE` shows where")
-    found: dict[str, BaseResourceCheck] = {}
+        messages = "; ".join(f"{record.getMessage()} ({_cause(record)})" for record in errors)
+        raise CheckError(f"{folder}: {messages}. Correct the file; `python FILE` shows the line")
+    checks: dict[str, BaseResourceCheck] = {}
     for file in sorted(folder.rglob("*.py")):
         for check in vars(sys.modules.get(file.stem, object)).values():
             if not isinstance(check, BaseResourceCheck):
                 continue
-            if check.id in found:
-                raise CheckError(f"{file}: {check.id} is the id of another check, too")
+            if check.id in checks:
+                raise CheckError(f"{file}: another check has the id {check.id}; choose a free id")
             if resource_registry.get_check_by_id(check.id) is None:
-                raise CheckError(f"{file}: {check.id} did not register: has it any resource type?")
-            found[check.id] = check
-    return found
+                raise CheckError(f"{file}: {check.id} did not register; add a resource type")
+            checks[check.id] = check
+    return checks
 
 
 class _Runner(Runner):  # type: ignore[misc]  # checkov is not typed
-    """checkov's runner of plans, which also keeps what its graph checks answer."""
+    """The plan runner of checkov, which also collects the answers of the graph checks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.answers: list[tuple[str, str, str, Any]] = []
 
     def run_graph_checks_results(self, *arguments: Any, **named: Any) -> Any:
-        """Keep id, name, address and answer of each graph check on each resource."""
+        """Collect id, name, address and answer of each graph check on each resource."""
         results = super().run_graph_checks_results(*arguments, **named)
         for check, answers in results.items():
             for answer in answers:
@@ -130,82 +130,83 @@ class _Runner(Runner):  # type: ignore[misc]  # checkov is not typed
         return results
 
 
-def scan(scanned: Document, only: tuple[str, ...] = ()) -> dict[tuple[str, str], Found]:
-    """What every check says of a document, by check id and address.
+def scan(target: Document, only: tuple[str, ...] = ()) -> dict[tuple[str, str], Finding]:
+    """Run the checks on a document; returns the findings by check id and address.
 
     Args:
-        scanned: what to scan.
-        only: the ids to run; all of them without any.
+        target: the document.
+        only: the ids of the checks to run; empty means all.
 
     Raises:
-        CheckError: checkov does not read the document.
+        CheckError: checkov does not read all resources of the document.
     """
-    # Kept by file and resource, and so by what the document before had there.
+    # The cache is keyed by file and resource. It would return policies of an earlier document.
     BaseTerraformCloudsplainingIAMScanner.policy_document_cache.clear()
     runner = _Runner()
-    chosen = RunnerFilter(framework=["terraform_plan"], checks=list(only) or None)
+    runner_filter = RunnerFilter(framework=["terraform_plan"], checks=list(only) or None)
     with tempfile.TemporaryDirectory() as folder, _errors() as errors:
         file = Path(folder) / "plan.json"
-        file.write_text(scanned.text)
-        report = runner.run(files=[str(file)], runner_filter=chosen)
-    if report.parsing_errors or len(report.resources) != len(scanned.types):
+        file.write_text(target.text)
+        report = runner.run(files=[str(file)], runner_filter=runner_filter)
+    if report.parsing_errors or len(report.resources) != len(target.types):
         raise CheckError(
-            f"checkov read {len(report.resources)} of {len(scanned.types)} resources; "
-            f"it says {report.parsing_errors or [r.getMessage() for r in errors]}"
+            f"checkov read {len(report.resources)} of {len(target.types)} resources; "
+            f"it reports {report.parsing_errors or [r.getMessage() for r in errors]}. Correct the "
+            "document in tests/harness/policy/documents.py"
         )
-    found = {
-        (record.check_id, record.resource): _found(record, scanned.values[record.resource])
+    findings = {
+        (record.check_id, record.resource): _finding(record, target.values[record.resource])
         for record in (*report.passed_checks, *report.failed_checks)
     }
     for check_id, name, address, answer in runner.answers:
-        if answer == CheckResult.UNKNOWN and address in scanned.types:
-            found.setdefault((check_id, address), Found(name, "unknown", _UNDECIDED))
+        if answer == CheckResult.UNKNOWN and address in target.types:
+            findings.setdefault((check_id, address), Finding(name, "unknown", _UNDECIDED))
     crashes = _crashes(errors)
-    for address, resource_type in scanned.types.items():
+    for address, resource_type in target.types.items():
         for check in resource_registry.get_checks(resource_type):
             if (only and check.id not in only) or check.id in TF_LIFECYCLE_CHECK_IDS:
                 continue
-            if (check.id, address) not in found:
-                crash = crashes.get((check.id, f"{resource_type}.{scanned.names[address]}"))
+            if (check.id, address) not in findings:
+                crash = crashes.get((check.id, f"{resource_type}.{target.names[address]}"))
                 reason = f"the check crashed: {crash}" if crash else _UNDECIDED
-                late = not crash and SENTINEL in strings(scanned.values[address])
-                found[check.id, address] = Found(
+                late = not crash and SENTINEL in strings(target.values[address])
+                findings[check.id, address] = Finding(
                     check.name, "unknown", LATE if late else reason, late
                 )
-    return found
+    return findings
 
 
 def _crashes(errors: list[logging.LogRecord]) -> dict[tuple[str, str], str]:
-    """What crashed by check and name, from checkov's "Failed to run check ID on FILE:TYPE.NAME"."""
-    found = {}
+    """The crashes by check and resource, from "Failed to run check ID on FILE:TYPE.NAME"."""
+    causes = {}
     for record in errors:
         match = re.match(r"Failed to run check (\S+) on [^:]*:(\S+)", record.getMessage())
         if match:
-            found[match[1], match[2]] = _cause(record)
-    return found
+            causes[match[1], match[2]] = _cause(record)
+    return causes
 
 
-def _found(record: Any, values: Mapping[str, Any]) -> Found:
+def _finding(record: Any, values: Mapping[str, Any]) -> Finding:
     verdict = _VERDICTS[record.check_result["result"]]
     keys = [str(key) for key in record.check_result.get("evaluated_keys") or () if key]
     if any(_late(values, key) for key in keys):
-        return Found(record.check_name, "unknown", LATE, late=True)
-    return Found(record.check_name, verdict)
+        return Finding(record.check_name, "unknown", LATE, late=True)
+    return Finding(record.check_name, verdict)
 
 
 def _late(values: Any, key: str) -> bool:
-    """Whether what is at a key, on the way to it or below it, is known only after apply.
+    """Whether the value at a key, above it or below it is known only after apply.
 
-    checkov writes keys as ``rule/[0]/name``; ``[0]`` may stand for the list it puts around a value.
+    checkov writes keys as ``rule/[0]/name``. ``[0]`` may denote the list in which it wraps a value.
     """
     for step in re.split(r"[/.]", key.replace("[", "/[").strip("/")):
         if not step:
             continue
         if isinstance(values, list) and (index := re.fullmatch(r"\[(\d+)\]", step)):
-            place = int(index[1])
-            if place >= len(values):
+            position = int(index[1])
+            if position >= len(values):
                 return False
-            values = values[place]
+            values = values[position]
         elif isinstance(values, list):
             return any(_late(item, step) for item in values)
         elif isinstance(values, Mapping) and not step.startswith("["):
@@ -215,40 +216,41 @@ def _late(values: Any, key: str) -> bool:
     return SENTINEL in strings(values)
 
 
-def judged(
-    resolved: Mapping[tuple[str, str], Found],
-    plain: Mapping[tuple[str, str], Found],
+def combine_findings(
+    resolved: Mapping[tuple[str, str], Finding],
+    plain: Mapping[tuple[str, str], Finding],
     *,
     stack: str,
     case: str,
     release: str,
 ) -> list[Outcome]:
-    """The outcomes of a case: the resolved document decides, and the plan says what it hides.
+    """The outcomes of a case. The resolved document decides the verdict.
 
-    The plan alone is ``unknown`` where its check reads a late value, and where its verdict is not
-    the resolved one: a check that does not tell what it reads can have read but such a value.
+    ``plain_verdict`` is ``unknown`` if the check reads a value known only after apply. It is also
+    ``unknown`` if the two verdicts differ: the check then has read such a value, also if it does
+    not report what it reads.
     """
     outcomes = []
-    for (check, resource), found in sorted(resolved.items()):
-        before = plain.get((check, resource))
-        same = before is not None and before.verdict == found.verdict and not before.late
+    for (check, resource), finding in sorted(resolved.items()):
+        in_plain = plain.get((check, resource))
+        same = in_plain is not None and in_plain.verdict == finding.verdict and not in_plain.late
         outcomes.append(
             Outcome(
                 check,
-                found.name,
+                finding.name,
                 stack,
                 case,
                 release,
                 resource,
-                found.verdict,
-                found.reason,
-                found.verdict if same else "unknown",
+                finding.verdict,
+                finding.reason,
+                finding.verdict if same else "unknown",
             )
         )
     return outcomes
 
 
-def scanned(
+def scan_root(
     planned: Plan,
     resolved: Plan,
     releases: Mapping[str, str],
@@ -258,13 +260,13 @@ def scanned(
     release: str,
     only: tuple[str, ...] = (),
 ) -> list[Outcome]:
-    """The outcomes of a root: both its documents made and scanned, as :func:`judged` says.
+    """Scan the resolved and the plain document of a root; returns the outcomes.
 
     Raises:
         DocumentError: a resource is in a module call.
-        CheckError: checkov does not read a document.
+        CheckError: checkov does not read all resources of a document.
     """
-    both = [
+    findings = [
         scan(document(planned, resolved, releases, plain=plain), only) for plain in (False, True)
     ]
-    return judged(both[0], both[1], stack=stack, case=case, release=release)
+    return combine_findings(findings[0], findings[1], stack=stack, case=case, release=release)

@@ -1,9 +1,9 @@
-"""Skips as data: which failures are accepted, where, why, and what would end the skip.
+"""Load skips: accepted failures, each with a reason and a remedy.
 
-A file is YAML: ``skips``, and ``cases`` for lists that several of them share. A skip has ``check``,
-``stack``, ``resource`` (a pattern of :mod:`fnmatch` over addresses, in which ``[`` stands for
-itself), ``reason``, ``mend``, and ``cases`` where it is for some cases alone. A skip that nothing
-needs is an error: the next reader would take it for a weakness that is there.
+A file is YAML with ``skips``, and with ``cases`` for lists that several skips share. A skip has
+``check``, ``stack``, ``resource``, ``reason`` and ``remedy``. ``resource`` is a pattern of
+:mod:`fnmatch` for addresses, in which ``[`` is a literal character. A skip for some cases only also
+has ``cases``. An unused skip is an error, because it would document a weakness that does not exist.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tests.harness.paths import POLICY_SKIPS
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.stacks import STACKS
 
-_KEYS = {"check", "stack", "resource", "reason", "mend"}
+_KEYS = {"check", "stack", "resource", "reason", "remedy"}
 
 
 class SkipError(ValueError):
-    """A file of skips does not read."""
+    """A file of skips is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """One accepted failure. ``cases`` is empty for all of them."""
+    """An accepted failure. If ``cases`` is empty, the skip applies to all cases."""
 
     check: str
     stack: str
     resource: str
     reason: str
-    mend: str
+    remedy: str
     cases: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Skip:
         return f"{self.check} {self.stack} {self.resource}{where}"
 
     def fits(self, outcome: Outcome) -> bool:
-        """Whether the skip is for what failed there."""
+        """Whether the skip applies to an outcome."""
         pattern = self.resource.replace("[", "[[]")
         return (
             outcome.verdict in ("failed", "skipped")
@@ -56,37 +56,43 @@ def load(path: Path = POLICY_SKIPS) -> list[Skip]:
     """The skips of a file.
 
     Raises:
-        SkipError: an entry lacks a key, has one too many, an empty text, or an unknown stack.
+        SkipError: an entry has an unknown key, an empty text or an unknown stack, or lacks a key.
     """
-    found = []
+    skips = []
     for entry in (yaml.safe_load(path.read_text()) or {}).get("skips") or ():
-        odd = (set(entry) ^ _KEYS) - {"cases"}
-        if odd:
-            raise SkipError(f"{path}: {entry}: has, or lacks, {', '.join(sorted(odd))}")
+        different_keys = (set(entry) ^ _KEYS) - {"cases"}
+        if different_keys:
+            raise SkipError(
+                f"{path}: {entry}: unknown or missing keys: {', '.join(sorted(different_keys))}; "
+                f"use {', '.join(sorted(_KEYS))}, and cases"
+            )
         empty = sorted(key for key in _KEYS if not str(entry[key] or "").strip())
         if empty:
-            raise SkipError(f"{path}: {entry['check']}: {', '.join(empty)} must not be empty")
+            raise SkipError(
+                f"{path}: {entry['check']}: {', '.join(empty)} must not be empty; add a text"
+            )
         if entry["stack"] not in STACKS:
             raise SkipError(
-                f"{path}: {entry['check']}: stack {entry['stack']!r} is none of {', '.join(STACKS)}"
+                f"{path}: {entry['check']}: unknown stack {entry['stack']!r}; use one of "
+                f"{', '.join(STACKS)}"
             )
         cases = tuple(entry.get("cases") or ())
-        found.append(Skip(**{key: entry[key] for key in _KEYS}, cases=cases))
-    return found
+        skips.append(Skip(**{key: entry[key] for key in _KEYS}, cases=cases))
+    return skips
 
 
-def skipped(outcomes: Iterable[Outcome], skips: Sequence[Skip]) -> list[Outcome]:
-    """The outcomes, those that failed and have a skip with its reason."""
-    found = []
+def apply(outcomes: Iterable[Outcome], skips: Sequence[Skip]) -> list[Outcome]:
+    """The outcomes, in which a failure with a skip is skipped."""
+    results = []
     for outcome in outcomes:
         skip = next((s for s in skips if s.fits(outcome)), None)
-        found.append(outcome.skipped(skip.reason, skip.mend) if skip else outcome)
-    return found
+        results.append(outcome.skipped(skip.reason, skip.remedy) if skip else outcome)
+    return results
 
 
 def unused(skips: Sequence[Skip], outcomes: Iterable[Outcome]) -> list[Skip]:
-    """The skips that nothing failed for, be it that it passed or that it is not there."""
-    left = list(skips)
+    """The skips that apply to no outcome."""
+    remaining = list(skips)
     for outcome in outcomes:
-        left = [skip for skip in left if not skip.fits(outcome)]
-    return left
+        remaining = [skip for skip in remaining if not skip.fits(outcome)]
+    return remaining

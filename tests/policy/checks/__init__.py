@@ -1,5 +1,5 @@
-"""Checks for ``checkov --external-checks-dir``; a module each, with no import from this suite.
+"""Checks for ``checkov --external-checks-dir``, one module each. They do not import this suite.
 
-checkov imports the modules by their bare names, so they begin with ``litellm_``: a module called
-``secrets`` would stand in for the standard library's.
+checkov imports the modules by their bare names. The prefix ``litellm_`` prevents conflicts: a
+module named ``secrets`` would replace that of the standard library.
 """

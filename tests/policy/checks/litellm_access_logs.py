@@ -1,4 +1,4 @@
-"""The load balancer keeps a log of who asked for what."""
+"""The load balancer logs requests."""
 
 from __future__ import annotations
 

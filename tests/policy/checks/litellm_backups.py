@@ -1,4 +1,4 @@
-"""The database can be had back: backups, and a last one before it goes."""
+"""The database can be restored: it has backups, and a final snapshot before it is deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Backups(Check):
     def __init__(self) -> None:
         super().__init__(
             13,
-            "Ensure the database is backed up, to any second, and once more before it is deleted",
+            "Ensure the database has point-in-time recovery and a final snapshot",
             ("aws_rds_cluster", "google_sql_database_instance"),
         )
 
@@ -27,7 +27,7 @@ class Backups(Check):
             yield self.holds(conf, "skip_final_snapshot", lambda value: not on(value))
             return
         primary = at(conf, "master_instance_name")
-        # A replica has the backups of its primary. That it is one, it says by any name.
+        # A replica has the backups of its primary. Any name of a primary makes it a replica.
         if primary or late(primary):
             self.evaluated_keys = ["master_instance_name"]
             return
@@ -35,7 +35,7 @@ class Backups(Check):
         yield self.holds(conf, f"{path}/enabled", on)
         yield self.holds(conf, f"{path}/point_in_time_recovery_enabled", on)
         path = f"{path}/backup_retention_settings/retained_backups"
-        # Left out, Cloud SQL keeps seven.
+        # By default, Cloud SQL keeps seven.
         yield self.holds(conf, path, lambda value: value is None or _at_least_one(value))
 
 

@@ -1,4 +1,4 @@
-"""What a container is given: its environment, plain and by reference, on either cloud."""
+"""The environment of a container, plain and by reference, on both clouds."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ TYPES = ("aws_ecs_task_definition", "google_cloud_run_v2_job", "google_cloud_run
 
 
 def paths(kind: str) -> list[str]:
-    """The arguments that hold the containers of a type."""
+    """The arguments that contain the containers, by resource type."""
     if kind == "aws_ecs_task_definition":
         return ["container_definitions"]
     return ["template/template/containers" if kind.endswith("job") else "template/containers"]
 
 
 def containers(conf: dict[str, Any], kind: str) -> list[dict[str, Any]] | None:
-    """The containers of a resource; None where they are known only after apply."""
+    """The containers of a resource; None if they are known only after apply."""
     if kind != "aws_ecs_task_definition":
         return bodies(conf, paths(kind)[0])
-    held = document(conf, "container_definitions")
-    if held == LATE:
+    definitions = document(conf, "container_definitions")
+    if definitions == LATE:
         return None
-    return [container for container in held or [] if isinstance(container, dict)]
+    return [container for container in definitions or [] if isinstance(container, dict)]
 
 
 def plain(container: dict[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
-    """Name and value of what is in the environment itself."""
+    """Name and value of each plain variable."""
     if kind == "aws_ecs_task_definition":
         for entry in container.get("environment") or []:
             yield str(entry.get("name")), entry.get("value")
@@ -38,8 +38,8 @@ def plain(container: dict[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
             yield str(at(entry, "name")), at(entry, "value")
 
 
-def referred(container: dict[str, Any], kind: str) -> Iterator[tuple[str, Any, Any]]:
-    """Name, secret and version of what is in the environment by reference."""
+def references(container: dict[str, Any], kind: str) -> Iterator[tuple[str, Any, Any]]:
+    """Name, secret and version of each variable that refers to a secret."""
     if kind == "aws_ecs_task_definition":
         for entry in container.get("secrets") or []:
             yield str(entry.get("name")), entry.get("valueFrom"), None

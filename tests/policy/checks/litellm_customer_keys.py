@@ -1,4 +1,4 @@
-"""What is stored, and what runs, is encrypted with a key of the customer's."""
+"""Stored data and revisions are encrypted with a customer-managed key."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class CustomerKeys(Check):
     def __init__(self) -> None:
         super().__init__(
             16,
-            "Ensure data, secrets and revisions are encrypted with a key of the customer's",
+            "Ensure data, secrets and revisions are encrypted with a customer-managed key",
             (*_KEYS, _SECRET),
         )
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
         if at(conf, "master_instance_name"):
-            # A reader of Cloud SQL in its primary's region has the primary's key.
+            # A read replica of Cloud SQL in the region of its primary has the key of the primary.
             yield CheckResult.PASSED
             return
         if self.entity_type != _SECRET:
             yield self.is_set(conf, _KEYS[self.entity_type])
             return
         self.evaluated_keys = ["replication"]
-        # One place, or each of several, has a key.
-        places = [
+        # Every replica of the secret must have a key.
+        replicas = [
             *bodies(conf, "replication/auto"),
             *bodies(conf, "replication/user_managed/replicas"),
         ]
-        yield answer(bool(places))
-        for place in places:
-            key = at(place, "customer_managed_encryption/kms_key_name")
+        yield answer(bool(replicas))
+        for replica in replicas:
+            key = at(replica, "customer_managed_encryption/kms_key_name")
             yield CheckResult.UNKNOWN if key == LATE else answer(bool(key))
 
 

@@ -1,4 +1,4 @@
-"""The database refuses a connection that is not encrypted."""
+"""The database refuses unencrypted connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DatabaseTls(Check):
     def __init__(self) -> None:
         super().__init__(
             12,
-            "Ensure the database takes encrypted connections only",
+            "Ensure the database accepts encrypted connections only",
             ("aws_rds_cluster_parameter_group", "google_sql_database_instance"),
         )
 
@@ -25,8 +25,8 @@ class DatabaseTls(Check):
             return
         self.evaluated_keys = ["family", "parameter"]
         if "postgres" in str(at(conf, "family")):
-            set_to = {at(p, "name"): at(p, "value") for p in bodies(conf, "parameter")}
-            yield judge(set_to.get("rds.force_ssl"), lambda value: str(value) == "1")
+            parameters = {at(p, "name"): at(p, "value") for p in bodies(conf, "parameter")}
+            yield judge(parameters.get("rds.force_ssl"), lambda value: str(value) == "1")
 
 
 check = DatabaseTls()

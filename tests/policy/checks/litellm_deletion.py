@@ -1,4 +1,4 @@
-"""The database is not deleted by a slip."""
+"""The database is protected from accidental deletion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Deletion(Check):
         if primary or late(primary):
             self.evaluated_keys = ["master_instance_name"]
             return
-        # Left out, the provider protects it.
+        # By default, the provider protects the instance.
         yield self.holds(conf, "deletion_protection", lambda value: value is None or on(value))
 
 

@@ -1,4 +1,4 @@
-"""The world reaches the load balancer, on the web's ports, and nothing else."""
+"""The internet reaches only the load balancer, on ports 80 and 443."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from checkov.common.models.enums import CheckResult
 from litellm_reading import Check, at, judge, late
 
 _INTERNAL = ("INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", "INGRESS_TRAFFIC_INTERNAL_ONLY")
-_WORLD = ("0.0.0.0/0", "::/0")
+_INTERNET = ("0.0.0.0/0", "::/0")
 _WEB = (80, 443)
 
 
@@ -17,7 +17,7 @@ class Ingress(Check):
     def __init__(self) -> None:
         super().__init__(
             1,
-            "Ensure the internet reaches the load balancer on ports 80 and 443, and nothing else",
+            "Ensure the internet reaches only the load balancer, on ports 80 and 443",
             (
                 "aws_ecs_service",
                 "aws_vpc_security_group_ingress_rule",
@@ -38,7 +38,7 @@ class Ingress(Check):
         self.evaluated_keys = ["cidr_ipv4", "cidr_ipv6", "from_port", "to_port"]
         ranges = [at(conf, "cidr_ipv4"), at(conf, "cidr_ipv6")]
         ports = [at(conf, "from_port"), at(conf, "to_port")]
-        if any(cidr in _WORLD for cidr in ranges):
+        if any(cidr in _INTERNET for cidr in ranges):
             yield judge(ports, lambda both: both[0] == both[1] and both[0] in _WEB)
         elif any(map(late, ranges)):
             yield CheckResult.UNKNOWN

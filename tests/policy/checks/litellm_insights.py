@@ -1,4 +1,4 @@
-"""What makes the database slow can be seen."""
+"""Query Insights shows which queries slow down the database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Insights(Check):
     def __init__(self) -> None:
         super().__init__(
             19,
-            "Ensure query insights are on where the database is written to",
+            "Ensure Query Insights is on for the primary of the database",
             ("google_sql_database_instance",),
         )
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
-        # A reader is looked at with its primary.
+        # Only the primary requires Query Insights.
         if at(conf, "master_instance_name"):
             self.evaluated_keys = ["master_instance_name"]
             return

@@ -1,4 +1,4 @@
-"""Everyone may invoke a service only if nobody but the load balancer reaches it."""
+"""allUsers may invoke a service only if the service has internal ingress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Invoker(Check):
     def __init__(self) -> None:
         super().__init__(
             2,
-            "Ensure everyone may do no more than invoke a service, and that it is not open",
+            "Ensure allUsers may only invoke a service, and only one with internal ingress",
             (
                 f"{_SERVICE}_iam_member",
                 f"{_SERVICE}_iam_binding",
@@ -38,10 +38,10 @@ class Invoker(Check):
             yield CheckResult.UNKNOWN
         elif not services:
             services = [s for s in self.others(conf, [_SERVICE]) if at(s, "name") == name]
-            # A service that is not of this plan may be open to all.
+            # A service that is not in this plan may accept all traffic.
             yield answer(bool(services))
         for service in services:
-            # Left out, a service takes all traffic.
+            # By default, a service accepts all traffic.
             yield judge(
                 at(service, "ingress") or "INGRESS_TRAFFIC_ALL",
                 lambda ingress: ingress != "INGRESS_TRAFFIC_ALL",

@@ -1,4 +1,4 @@
-"""No secret is in a container's plain environment, by its name or by its looks."""
+"""The plain environment of a container contains no secret, by the name or form of a value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from checkov.common.models.enums import CheckResult
 from litellm_containers import TYPES, containers, paths, plain
 from litellm_reading import Check, answer, late
 
-# A word of the name that says what the value is. CAPTURE_MESSAGE_CONTENT, KEYCLOAK_URL and the like
-# hold the letters and not the word.
+# Words in the name of a variable that show that its value is a secret. Whole words are compared:
+# KEYCLOAK_URL contains the letters KEY, but not the word.
 _WORDS = {
     "APIKEY",
     "CREDENTIAL",
@@ -26,9 +26,9 @@ _WORDS = {
     "SECRET",
     "TOKEN",
 }
-# A name that ends so says where a secret is, which it is, or how much of it, and not the secret.
-# What an address holds of one is told by its looks.
-_ABOUT = {
+# Last words of a name that show that the value only describes a secret: its location, id or size.
+# A secret in a URL is recognized by its form.
+_DESCRIPTIVE = {
     "ARN",
     "AUTH",
     "COUNT",
@@ -52,11 +52,11 @@ _ABOUT = {
     "URL",
     "VERSION",
 }
-# Of LiteLLM's own: the key of an object in a bucket; a list of headers, which often holds a token.
+# Variables of LiteLLM: the key of an object in a bucket, and headers, which often contain a token.
 _HARMLESS = {"LITELLM_PROXY_CONFIG_S3_KEY"}
 _ALWAYS = {"OTEL_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}
 _SWITCH = re.compile(r"(true|false)?", re.IGNORECASE)
-_LOOKS = (
+_FORMS = (
     re.compile(r"\bsk-[\w-]{8,}"),
     re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     re.compile(r"\bAIza[\w-]{35}"),
@@ -67,11 +67,11 @@ _LOOKS = (
 
 
 def by_name(name: str) -> bool:
-    """Whether the name of a variable says that its value is a secret."""
+    """Whether the name of a variable shows that its value is a secret."""
     words = re.split(r"[^A-Z0-9]+", name.upper())
     if name in _ALWAYS:
         return True
-    return name not in _HARMLESS and words[-1] not in _ABOUT and bool(_WORDS & set(words))
+    return name not in _HARMLESS and words[-1] not in _DESCRIPTIVE and bool(_WORDS & set(words))
 
 
 class PlainSecrets(Check):
@@ -80,19 +80,19 @@ class PlainSecrets(Check):
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
         self.evaluated_keys = paths(self.entity_type)
-        found = containers(conf, self.entity_type)
-        if found is None:
+        definitions = containers(conf, self.entity_type)
+        if definitions is None:
             yield CheckResult.UNKNOWN
-        for container in found or []:
+        for container in definitions or []:
             for name, value in plain(container, self.entity_type):
                 text = "" if value is None else str(value)
                 if by_name(name) and not _SWITCH.fullmatch(text):
-                    # Known or not, it would be readable where the container is described.
+                    # The definition of the container shows the value, also one unknown at plan.
                     yield CheckResult.FAILED
                 elif late(value):
                     yield CheckResult.UNKNOWN
                 else:
-                    yield answer(not any(look.search(text) for look in _LOOKS))
+                    yield answer(not any(form.search(text) for form in _FORMS))
 
 
 check = PlainSecrets()

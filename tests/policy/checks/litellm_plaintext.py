@@ -1,4 +1,4 @@
-"""Port 80 says where port 443 is, and no more."""
+"""Port 80 only redirects to port 443."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Plaintext(Check):
             for node in self.linked(conf, kind)
         ]
         if not maps:
-            # Without one in the plan nobody sees what it does.
+            # A proxy without a URL map in the plan fails, because its behavior cannot be verified.
             yield CheckResult.UNKNOWN if at(conf, "url_map") == LATE else CheckResult.FAILED
             return
-        found = {self._redirects(held) for held in maps}
-        # A proxy has one map. A plan scanned as it is shows all that a condition could choose.
-        yield from found if len(found) == 1 else {CheckResult.UNKNOWN}
+        results = {self._redirects(url_map) for url_map in maps}
+        # A proxy has one URL map. A plain plan refers to all maps that a condition can select.
+        yield from results if len(results) == 1 else {CheckResult.UNKNOWN}
 
-    def _redirects(self, held: dict[str, Any]) -> CheckResult:
-        if bodies(held, "host_rule") or bodies(held, "path_matcher"):
+    def _redirects(self, url_map: dict[str, Any]) -> CheckResult:
+        if bodies(url_map, "host_rule") or bodies(url_map, "path_matcher"):
             return CheckResult.FAILED
-        return judge(at(held, "default_url_redirect/https_redirect"), on)
+        return judge(at(url_map, "default_url_redirect/https_redirect"), on)
 
 
 check = Plaintext()

@@ -1,4 +1,4 @@
-"""Databases and caches are in the network and have no way in from outside of it."""
+"""Databases and caches are reachable over the private network only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class PrivateStores(Check):
     def __init__(self) -> None:
         super().__init__(
             6,
-            "Ensure databases and caches are reached over the private network only",
+            "Ensure databases and caches are reachable over the private network only",
             (
                 "aws_elasticache_replication_group",
                 "aws_rds_cluster",
@@ -44,7 +44,7 @@ class PrivateStores(Check):
                     conf, "service", lambda name: name == "servicenetworking.googleapis.com"
                 )
             case _:
-                # Left out, an instance has a public address.
+                # By default, an instance has a public IP address.
                 path = "settings/ip_configuration"
                 yield self.holds(conf, f"{path}/ipv4_enabled", lambda value: value is False)
                 yield self.is_set(conf, f"{path}/private_network")

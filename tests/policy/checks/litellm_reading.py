@@ -1,7 +1,7 @@
-"""Reading of a resource as checkov holds it, where a value known only after apply is no answer.
+"""Read resources in the form of checkov. Values known only after apply have the answer UNKNOWN.
 
-checkov wraps each value in a list, and each body of a block. In a plan scanned as it is, what is
-known only after apply is ``true_after_unknown``, or the first reference that was written for it.
+checkov wraps each value, and each body of a block, in a list. In a plain plan, a value known only
+after apply is ``true_after_unknown``, or its first reference in the configuration.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"^(data\.)?(aws|google|random)_\w+\.\w+")
 
 
 class Check(BaseResourceCheck):
-    """A check whose answer is put together from several questions."""
+    """A check that combines several answers."""
 
     def __init__(self, number: int, name: str, types: Iterable[str]) -> None:
         super().__init__(
@@ -30,26 +30,28 @@ class Check(BaseResourceCheck):
         )
 
     def scan_resource_conf(self, conf: dict[str, Any]) -> CheckResult:
-        """FAILED if one question is answered no, else UNKNOWN if one has no answer yet."""
+        """FAILED if an answer is FAILED, else UNKNOWN if an answer is UNKNOWN, else PASSED."""
         self.evaluated_keys = []
         answers = list(self.answers(conf))
         for result in (CheckResult.FAILED, CheckResult.UNKNOWN, CheckResult.PASSED):
             if result in answers:
                 return result
-        # Nothing to ask: a listener without TLS has no TLS policy to look at.
+        # A resource without answers passes, for example a listener without TLS.
         return CheckResult.PASSED
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
-        """The answers; each check has its own."""
+        """The answers of a check, which each subclass implements."""
         raise NotImplementedError
 
-    def holds(self, conf: dict[str, Any], path: str, right: Callable[[Any], bool]) -> CheckResult:
-        """Whether the value at a path is right."""
+    def holds(
+        self, conf: dict[str, Any], path: str, is_correct: Callable[[Any], bool]
+    ) -> CheckResult:
+        """Whether the value at a path is correct."""
         self.evaluated_keys.append(path)
-        return judge(at(conf, path), right)
+        return judge(at(conf, path), is_correct)
 
     def is_set(self, conf: dict[str, Any], path: str) -> CheckResult:
-        """Whether there is a value at a path; a reference is one, known or not."""
+        """Whether the path has a value. A reference counts as a value."""
         self.evaluated_keys.append(path)
         value = at(conf, path)
         if value == LATE:
@@ -57,17 +59,17 @@ class Check(BaseResourceCheck):
         return answer(value not in (None, "", [], {}))
 
     def linked(self, conf: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-        """The resources of a type that this one refers to, by checkov's graph."""
+        """The resources of a type to which this resource refers, from the graph of checkov."""
         nodes = self.graph.nodes()
-        here = {i for i, (_, node) in enumerate(nodes) if same(node, conf)}
-        there = [nodes[v][1] for u, v in self.graph.edge_list() if u in here]
-        return [node for node in there if node.get("resource_type") == kind]
+        own = {i for i, (_, node) in enumerate(nodes) if same(node, conf)}
+        targets = [nodes[v][1] for u, v in self.graph.edge_list() if u in own]
+        return [node for node in targets if node.get("resource_type") == kind]
 
     def others(self, conf: dict[str, Any], kinds: Iterable[str]) -> Iterator[dict[str, Any]]:
         """The configurations of the other resources of some types."""
-        wanted = set(kinds)
+        types = set(kinds)
         for _, node in self.graph.nodes():
-            if node.get("resource_type") in wanted and not same(node, conf):
+            if node.get("resource_type") in types and not same(node, conf):
                 yield body(node)
 
 
@@ -77,20 +79,20 @@ def same(node: dict[str, Any], conf: dict[str, Any]) -> bool:
 
 
 def body(node: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a node of the graph, as a check is given it."""
+    """The configuration of a node of the graph, in the form that a check receives."""
     kind, name = str(node["block_name_"]).split(".")[:2]
-    held: dict[str, Any] = node["config_"][kind][name]
-    return held
+    configuration: dict[str, Any] = node["config_"][kind][name]
+    return configuration
 
 
-def answer(right: bool) -> CheckResult:
-    """PASSED or FAILED."""
-    return CheckResult.PASSED if right else CheckResult.FAILED
+def answer(correct: bool) -> CheckResult:
+    """PASSED if ``correct``, else FAILED."""
+    return CheckResult.PASSED if correct else CheckResult.FAILED
 
 
-def judge(value: Any, right: Callable[[Any], bool]) -> CheckResult:
-    """Whether a value is right; UNKNOWN for one that is known only after apply."""
-    return CheckResult.UNKNOWN if late(value) else answer(right(value))
+def judge(value: Any, is_correct: Callable[[Any], bool]) -> CheckResult:
+    """Whether a value is correct; UNKNOWN if it is known only after apply."""
+    return CheckResult.UNKNOWN if late(value) else answer(is_correct(value))
 
 
 def late(value: Any) -> bool:
@@ -103,17 +105,17 @@ def late(value: Any) -> bool:
 
 
 def bodies(conf: Any, path: str) -> list[dict[str, Any]]:
-    """All bodies of the blocks at a path, in whichever of the outer bodies they are."""
-    found = [conf]
+    """The bodies of the blocks at a path, in all outer bodies."""
+    conf_bodies = [conf]
     for step in path.split("/"):
-        parts = [part.get(step) or [] for part in found if isinstance(part, dict)]
+        parts = [part.get(step) or [] for part in conf_bodies if isinstance(part, dict)]
         flat = [item for part in parts for item in (part if isinstance(part, list) else [part])]
-        found = [item for item in flat if isinstance(item, dict)]
-    return found
+        conf_bodies = [item for item in flat if isinstance(item, dict)]
+    return conf_bodies
 
 
 def at(conf: Any, path: str) -> Any:
-    """The value at a path, of the first body where a block has several; None if there is none."""
+    """The value at a path, in the first body of each block; None if the path does not exist."""
     for step in path.split("/"):
         if isinstance(conf, list):
             conf = conf[0] if conf else None
@@ -129,13 +131,13 @@ def on(value: Any) -> bool:
 
 
 def document(conf: dict[str, Any], name: str) -> Any:
-    """An argument that holds JSON, parsed; :data:`LATE` where it is not known."""
+    """An argument in JSON, parsed; :data:`LATE` if it is known only after apply."""
     value = conf.get(name)
-    held = value[0] if isinstance(value, list) and len(value) == 1 else value
-    if isinstance(held, str) and not late(held):
-        return json.loads(held)
-    # checkov parses what it knows to be JSON, and puts a list of its own around no list.
-    return LATE if isinstance(held, str) else value
+    unwrapped = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(unwrapped, str) and not late(unwrapped):
+        return json.loads(unwrapped)
+    # checkov has already parsed known JSON. It does not wrap a list in another list.
+    return LATE if isinstance(unwrapped, str) else value
 
 
 def many(value: Any) -> list[Any]:

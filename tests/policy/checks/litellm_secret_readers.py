@@ -1,4 +1,4 @@
-"""Who may read a secret: by name, and to read it only."""
+"""Only named identities may read a secret, and they may only read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SecretReaders(Check):
     def __init__(self) -> None:
         super().__init__(
             9,
-            "Ensure secrets are read by named identities, which may do nothing else with them",
+            "Ensure only named identities may access secrets, and only to read them",
             (
                 "google_secret_manager_secret_iam_member",
                 "google_secret_manager_secret_iam_binding",
@@ -26,7 +26,7 @@ class SecretReaders(Check):
         yield self.holds(conf, "role", lambda r: r == "roles/secretmanager.secretAccessor")
         self.evaluated_keys += ["member", "members"]
         members = [*many(at(conf, "member")), *many(at(conf, "members"))]
-        yield judge(members, lambda found: bool(found) and not _EVERYONE & set(found))
+        yield judge(members, lambda names: bool(names) and not _EVERYONE & set(names))
 
 
 check = SecretReaders()

@@ -1,4 +1,4 @@
-"""Secrets reach a container by reference, and a plan holds none."""
+"""Containers receive secrets by reference, and no plan contains a secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checkov.common.models.enums import CheckResult
-from litellm_containers import TYPES, containers, paths, referred
+from litellm_containers import TYPES, containers, paths, references
 from litellm_reading import Check, answer, at, judge
 
 _ARN = re.compile(r"arn:[\w-]+:(secretsmanager:[\w-]*:\d*:\S+|ssm:[\w-]*:\d*:parameter/\S+)")
@@ -18,7 +18,7 @@ class SecretReferences(Check):
     def __init__(self) -> None:
         super().__init__(
             8,
-            "Ensure secrets are given by reference, the stack's own by version, and never planned",
+            "Ensure containers refer to secrets, to those of the stack by version",
             (*TYPES, "aws_secretsmanager_secret_version", "google_secret_manager_secret_version"),
         )
 
@@ -26,22 +26,22 @@ class SecretReferences(Check):
         if self.entity_type.endswith("_secret_version"):
             for key in ("secret_string", "secret_binary", "secret_data"):
                 self.evaluated_keys.append(key)
-                # Known or not: it would be in the state.
+                # The state would contain the value, also one unknown at plan.
                 yield answer(at(conf, key) in (None, ""))
             return
         self.evaluated_keys = paths(self.entity_type)
-        found = containers(conf, self.entity_type)
-        if found is None:
+        definitions = containers(conf, self.entity_type)
+        if definitions is None:
             yield CheckResult.UNKNOWN
         own = {at(secret, "secret_id") for secret in self.others(conf, [_SECRET])}
-        for container in found or []:
-            for _, secret, version in referred(container, self.entity_type):
+        for container in definitions or []:
+            for _, secret, version in references(container, self.entity_type):
                 if self.entity_type == "aws_ecs_task_definition":
                     yield judge(secret, lambda arn: bool(_ARN.fullmatch(str(arn))))
                     continue
                 yield judge(secret, bool)
-                # A caller's secret is followed to its newest version. Of the stack's own a revision
-                # is to keep the one it was made with.
+                # A revision uses the newest version of a secret of the caller. Of a secret of the
+                # stack, it keeps the version with which it was created.
                 if secret in own:
                     yield judge(version, lambda number: str(number).isdigit())
                 else:

@@ -1,4 +1,4 @@
-"""Whose a resource is, and what manages it, is written on it."""
+"""The tags of a resource name its stack and what manages it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from checkov.common.models.enums import CheckResult
 from litellm_reading import Check, answer, at, late
 
-# What the provider is going to send, its own defaults included. What has none of these attributes
-# cannot be tagged: a plan holds them for every type that can, if only empty.
+# The attributes with the tags that the provider sends, including its defaults. A plan contains one
+# of them for every type that supports tags.
 _EFFECTIVE = ("tags_all", "terraform_labels", "effective_labels")
 _REQUIRED = {"aws": ("litellm:stack", "managed-by"), "google": ("litellm-stack", "managed-by")}
 
@@ -18,7 +18,7 @@ class Tags(Check):
     def __init__(self) -> None:
         super().__init__(
             10,
-            "Ensure every resource says which stack it is of and what manages it",
+            "Ensure the tags of every resource name its stack and what manages it",
             ("aws_*", "google_*"),
         )
 
@@ -28,12 +28,12 @@ class Tags(Check):
             paths = ["settings/user_labels"]
         self.evaluated_keys = paths
         for path in paths:
-            held = at(conf, path)
-            if held is not None and not isinstance(held, dict):
-                yield CheckResult.UNKNOWN if late(held) else CheckResult.FAILED
+            tags = at(conf, path)
+            if tags is not None and not isinstance(tags, dict):
+                yield CheckResult.UNKNOWN if late(tags) else CheckResult.FAILED
                 continue
             for name in _REQUIRED[self.entity_type.split("_")[0]]:
-                value = (held or {}).get(name)
+                value = (tags or {}).get(name)
                 yield CheckResult.UNKNOWN if late(value) else answer(bool(value))
 
 

@@ -1,4 +1,4 @@
-"""TLS from version 1.2 on, with the ciphers of today."""
+"""Load balancers accept TLS 1.2 and newer, with modern ciphers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from checkov.common.models.enums import CheckResult
 from litellm_reading import Check, at, judge
 
-# Source: Elastic Load Balancing, "Security policies for your Application Load Balancer": of these
-# families the second number is the oldest protocol that the policy takes.
+# Source: Elastic Load Balancing, "Security policies for your Application Load Balancer". In these
+# families of policies the second number is the oldest protocol that the policy accepts.
 _AWS = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]|TLS-1-2|FS-1-2)(?!\d).*")
 
 
@@ -18,7 +18,7 @@ class Tls(Check):
     def __init__(self) -> None:
         super().__init__(
             4,
-            "Ensure load balancers take TLS 1.2 and newer only, with modern ciphers",
+            "Ensure load balancers accept TLS 1.2 and newer only, with modern ciphers",
             (
                 "aws_lb_listener",
                 "google_compute_ssl_policy",

@@ -1,4 +1,4 @@
-"""What an upload that was given up leaves in a bucket goes by itself."""
+"""A lifecycle rule of a bucket deletes incomplete uploads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from checkov.common.models.enums import CheckResult
 from litellm_reading import LATE, Check, answer, at, bodies
 
-# What ends an upload, or whatever is there.
+# Actions that delete incomplete uploads or all objects.
 _ACTIONS = ("AbortIncompleteMultipartUpload", "Delete")
 
 
@@ -16,7 +16,7 @@ class Uploads(Check):
     def __init__(self) -> None:
         super().__init__(
             18,
-            "Ensure uploads that were given up are removed from a bucket",
+            "Ensure a lifecycle rule deletes incomplete uploads from a bucket",
             ("google_storage_bucket",),
         )
 

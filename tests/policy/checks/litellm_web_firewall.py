@@ -1,4 +1,4 @@
-"""A firewall for the web stands before the services."""
+"""A web application firewall protects the services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class WebFirewall(Check):
     def __init__(self) -> None:
         super().__init__(
             15,
-            "Ensure a security policy of Cloud Armor is before every backend",
+            "Ensure a Cloud Armor security policy protects every backend",
             ("google_compute_backend_service", "google_compute_region_backend_service"),
         )
 

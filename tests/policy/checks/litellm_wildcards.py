@@ -1,4 +1,4 @@
-"""Nobody may do everything, or anything to everything."""
+"""No permission covers all actions or all resources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Wildcards(Check):
     def __init__(self) -> None:
         super().__init__(
             11,
-            "Ensure no permission is for everything: no wildcard, no basic or admin role",
+            "Ensure no permission has a wildcard, and no binding a basic or admin role",
             (
                 "aws_iam_group_policy",
                 "aws_iam_policy",
@@ -40,15 +40,15 @@ class Wildcards(Check):
             self.evaluated_keys = ["policy"]
             yield from self._policy(document(conf, "policy"))
 
-    def _policy(self, held: Any) -> Iterator[CheckResult]:
-        if held == LATE or held is None:
+    def _policy(self, documents: Any) -> Iterator[CheckResult]:
+        if documents == LATE or documents is None:
             yield CheckResult.UNKNOWN
             return
-        for policy in many(held):
+        for policy in many(documents):
             for statement in many(policy.get("Statement")):
                 if statement.get("Effect") != "Allow":
                     continue
-                # All but what is listed is more than what is listed.
+                # A statement with exceptions admits everything else.
                 yield answer("NotAction" not in statement and "NotResource" not in statement)
                 yield judge(
                     many(statement.get("Action")),

@@ -1,6 +1,6 @@
 resource "google_service_account" "this" {
   project    = "acme-prod-1"
-  account_id = "somebody"
+  account_id = "reader"
 }
 
 resource "google_secret_manager_secret_iam_member" "subject" {
