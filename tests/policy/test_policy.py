@@ -30,7 +30,7 @@ def test_no_check_fails_without_a_skip(
 
 
 def failure_message(case: Case, release: str, failed: list[Outcome]) -> str:
-    """The failures with file and line, the remedy, and the commands that reproduce them."""
+    """The failures with file and line, the remediation, and the commands that reproduce them."""
     lines = [f"{len(failed)} checks fail on {case.id} with the {release} providers:"]
     for outcome in failed:
         file, line = place(outcome.stack, outcome.resource)

@@ -31,7 +31,7 @@ SKIP = Skip("CKV_AWS_18", "aws", "aws_s3_bucket.this[*]", "No logs.", "Log.")
 
 def test_skip_replaces_a_failure_with_its_reason() -> None:
     (skipped,) = skips.apply([outcome("failed")], [SKIP])
-    assert (skipped.verdict, skipped.reason, skipped.remedy) == ("skipped", "No logs.", "Log.")
+    assert (skipped.verdict, skipped.reason, skipped.remediation) == ("skipped", "No logs.", "Log.")
     assert skips.unused([SKIP], [skipped]) == []
 
 
@@ -58,17 +58,20 @@ def test_skip_applies_to_its_cases_only() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{check: A, stack: aws, resource: '*', reason: No.}", "unknown or missing keys: remedy"),
         (
-            "{check: A, stack: aws, resource: '*', reason: No., remedy: ' '}",
-            "remedy must not be empty",
+            "{check: A, stack: aws, resource: '*', reason: No.}",
+            "unknown or missing keys: remediation",
         ),
         (
-            "{check: A, stack: azure, resource: '*', reason: No., remedy: Do.}",
+            "{check: A, stack: aws, resource: '*', reason: No., remediation: ' '}",
+            "remediation must not be empty",
+        ),
+        (
+            "{check: A, stack: azure, resource: '*', reason: No., remediation: Do.}",
             "unknown stack 'azure'; use one of aws, gcp",
         ),
         (
-            "{check: A, stack: aws, resource: '*', reason: No., remedy: Do., why: x}",
+            "{check: A, stack: aws, resource: '*', reason: No., remediation: Do., why: x}",
             "unknown or missing keys: why",
         ),
     ],
@@ -155,7 +158,7 @@ def test_junit_has_a_case_and_remedy_for_each_outcome() -> None:
     for part in ("storage.tf:", "skips.yaml", "-k 'aws-safe and oldest'", "plan alone: PLAN"):
         assert part in failure.text
     messages = [element.get("message") for element in suite.iter("skipped")]
-    assert messages[0] == "No logs. Remedy: Log."
+    assert messages[0] == "No logs. Remediation: Log."
 
 
 def test_sarif_has_the_required_fields() -> None:
@@ -181,7 +184,7 @@ def test_sarif_has_the_required_fields() -> None:
             assert physical["region"]["startLine"] >= 1
         for suppression in result.get("suppressions", ()):
             assert suppression["kind"] in ("inSource", "external")
-            assert suppression["justification"] == "No logs. Remedy: Log."
+            assert suppression["justification"] == "No logs. Remediation: Log."
     assert kinds == {"fail", "open"}
     assert sum("suppressions" in result for result in run["results"]) == 1
 
@@ -197,7 +200,7 @@ def test_reports_and_summary_are_written(tmp_path: Path) -> None:
     assert [path.name for path in paths] == list(reports.FILES)
     text = paths[2].read_text()
     assert "aws: passed 1   failed 1   skipped 1   unknown 1" in text
-    assert "skipped: CKV_AWS_18 aws Ensure logs (1): No logs. Remedy: Log." in text
+    assert "skipped: CKV_AWS_18 aws Ensure logs (1): No logs. Remediation: Log." in text
     assert "1.5 s" in text
 
 

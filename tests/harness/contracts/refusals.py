@@ -128,7 +128,7 @@ def twins(module: Module, rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule | 
 def message_outcomes(
     module: Module, stack: Stack, violations: Violations, only: Collection[Rule] | None = None
 ) -> Iterator[Outcome]:
-    """The outcomes on each rule's message: input, rule, value, remedy, and no secret.
+    """The outcomes on each rule's message: input, rule, value, remediation, and no secret.
 
     ``violations`` has all rules of the unchanged module, ``only`` those to check.
     """

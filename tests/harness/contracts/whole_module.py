@@ -77,11 +77,11 @@ MODULE_CONTRACTS: Mapping[str, ModuleContract] = {
         seeded=_plans,
     ),
     "refusals": ModuleContract(
-        claim="invalid inputs are refused with the input, the value, the rule and the remedy",
+        claim="invalid inputs are refused with the input, the value, the rule and the remediation",
         clauses={
             "reached": "each rule exists, and a value that violates it is known",
             "names-input": "its message begins with the input",
-            "names-rule": "it states the rule, the value and the remedy",
+            "names-rule": "it states the rule, the value and the remediation",
             "names-value": "it shows the value, unless the value may be a secret",
             "refused": "Terraform refuses the value with this message and no other error",
             "typed": "a value of another type is refused",

@@ -27,7 +27,7 @@ class Outcome:
         reason: why the verdict is ``unknown`` or ``skipped``.
         plain_verdict: the verdict on the plain plan. It is ``unknown`` if the check reads a value
             known only after apply.
-        remedy: what makes a skip unnecessary.
+        remediation: what makes a skip unnecessary.
     """
 
     check: str
@@ -39,7 +39,7 @@ class Outcome:
     verdict: Verdict
     reason: str = ""
     plain_verdict: Verdict = "unknown"
-    remedy: str = ""
+    remediation: str = ""
 
     @property
     def where(self) -> str:
@@ -50,9 +50,9 @@ class Outcome:
         text = f"{self.check} {self.name}: {self.where}: {self.verdict}"
         return f"{text}: {self.reason}" if self.reason else text
 
-    def skipped(self, reason: str, remedy: str) -> Outcome:
+    def skipped(self, reason: str, remediation: str) -> Outcome:
         """The outcome with the verdict ``skipped``."""
-        return replace(self, verdict="skipped", reason=reason, remedy=remedy)
+        return replace(self, verdict="skipped", reason=reason, remediation=remediation)
 
 
 def pack(outcomes: Iterable[Outcome]) -> list[list[Any]]:

@@ -49,7 +49,7 @@ def junit(outcomes: Sequence[Outcome], plans: Mapping[str, str]) -> str:
         if outcome.verdict == "failed":
             case.add_failure_info(str(outcome), advice(outcome, plans))
         elif outcome.verdict == "skipped":
-            case.add_skipped_info(f"{outcome.reason} Remedy: {outcome.remedy}")
+            case.add_skipped_info(f"{outcome.reason} Remediation: {outcome.remediation}")
         elif outcome.verdict == "unknown":
             case.add_skipped_info(f"unknown: {outcome.reason}")
         name = f"{outcome.stack}-{outcome.case}-{outcome.release}"
@@ -119,7 +119,7 @@ def _result(outcomes: Sequence[Outcome], rule: int) -> dict[str, Any]:
         ],
     }
     if first.verdict == "skipped":
-        justification = f"{first.reason} Remedy: {first.remedy}"
+        justification = f"{first.reason} Remediation: {first.remediation}"
         result["suppressions"] = [{"kind": "external", "justification": justification}]
     return result
 
@@ -135,12 +135,14 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> list[str]:
         )
     for verdict in ("skipped", "unknown"):
         numbers = Counter(
-            (o.check, o.stack, o.name, o.reason, o.remedy) for o in outcomes if o.verdict == verdict
+            (o.check, o.stack, o.name, o.reason, o.remediation)
+            for o in outcomes
+            if o.verdict == verdict
         )
         lines += [
             f"{verdict}: {check} {stack} {name} ({number}): {reason}"
-            + (f" Remedy: {remedy}" if remedy else "")
-            for (check, stack, name, reason, remedy), number in sorted(numbers.items())
+            + (f" Remediation: {remediation}" if remediation else "")
+            for (check, stack, name, reason, remediation), number in sorted(numbers.items())
         ]
     lines.append(f"{len(outcomes)} outcomes; scans took {seconds:.1f} s in all workers")
     return lines

@@ -1,7 +1,7 @@
-"""Load skips: accepted failures, each with a reason and a remedy.
+"""Load skips: accepted failures, each with a reason and a remediation.
 
 A file is YAML with ``skips``, and with ``cases`` for lists that several skips share. A skip has
-``check``, ``stack``, ``resource``, ``reason`` and ``remedy``. ``resource`` is a pattern of
+``check``, ``stack``, ``resource``, ``reason`` and ``remediation``. ``resource`` is a pattern of
 :mod:`fnmatch` for addresses, in which ``[`` is a literal character. A skip for some cases only also
 has ``cases``. An unused skip is an error, because it would document a weakness that does not exist.
 """
@@ -19,7 +19,7 @@ from tests.harness.paths import POLICY_SKIPS
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.stacks import STACKS
 
-_KEYS = {"check", "stack", "resource", "reason", "remedy"}
+_KEYS = {"check", "stack", "resource", "reason", "remediation"}
 
 
 class SkipError(ValueError):
@@ -34,7 +34,7 @@ class Skip:
     stack: str
     resource: str
     reason: str
-    remedy: str
+    remediation: str
     cases: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ def apply(outcomes: Iterable[Outcome], skips: Sequence[Skip]) -> list[Outcome]:
     results = []
     for outcome in outcomes:
         skip = next((s for s in skips if s.fits(outcome)), None)
-        results.append(outcome.skipped(skip.reason, skip.remedy) if skip else outcome)
+        results.append(outcome.skipped(skip.reason, skip.remediation) if skip else outcome)
     return results
 
 
