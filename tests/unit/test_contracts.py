@@ -80,7 +80,7 @@ def test_contracts_pass_for_valid_inputs(
     record_property("untagged", dict(Counter(t for planned in subjects for t in untagged(planned))))
 
 
-@pytest.mark.parametrize("resolved", [False, True], ids=["planned", "applied"])
+@pytest.mark.parametrize("resolved", [False, True], ids=["plain", "resolved"])
 @pytest.mark.parametrize("release", ["oldest", "newest"])
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name.removesuffix(".tfvars.json"))
 def test_contracts_pass_for_the_corpus(

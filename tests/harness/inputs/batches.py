@@ -48,7 +48,7 @@ class Block:
     @property
     def id(self) -> str:
         """The name for reports."""
-        how = "applied" if self.resolved else "planned"
+        how = "resolved" if self.resolved else "plain"
         return f"{self.stack.name}-{self.release}-{how}-{self.number:03}"
 
 
