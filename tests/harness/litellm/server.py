@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness.litellm import containers
 from tests.harness.plan.containers import Container
 from tests.harness.plan.view import Plan
-from tests.harness.process.child import soon
+from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import fetched
 from tests.harness.process.supervisor import Supervisor
 
@@ -67,6 +67,6 @@ def start(
         "gateway",
     )
     if not soon(lambda: fetched(component.port, _LIVE)[0] == 200, START_SECONDS):
-        output = component.log.read_text(errors="replace")[-2000:]
+        output = log_tail(component.log)
         raise LiteLLMError(f"LiteLLM is not live within {START_SECONDS} s:\n{output}")
     return component.port

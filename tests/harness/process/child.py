@@ -30,6 +30,11 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
+def log_tail(log: Path, since: int = 0) -> str:
+    """The last 2000 characters of a log, without its first ``since`` bytes."""
+    return log.read_bytes()[since:].decode(errors="replace")[-2000:]
+
+
 class OwnedError(RuntimeError):
     """A process did not start."""
 
@@ -68,9 +73,7 @@ def owned(arguments: Sequence[str], log: Path, end_seconds: float) -> Iterator[t
         watchdog.cancel()
         if not line:
             status = process.wait()
-            raise OwnedError(
-                f"{arguments[0]} ended with status {status}:\n{log.read_text()[-2000:]}"
-            )
+            raise OwnedError(f"{arguments[0]} ended with status {status}:\n{log_tail(log)}")
         yield line, process.pid
     finally:
         watchdog.cancel()

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.emulators.aws.control_plane import ministack
 from tests.harness.paths import ROOT
-from tests.harness.process.child import soon
+from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk import aws
@@ -59,7 +59,7 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
         )
     )
     if not soon(lambda: ministack.healthy(port), ministack.START_SECONDS):
-        output = log.read_text(errors="replace")[-2000:]
+        output = log_tail(log)
         raise CloudError(f"the proxy does not answer within {ministack.START_SECONDS} s:\n{output}")
     return Cloud(f"http://127.0.0.1:{port}", region)
 

@@ -47,10 +47,6 @@ class Process:
     home: Path
     log: Path
 
-    def log_tail(self, since: int = 0) -> str:
-        """The last 2000 characters of the output, without its first ``since`` bytes."""
-        return self.log.read_bytes()[since:].decode(errors="replace")[-2000:]
-
 
 def _binary() -> Path:
     package = importlib.util.find_spec("envoy")

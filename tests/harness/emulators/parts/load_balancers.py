@@ -24,7 +24,7 @@ from tests.harness.emulators.parts.envoy import Certificate as Certificate
 from tests.harness.offline import catalogue
 from tests.harness.offline.live.google import codec, crud
 from tests.harness.plan.view import Plan, Resource
-from tests.harness.process.child import soon
+from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import answers, fetched, free_port
 from tests.harness.process.supervisor import Supervisor
 
@@ -440,7 +440,9 @@ class Balancer:
 
         def done() -> bool:
             if self._refusals(stat) > refusals:
-                raise LoadBalancerError(f"Envoy refuses {file}:\n{self.process.log_tail(since)}")
+                raise LoadBalancerError(
+                    f"Envoy refuses {file}:\n{log_tail(self.process.log, since)}"
+                )
             return self._stats(stat).get(f"{stat}.version_text") == f'"{version}"'
 
         if stat:
@@ -449,7 +451,7 @@ class Balancer:
 
     def _wait(self, condition: Callable[[], bool], since: int) -> None:
         if not soon(condition, UPDATE_SECONDS):
-            output = self.process.log_tail(since)
+            output = log_tail(self.process.log, since)
             raise LoadBalancerError(f"Envoy does not serve it within {UPDATE_SECONDS} s:\n{output}")
 
     def _refusals(self, stat: str) -> int:
@@ -461,7 +463,9 @@ class Balancer:
         query = f"filter=^{re.escape(prefix)}&type=All"
         status, text = fetched(self.admin, f"/stats?{query}")
         if status != 200:
-            raise LoadBalancerError(f"Envoy does not return statistics:\n{self.process.log_tail()}")
+            raise LoadBalancerError(
+                f"Envoy does not return statistics:\n{log_tail(self.process.log)}"
+            )
         return dict(line.split(": ", 1) for line in text.splitlines())
 
 
@@ -485,7 +489,7 @@ def balancer(supervisor: Supervisor) -> Balancer:
     process = envoy.start(supervisor, "balancer", home, bootstrap)
     if not soon(lambda: fetched(admin, "/ready")[0] == 200, START_SECONDS):
         raise LoadBalancerError(
-            f"Envoy is not ready within {START_SECONDS} s:\n{process.log_tail()}"
+            f"Envoy is not ready within {START_SECONDS} s:\n{log_tail(process.log)}"
         )
     return Balancer(process, admin)
 

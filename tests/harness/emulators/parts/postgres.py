@@ -22,6 +22,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.harness.process.child import log_tail
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 
@@ -198,7 +199,7 @@ def _wait(server: Server, log: Path) -> None:
             if time.monotonic() > deadline:
                 raise PostgresError(
                     f"PostgreSQL does not answer on port {server.port} within {START_SECONDS} s: "
-                    f"{error}\n{log.read_text(errors='replace')[-2000:]}"
+                    f"{error}\n{log_tail(log)}"
                 ) from error
             time.sleep(0.05)
         else:

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from tests.harness.emulators.parts import envoy
 from tests.harness.emulators.parts.envoy import Certificate
-from tests.harness.process.child import soon
+from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import answers, free_port
 from tests.harness.process.supervisor import Command, Supervisor
 
@@ -79,7 +79,7 @@ def start(supervisor: Supervisor, password: str = "") -> Redis:
     file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     pid = supervisor.start(Command([str(_binary()), str(file)], str(log)))
     if not soon(lambda: _answers(port, password), START_SECONDS):
-        output = log.read_text(errors="replace")[-2000:]
+        output = log_tail(log)
         raise RedisError(f"Redis does not answer on {port} within {START_SECONDS} s:\n{output}")
     return Redis("127.0.0.1", port, pid)
 
@@ -123,5 +123,7 @@ def with_tls(supervisor: Supervisor, server: Redis, certificate: Certificate) ->
     bootstrap = {"static_resources": {"listeners": [listener], "clusters": clusters}}
     process = envoy.start(supervisor, "redis", supervisor.home("redis-tls"), bootstrap)
     if not soon(lambda: answers(port), START_SECONDS):
-        raise RedisError(f"Envoy does not listen within {START_SECONDS} s:\n{process.log_tail()}")
+        raise RedisError(
+            f"Envoy does not listen within {START_SECONDS} s:\n{log_tail(process.log)}"
+        )
     return Redis("127.0.0.1", port, process.pid)

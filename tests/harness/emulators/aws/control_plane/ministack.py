@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.harness.process import venvs
-from tests.harness.process.child import soon
+from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import fetched, free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk.aws import REGION
@@ -94,6 +94,6 @@ def start(supervisor: Supervisor, python: Path, region: str = REGION) -> int:
         )
     )
     if not soon(lambda: healthy(port), START_SECONDS):
-        output = log.read_text(errors="replace")[-2000:]
+        output = log_tail(log)
         raise EmulatorError(f"ministack does not answer within {START_SECONDS} s:\n{output}")
     return port
