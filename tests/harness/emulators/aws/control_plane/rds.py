@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
+    Check,
     Clients,
     Completion,
     Memory,
@@ -37,28 +39,37 @@ def _snapshot(client: Clients, call: Call, _: Observations) -> Refusal | None:
     )
 
 
-def _database_subnets(client: Clients, call: Call, _: Observations) -> Refusal | None:
-    name = call.parameters["DBSubnetGroupName"]
-    clusters = paged(client("rds"), "describe_db_clusters", "DBClusters")
-    if not any(c.get("DBSubnetGroup") == name for c in clusters):
-        return None
-    return Refusal(
+def _used_by_cluster(parameter: str, attribute: str, refusal: Refusal) -> Check:
+    """Refuse to delete a group of clusters in use; ``{name}`` in the message is its name."""
+
+    def check(client: Clients, call: Call, _: Observations) -> Refusal | None:
+        name = call.parameters[parameter]
+        clusters = paged(client("rds"), "describe_db_clusters", "DBClusters")
+        if not any(cluster.get(attribute) == name for cluster in clusters):
+            return None
+        return replace(refusal, message=refusal.message.format(name=name))
+
+    return check
+
+
+_database_subnets = _used_by_cluster(
+    "DBSubnetGroupName",
+    "DBSubnetGroup",
+    Refusal(
         "InvalidDBSubnetGroupStateFault",
-        f"Cannot delete the subnet group '{name}' because at least one database instance is "
-        "still using it.",
-    )
-
-
-def _database_parameters(client: Clients, call: Call, _: Observations) -> Refusal | None:
-    name = call.parameters["DBClusterParameterGroupName"]
-    clusters = paged(client("rds"), "describe_db_clusters", "DBClusters")
-    if not any(c.get("DBClusterParameterGroup") == name for c in clusters):
-        return None
-    return Refusal(
+        "Cannot delete the subnet group '{name}' because at least one database instance is still "
+        "using it.",
+    ),
+)
+_database_parameters = _used_by_cluster(
+    "DBClusterParameterGroupName",
+    "DBClusterParameterGroup",
+    Refusal(
         "InvalidDBParameterGroupState",
-        "One or more database instances are still members of this parameter group "
-        f"{name}, so the group cannot be deleted",
-    )
+        "One or more database instances are still members of this parameter group {name}, so the "
+        "group cannot be deleted",
+    ),
+)
 
 
 def _take_snapshot(client: Clients, call: Call) -> None:

@@ -22,12 +22,15 @@ of the target group and :func:`tests.harness.emulators.aws.control_plane.elbv2.t
 
 NOTHING: Observations = {}
 
+Check = Callable[[Clients, Call, Observations], Refusal | None]
+"""Returns the refusal of a call, or None if AWS admits the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A refusal: the check that finds it, and the AWS page that documents it."""
 
-    check: Callable[[Clients, Call, Observations], Refusal | None]
+    check: Check
     source: str
 
 

@@ -127,15 +127,16 @@ def is_not_found(error: Exception) -> bool:
     )
 
 
-def _message(error: Exception) -> str:
+def _message(error: Exception, entry: Entry) -> str:
     """The message of an error, as the SDK for Go writes it for the provider."""
     response = getattr(error, "response", None)
     if not isinstance(response, Mapping):
         return f"{type(error).__name__}: {error}"
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     detail = response["Error"]
+    service = _SERVICES.get(entry.service, entry.service)
     return (
-        f"operation error {_service(error)}: {getattr(error, 'operation_name', '')}, "
+        f"operation error {service}: {getattr(error, 'operation_name', '')}, "
         f"https response error StatusCode: {status}, RequestID: local, api error {detail['Code']}: "
         f"{detail.get('Message', '')}"
     )
@@ -156,10 +157,6 @@ _SERVICES = {
 }
 
 
-def _service(error: Exception) -> str:
-    return str(getattr(error, "service", "AWS"))
-
-
 def with_provider_errors(
     call: Call, verb: str, name: str, run: Callable[[], Values | None]
 ) -> Values | None:
@@ -175,8 +172,8 @@ def with_provider_errors(
     except CallError as error:
         raise CallError(f"{verb} {call.entry.label} ({name}): {error}", error.state) from error
     except (ClientError, BotoCoreError) as error:
-        error.service = _SERVICES.get(call.entry.service, call.entry.service)
-        raise CallError(f"{verb} {call.entry.label} ({name}): {_message(error)}") from error
+        message = _message(error, call.entry)
+        raise CallError(f"{verb} {call.entry.label} ({name}): {message}") from error
 
 
 def _required(call: Call, operation: Operation | None, name: str) -> Operation:
@@ -340,15 +337,8 @@ def create(call: Call, planned: Values) -> Values:
         document = _wait(call, created, True)
         return to_state(call, document or {}, {**planned, "id": identified["id"]})
     except Exception as error:
-        state = {name: created[name] for name in planned}
-        raise _create_error(call, error, state) from error
-
-
-def _create_error(call: Call, error: Exception, state: Values) -> CallError:
-    if isinstance(error, CallError):
-        return CallError(str(error), state)
-    error.service = _SERVICES.get(call.entry.service, call.entry.service)  # type: ignore[attr-defined]
-    return CallError(_message(error), state)
+        message = str(error) if isinstance(error, CallError) else _message(error, entry)
+        raise CallError(message, {name: created[name] for name in planned}) from error
 
 
 def update(call: Call, planned: Values, prior: Values) -> Values:
@@ -380,7 +370,7 @@ def _apply_change(call: Call, operation: Operation, values: Values, changes: set
     params = codec.encode(call.entry, call.block, arguments, call.shape(operation.op))
     if call.special.params:
         call.special.params(call, arguments, params)
-    if params and (changes & set(operation.when) or not operation.when):
+    if params:
         call.invoke(operation, values, params)
 
 
