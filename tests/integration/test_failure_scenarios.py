@@ -133,8 +133,8 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         corrected = reconfigured(lifecycle, inputs)
         for path, body in existing.items():
             where, _, query = path.partition("?")
-            name = body.get("name") or query.rpartition("=")[2]
-            assert "error" not in Api(running.url).done("DELETE", f"{where}/{name}")
+            resource = body.get("name") or query.rpartition("=")[2]
+            assert "error" not in Api(running.url).done("DELETE", f"{where}/{resource}")
         if scenario.get("sweep"):
             assert target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))

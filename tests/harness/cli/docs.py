@@ -84,11 +84,15 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; name stale files")
     options = parser.parse_args(arguments)
-    stale = [table for table in tables() if table.path.read_text() != table.rendered()]
-    for table in stale:
+    stale = 0
+    for table in tables():
+        text = table.rendered()
+        if table.path.read_text() == text:
+            continue
+        stale += 1
         if options.check:
             print(f"{table.path} is not current; run `tox -e docs`", file=sys.stderr)
         else:
-            table.path.write_text(table.rendered())
+            table.path.write_text(text)
             print(f"wrote {table.path}")
     return 1 if options.check and stale else 0

@@ -184,7 +184,7 @@ def _select(
 
 
 def value_of_wrong_type(declared: Input) -> Any:
-    """A value that Terraform cannot convert to the type of an input; None if there is none."""
+    """A value that Terraform cannot convert to the type of an input; None if none exists."""
     kind = declared.type.value if declared.type.kind == "name" else declared.type.value[0]
     return {
         "string": ["x"],

@@ -101,7 +101,7 @@ def _text(addresses: Mapping[str, str], text: str) -> Any:
 
 
 def _key(bodies: Sequence[Any]) -> str | None:
-    """The attribute that identifies each of the bodies; None if there is none."""
+    """The attribute that identifies each of the bodies; None if no attribute does."""
     for name in _KEYS:
         keys = [body.get(name) for body in bodies]
         if all(isinstance(key, str) and "<" not in key for key in keys) and len({*keys}) == len(

@@ -55,7 +55,8 @@ print(
                 for template, kind, methods in sorted(set(_routes(app.routes)))
             ],
             "lists": {
-                name: sorted(set(one.value)) for name, one in LiteLLMRoutes.__members__.items()
+                name: sorted(set(member.value))
+                for name, member in LiteLLMRoutes.__members__.items()
             },
             "dashboard": _files(),
         },
