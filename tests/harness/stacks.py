@@ -9,6 +9,25 @@ from typing import Any
 
 from tests.harness.paths import MODULES
 
+CREDENTIALS = (
+    "litellm_master_key",
+    "litellm_salt_key",
+    "litellm_license",
+    "ui_password",
+    "database_url",
+    "redis_url",
+)
+"""The inputs that ``provided_credentials`` declares."""
+
+
+def declared(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs of data, with ``provided_credentials`` for the credentials among them.
+
+    Data that sets ``provided_credentials`` keeps its value.
+    """
+    given = [name for name in CREDENTIALS if inputs.get(name)]
+    return {**({"provided_credentials": given} if given else {}), **inputs}
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:

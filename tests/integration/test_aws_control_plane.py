@@ -701,20 +701,12 @@ def test_failed_deployment_is_rolled_back(emulator: Emulator) -> None:
     assert soon(lambda: emulator.service("back")["deployments"][0]["rolloutState"] == "COMPLETED")
 
 
-def test_container_gets_secrets_files_and_command(emulator: Emulator) -> None:
+def test_container_gets_secrets_and_command(emulator: Emulator) -> None:
     aws = emulator.aws
-    s3, secrets = aws.client("s3"), aws.client("secretsmanager")
-    s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": aws.region})
-    s3.put_object(Bucket="files", Key="config.yaml", Body=b"a: 1")
+    secrets = aws.client("secretsmanager")
     arn = secrets.create_secret(Name="whole", SecretString="word")["ARN"]
     part = secrets.create_secret(Name="part", SecretString=json.dumps({"password": "p"}))["ARN"]
-    environment = variables_of(
-        "inputs",
-        CODE="0",
-        CONFIG_FILE_PATH="/tmp/config.yaml",  # noqa: S108
-        LITELLM_PROXY_CONFIG_S3_BUCKET="files",
-        LITELLM_PROXY_CONFIG_S3_KEY="config.yaml",
-    )
+    environment = variables_of("inputs", CODE="0")
     references = [
         {"name": "WHOLE", "valueFrom": arn},
         {"name": "PART", "valueFrom": f"{part}:password::"},
@@ -733,7 +725,6 @@ def test_container_gets_secrets_files_and_command(emulator: Emulator) -> None:
     assert soon(lambda: any(work.environment["NAME"] == "inputs" for work in emulator.works))
     (work,) = (work for work in emulator.works if work.environment["NAME"] == "inputs")
     assert (work.environment["WHOLE"], work.environment["PART"]) == ("word", "p")
-    assert work.files == {"/tmp/config.yaml": "a: 1"}  # noqa: S108
     assert work.command == ("sh", "-c", "true")
     assert "word" not in repr(work)
 

@@ -48,7 +48,7 @@ def url(request: pytest.FixtureRequest, resolved_session: planning.Session) -> I
             supervisor,
             release.installed(),
             containers(plan)["gateway"],
-            {"LITELLM_MASTER_KEY": KEY},
+            {"LITELLM_MASTER_KEY": KEY, "LITELLM_SALT_KEY": KEY},
             server.configuration(plan),
         )
         # No server listens for the other components.

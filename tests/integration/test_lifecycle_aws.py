@@ -27,12 +27,12 @@ CASE = Case(
     entry=("alb_dns_name", "alb_url", "s3_bucket"),
     labels={"litellm:stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"},
     jobs=2,
-    secrets=1,
+    secrets=2,
     changes={
         "configuration": (
             CONFIGURATION,
             {
-                "aws_s3_object.proxy_config[0]": "update",
+                "aws_s3_object.proxy_config": "update",
                 'aws_ecs_task_definition.service["gateway"]': "replace",
                 'aws_ecs_task_definition.service["backend"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",

@@ -21,14 +21,14 @@ CASE = Case(
     entry=("lb_ip", "lb_url", "gcs_bucket"),
     labels={"litellm-stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"},
     jobs=1,
-    secrets=2,
+    secrets=3,
     changes={
         "configuration": (
             CONFIGURATION,
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 'google_cloud_run_v2_service.this["backend"]': "update",
-                "google_storage_bucket_object.proxy_config[0]": "update",
+                "google_storage_bucket_object.proxy_config": "update",
             },
         ),
         "image": (

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.cli import docs
+from tests.harness.cli import docs, examples
 from tests.harness.hcl import declarations
 from tests.harness.hcl.declarations import Output, Variable
 from tests.harness.offline.catalogue import DATA, releases, schema_document
 from tests.harness.paths import MODULES, ROOT
 from tests.harness.schemas import rebuild
-from tests.harness.stacks import STACKS
+from tests.harness.stacks import CREDENTIALS, STACKS
 from tests.harness.terraform import planning
 from tests.harness.terraform.command import Terraform
 
@@ -32,8 +32,18 @@ def by_path(path: Path) -> str:
 
 
 @pytest.mark.parametrize("table", [*docs.tables()], ids=lambda table: table.mark.lower())
-def test_generated_table_is_current(table: docs.Table) -> None:
+def test_generated_table_is_current(table: docs.Table | examples.Written) -> None:
     assert table.path.read_text() == table.rendered(), "run `tox -e docs`"
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_default_example_passes_every_input(name: str) -> None:
+    module = declarations.variables(STACKS[name].folder)
+    root = declarations.variables(STACKS[name].folder / examples.FOLDER)
+    assert root == module
+    call = (STACKS[name].folder / examples.FOLDER / "main.tf").read_text()
+    passed = set(re.findall(r"^  (\w+) += var\.\1$", call, re.MULTILINE))
+    assert passed == set(module)
 
 
 def blocks_of_hcl() -> list[tuple[str, str]]:
@@ -85,7 +95,7 @@ def test_every_variable_has_a_type(root: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(STACKS))
 def test_secret_inputs_are_sensitive_and_ephemeral(name: str) -> None:
-    secret = {"litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url"}
+    secret = set(CREDENTIALS)
     variables = declarations.variables(STACKS[name].folder)
     assert (
         secret

@@ -14,7 +14,7 @@ from tests.harness.contracts.properties import secrets
 from tests.harness.plan.containers import containers
 from tests.harness.plan.routing import path_rules, targets
 from tests.harness.plan.view import Plan
-from tests.harness.stacks import STACKS
+from tests.harness.stacks import CREDENTIALS, STACKS
 from tests.harness.terraform import cases, planning
 from tests.harness.terraform.command import Terraform
 
@@ -65,7 +65,7 @@ def test_second_plan_is_empty(after: Plan) -> None:
 
 def test_state_and_plan_hold_no_secret(root: Terraform, after: Plan, name: str) -> None:
     inputs = inputs_of(name, "everything")
-    assert len({input_name for input_name in inputs if input_name in secrets.INPUTS}) == 3
+    assert len({input_name for input_name in inputs if input_name in CREDENTIALS}) == 3
     for text in (state_of(root), json.dumps(after.document)):
         assert secrets.leaked(inputs, text) == []
 

@@ -318,7 +318,7 @@ def test_connector_instances_and_edition_are_set(session: planning.Session) -> N
 @pytest.mark.parametrize(
     ("stack", "inputs", "named"),
     [
-        ("gcp", {"gateway_cpu": "500m"}, "gateway_max_instance_request_concurrency"),
+        ("gcp", {"gateway_cpu": "500m"}, "gateway_cpu"),
         ("gcp", {"backend_memory": "256Mi"}, "backend_memory"),
         ("gcp", {"gateway_cpu": "4", "gateway_memory": "1Gi"}, "gateway_memory"),
         ("gcp", {"db_edition": "ENTERPRISE_PLUS"}, "db_tier"),
@@ -351,7 +351,7 @@ def test_configuration_is_only_in_its_file(applied: Applied) -> None:
 @pytest.mark.parametrize("config", ["null", "empty", "mixed"])
 def test_configuration_of_any_shape_plans(batched: Batched, stack: str, config: str) -> None:
     containers = batched(stack, config).outputs["containers"]
-    assert ("PROXY_CONFIG_HASH" in containers["gateway"]["environment"]) is (config == "mixed")
+    assert "PROXY_CONFIG_HASH" in containers["gateway"]["environment"]
 
 
 # ---- Permissions and secrets ----

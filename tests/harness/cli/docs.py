@@ -1,4 +1,4 @@
-"""Write the generated tables of the documentation: ``tox -e docs``."""
+"""Write the generated tables of the documentation and the generated files: ``tox -e docs``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.harness.cli import examples
 from tests.harness.contracts import defect_table, failures, parity_rows
 from tests.harness.hcl import declarations
+from tests.harness.litellm import variables
 from tests.harness.paths import MODULES, ROOT
 from tests.harness.policy import rules
 from tests.harness.stacks import STACKS
@@ -69,13 +71,15 @@ def interface(module: Path) -> str:
     return "\n".join(lines)
 
 
-def tables() -> Iterator[Table]:
-    """Every generated table."""
+def tables() -> Iterator[Table | examples.Written]:
+    """Every generated table and file."""
+    yield from examples.files()
     for stack in STACKS.values():
         yield Table(stack.folder / "README.md", "TF_DOCS", partial(interface, stack.folder))
     yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
     yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)
     yield Table(REFERENCE / "policies.md", "POLICIES", lambda: rules.render(rules.load()))
+    yield Table(REFERENCE / "environment.md", "ENVIRONMENT", variables.rendered)
     yield Table(REFERENCE / "failures.md", "FAILURES", failures.rendered)
 
 

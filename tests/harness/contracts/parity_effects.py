@@ -20,7 +20,7 @@ from tests.harness.contracts import parity_rows
 from tests.harness.contracts.parity_rows import Difference, Row
 from tests.harness.paths import PARITY
 from tests.harness.plan.semantic_diff import Change, Meaning
-from tests.harness.stacks import STACKS, Stack
+from tests.harness.stacks import STACKS, Stack, declared
 
 _KEYS = {"name", "base", "set", "changes", "may", "renames", "opens", "beside", "extra"}
 _KEYS |= {"together", *STACKS}
@@ -152,8 +152,8 @@ class Effects:
 
 
 def merged_inputs(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs that override others; null removes one."""
-    return {name: value for name, value in {**under, **over}.items() if value is not None}
+    """Inputs that override others, with their credentials declared; null removes one."""
+    return declared({name: value for name, value in {**under, **over}.items() if value is not None})
 
 
 def text_of(value: Any) -> str:

@@ -20,7 +20,7 @@ from tests.harness.hcl.functions import pattern
 from tests.harness.inputs import rules
 from tests.harness.inputs.domains import normal
 from tests.harness.inputs.legal import Handwritten, Space, Values
-from tests.harness.stacks import STACKS
+from tests.harness.stacks import CREDENTIALS, STACKS
 
 _LOWER = string.ascii_lowercase
 _WORD = string.ascii_lowercase + string.digits
@@ -79,19 +79,33 @@ def _envs(_inputs: Values) -> SearchStrategy[str]:
     return st.one_of(_label(9), st.sampled_from(["litellm", "b-litellm", "prod", "dev-2"]))
 
 
-def _credential(prefix: str) -> Handwritten:
+def _declared(_inputs: Values) -> SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(CREDENTIALS), unique=True, max_size=len(CREDENTIALS))
+
+
+def _declared_and(name: str, switch: str) -> tuple[frozenset[str], Any]:
+    """A URL is given only if the module does not create the store."""
+
+    def is_open(inputs: Values) -> bool:
+        return not (inputs[switch] and name in inputs["provided_credentials"])
+
+    return frozenset({"provided_credentials", switch}), is_open
+
+
+def _given(name: str, values: SearchStrategy[str]) -> Handwritten:
+    """A value if ``provided_credentials`` lists the input, else an empty string."""
+    return lambda inputs: values if name in inputs["provided_credentials"] else st.just("")
+
+
+def _credential(name: str, prefix: str) -> Handwritten:
     # Long enough that a search in a plan finds only the credential.
-    return lambda _inputs: words(16, 24).map(lambda end: f"{prefix}{end}")
+    return _given(name, words(16, 24).map(lambda end: f"{prefix}{end}"))
 
 
-def _url(scheme: str, port: int, create: str) -> Handwritten:
-    """Connection URLs with a password, or an empty string. The switch ``create`` forbids a URL."""
-
-    def urls(inputs: Values) -> SearchStrategy[str]:
-        url = words(16, 24).map(lambda key: f"{scheme}://:{key}@store.example.com:{port}/0")
-        return st.just("") if inputs[create] else st.one_of(url, st.just(""))
-
-    return urls
+def _url(name: str, scheme: str, port: int) -> Handwritten:
+    """Connection URLs with a password."""
+    key = words(16, 24)
+    return _given(name, key.map(lambda key: f"{scheme}://:{key}@store.example.com:{port}/0"))
 
 
 _ENV_NAMES = st.one_of(
@@ -123,6 +137,11 @@ def _configurations(_inputs: Values) -> SearchStrategy[dict[str, Any]]:
         max_leaves=8,
     )
     return st.dictionaries(names, values, max_size=4)
+
+
+def _files(_inputs: Values) -> SearchStrategy[dict[str, str]]:
+    names = st.sampled_from(["billing.py", "hooks/guard.py", "prices.json"])
+    return st.dictionaries(names, _TEXTS, max_size=2)
 
 
 def _networks(shortest: int, longest: int) -> Handwritten:
@@ -239,13 +258,16 @@ def _extra_arns(inputs: Values) -> SearchStrategy[dict[str, str]]:
 _SHARED: Mapping[str, Handwritten] = {
     "tenant": _tenants,
     "env": _envs,
-    "litellm_master_key": _credential("sk-"),
-    "litellm_license": _credential("licence-"),
-    "ui_password": _credential("password-"),
-    "database_url": _url("postgresql", 5432, "create_database"),
-    "redis_url": _url("rediss", 6379, "create_redis"),
+    "provided_credentials": _declared,
+    "litellm_master_key": _credential("litellm_master_key", "sk-"),
+    "litellm_salt_key": _credential("litellm_salt_key", "sk-"),
+    "litellm_license": _credential("litellm_license", "licence-"),
+    "ui_password": _credential("ui_password", "password-"),
+    "database_url": _url("database_url", "postgresql", 5432),
+    "redis_url": _url("redis_url", "rediss", 6379),
     "extra_gateway_paths": _extra_paths,
     "proxy_config": _configurations,
+    "proxy_config_files": _files,
     "gateway_extra_env": _extra_env,
     "backend_extra_env": _extra_env,
 }
@@ -387,14 +409,12 @@ def _pulled_pattern() -> Any:
     return pattern(evaluate(module.locals["supported_image_pattern"], module.scope({})))  # type: ignore[arg-type]
 
 
-def _images(image: str, alternatives: tuple[str, ...] = ()) -> tuple[frozenset[str], Any]:
+def _images(image: str) -> tuple[frozenset[str], Any]:
     """The precondition of terraform_data.images, for the image of one component."""
-    reads = frozenset({image, "image_registry", "create_image_proxy", *alternatives})
+    reads = frozenset({image, "image_registry", "create_image_proxy"})
 
     def is_supported(inputs: Values) -> bool:
-        image_reference = next(
-            (inputs[n] for n in (image, *alternatives) if inputs[n]), inputs["image_registry"]
-        )
+        image_reference = inputs[image] or inputs["image_registry"]
         proxied = bool(inputs["create_image_proxy"]) and image_reference.startswith("ghcr.io/")
         # The module adds a name and a tag to the registry. The pattern matches with and without.
         return proxied or _pulled_pattern().search(image_reference) is not None
@@ -402,28 +422,19 @@ def _images(image: str, alternatives: tuple[str, ...] = ()) -> tuple[frozenset[s
     return reads, is_supported
 
 
-def _mounted(component: str) -> tuple[frozenset[str], Any]:
-    """The precondition of google_cloud_run_v2_service.this: a bucket mount requires one CPU."""
-
-    def has_one_cpu(inputs: Values) -> bool:
-        cpu = inputs[f"{component}_cpu"]
-        return not inputs["proxy_config"] or not pattern("^[0-9]{1,3}m$").search(cpu)
-
-    return frozenset({f"{component}_cpu", "proxy_config"}), has_one_cpu
-
-
+_STORES = (
+    _declared_and("database_url", "create_database"),
+    _declared_and("redis_url", "create_redis"),
+)
 _CONDITIONS = (
-    *(_images(f"{component}_image") for component in _COMPONENTS),
-    _images("migrations_image", ("backend_image",)),
-    _mounted("gateway"),
-    _mounted("backend"),
+    *_STORES,
+    *(_images(f"{component}_image") for component in (*_COMPONENTS, "migrations")),
 )
 
 # The preconditions from which no strategy is derived, by owner, with what replaces each.
 REPLACED_PRECONDITIONS = {
     "aws_ecs_cluster.this": "a batch has the provider in the region of its cases",
     "terraform_data.images": "the conditions on images",
-    "google_cloud_run_v2_service.this": "the conditions on CPU",
 }
 
 
@@ -453,5 +464,5 @@ def space(stack: str) -> Space:
     """The valid inputs of the module of a stack in this checkout."""
     module = rules.read(STACKS[stack].folder)
     if stack == "aws":
-        return Space(module, _AWS)
+        return Space(module, _AWS, _STORES)
     return Space(module, _GCP, _CONDITIONS)

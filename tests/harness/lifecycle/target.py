@@ -73,6 +73,7 @@ class Target:
         environment: for Terraform and the commands that it runs.
         control: the cloud's APIs.
         web: opens a session that reaches a load balancer, by the address of the load balancer.
+        tables: counts the tables in the databases.
     """
 
     stack: Stack
@@ -82,3 +83,4 @@ class Target:
     environment: Mapping[str, str]
     control: ControlPlane
     web: Callable[[str], requests.Session]
+    tables: Callable[[], int]

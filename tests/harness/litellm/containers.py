@@ -2,8 +2,10 @@
 
 The last part of an image's repository identifies it. The gateway and the backend are LiteLLM's
 proxy with the routes of the component; the UI is the exported dashboard (the applications are in
-``apps``). A shell runs the planned start command. Only its server, its addresses and its temporary
-files are replaced.
+``apps``). A shell runs the planned start command unchanged, in a folder without a launcher, as in
+the images before they had one. Only the command ``uvicorn``, the addresses and the folder for
+temporary files are replaced. The load balancer of the emulator is on loopback, so that address
+joins the peers that the container trusts.
 
 The database is left out: LiteLLM needs Prisma's engines for it, which are in no package
 (:data:`LEFT_OUT`). The variables of Redis are used unchanged. On Google Cloud the start command
@@ -33,6 +35,8 @@ BROKEN_TAG = "broken"
 _BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
 # LiteLLM does not start with these variables unless it reaches a database.
 LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN_DB")
+# The step that downloads the configuration: a Python program in double quotes.
+_DOWNLOAD = re.compile(r'python -c "import boto3[^"]*"; ')
 _NOBODY = "http://127.0.0.1:9"
 _APPS = Path(__file__).parent / "apps"
 _TEMPORARY = "/tmp/"  # noqa: S108
@@ -86,8 +90,8 @@ def start(
         command: entrypoint and arguments; empty for the command of the image.
         environment: its variables, including secrets. It gets no others except those that keep it
             on this machine.
-        files: texts by their path in the container. The step of the command that fetches the
-            configuration file is skipped if that file is one of them.
+        files: texts by their path in the container. The step of the command that downloads the
+            configuration is skipped if the configuration file is one of them.
         name: the name of its folder, which holds its output.
 
     Raises:
@@ -101,11 +105,12 @@ def start(
     home, port = supervisor.home(name), free_port()
     temporary = home / "tmp"
     temporary.mkdir()
-    *before, server = _steps(_IMAGES[repository], command, python, port)
+    script = _script(_IMAGES[repository], command)
     places = dict(_written(home, files))
     if environment.get("CONFIG_FILE_PATH") in places:
-        before = [step for step in before if "CONFIG_FILE_PATH" not in step]
-    before = [step.replace(f" {_TEMPORARY}", f" {temporary}/") for step in before]
+        script = _DOWNLOAD.sub("", script)
+    script = script.replace(f" {_TEMPORARY}", f" {temporary}/")
+    _write_uvicorn(home / "bin", _IMAGES[repository], python, port)
 
     def placed(value: str) -> str:
         if value in places:
@@ -117,7 +122,7 @@ def start(
 
     variables = {
         # As in the images, the commands of the interpreter come first.
-        "PATH": os.pathsep.join([str(python.parent), os.defpath]),
+        "PATH": os.pathsep.join([str(home / "bin"), str(python.parent), os.defpath]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
         # Nothing outside is called: the table of prices is local, and the proxy does not exist.
@@ -128,8 +133,9 @@ def start(
         **{k: placed(value) for k, value in environment.items() if not LEFT_OUT.fullmatch(k)},
         **_routes(repository),
     }
-    shell = [f"cd {shlex.quote(str(home))}", *before, server]
-    arguments = ["sh", "-c", " && ".join(shell)]
+    if "FORWARDED_ALLOW_IPS" in variables:
+        variables["FORWARDED_ALLOW_IPS"] += ",127.0.0.1"
+    arguments = ["sh", "-c", f"cd {shlex.quote(str(home))}; {script}"]
     if tag == BROKEN_TAG:
         arguments = list(_BROKEN)
     log = home / "log"
@@ -154,19 +160,26 @@ def _reference(image: str) -> tuple[str, str]:
     return repository, tag
 
 
-def _steps(image: _Image, command: Sequence[str], python: Path, port: int) -> list[str]:
-    """The steps of a command for a shell; the last one starts the replacement."""
-    planned = f"exec uvicorn {image.application} --host 0.0.0.0 --port {image.port}"
-    parts = tuple(command) or ("sh", "-c", planned)
-    *before, server = parts[-1].split(" && ")
-    if parts[:-1] != ("sh", "-c") or not server.startswith(planned):
+def _script(image: _Image, command: Sequence[str]) -> str:
+    """The script of a command, which must start the application of the image."""
+    own = f"exec uvicorn {image.application} --host 0.0.0.0 --port {image.port}"
+    parts = tuple(command) or ("sh", "-c", own)
+    if parts[:-1] != ("sh", "-c") or f"uvicorn {image.application}" not in parts[-1]:
         raise ComponentError(
-            f"{list(parts)} starts no known server: the command must be sh -c with steps "
-            f"joined by &&, and the last step must begin with `{planned}`"
+            f"{list(parts)} starts no known server: the command must be sh -c with a script that "
+            f"runs `uvicorn {image.application}`"
         )
-    replacement = ["exec", str(python), "-m", "uvicorn", "--app-dir", str(_APPS), image.replacement]
-    where = ["--host", "127.0.0.1", "--port", str(port)]
-    return [*before, shlex.join([*replacement, *where]) + server.removeprefix(planned)]
+    return parts[-1]
+
+
+def _write_uvicorn(folder: Path, image: _Image, python: Path, port: int) -> None:
+    """Write the command ``uvicorn`` of a container."""
+    folder.mkdir()
+    command = [str(python), str(_APPS / "uvicorn_command.py")]
+    words = shlex.join([*command, image.application, image.replacement, str(port)])
+    place = folder / "uvicorn"
+    place.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    place.chmod(0o700)
 
 
 def _written(home: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from tests.harness.paths import CASES
-from tests.harness.stacks import STACKS
+from tests.harness.stacks import STACKS, declared
 from tests.harness.terraform.planning import Case
 
 
@@ -43,7 +43,7 @@ def _merged(stack: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     inputs = dict(STACKS[stack].smallest)
     inputs |= entry.get("inputs") or {}
     inputs |= (entry.get(stack) or {}).get("inputs") or {}
-    return {name: value for name, value in inputs.items() if value is not None}
+    return declared({name: value for name, value in inputs.items() if value is not None})
 
 
 def load(path: Path = CASES) -> list[Expected]:

@@ -64,9 +64,8 @@ def _on_aws(subject: Subject, component: str) -> set[tuple[str, str, str]]:
     if component in SERVERS:
         data = _bucket(plan, "data", "arn")
         expected |= {("task", action, where.format(data=data)) for action, where in _DATA_BUCKET}
-        if state.config:
-            config = _bucket(plan, "config", "arn")
-            expected.add(("task", "s3:GetObject", f"{config}/config/litellm-config.yaml"))
+        config = _bucket(plan, "config", "arn")
+        expected.add(("task", "s3:GetObject", f"{config}/config/*"))
     if state.database and component in (*SERVERS, "migrations"):
         (cluster,) = plan.of_type("aws_rds_cluster").values()
         parts = cluster.values["arn"].split(":")
@@ -115,7 +114,7 @@ def _of_others(subject: Subject) -> dict[str, list[tuple[str, str, str]]]:
 
 
 def _on_gcp(subject: Subject, component: str) -> set[tuple[str, str, str]]:
-    plan, state = subject.plan, state_of(subject)
+    plan = subject.plan
     project = subject.inputs["project"]
     expected = {
         ("account", "roles/secretmanager.secretAccessor", _secret_id(secret, project))
@@ -124,9 +123,8 @@ def _on_gcp(subject: Subject, component: str) -> set[tuple[str, str, str]]:
     if component in SERVERS:
         data = _bucket(plan, "data", "name")
         expected.add(("account", "roles/storage.objectUser", data))
-        if state.config:
-            config = _bucket(plan, "config", "name")
-            expected.add(("account", "roles/storage.objectViewer", config))
+        config = _bucket(plan, "config", "name")
+        expected.add(("account", "roles/storage.objectViewer", config))
     return expected
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,7 +28,8 @@ class State:
     own_database: bool
     redis: bool
     own_redis: bool
-    config: bool
+    request_logs: bool
+    public_url: bool
     license: bool
     ui_password: bool
     otel: bool
@@ -36,6 +39,17 @@ class State:
     def any_database(self) -> bool:
         """Whether there is a database, of the stack or of the caller."""
         return self.database or self.own_database
+
+
+def _has_public_url(subject: Subject) -> bool:
+    """Whether the host name of the stack is known.
+
+    The certificate of an ALB covers another name than that of the ALB.
+    """
+    if subject.stack.name == "gcp" or subject.value("alb_domain_name", ""):
+        return True
+    tls = subject.value("enable_tls", None)
+    return not (bool(subject.value("acm_certificate_arn", "")) if tls is None else tls)
 
 
 def state_of(subject: Subject) -> State:
@@ -49,7 +63,8 @@ def state_of(subject: Subject) -> State:
         own_database=not database and bool(value("database_url", "")),
         redis=redis,
         own_redis=not redis and bool(value("redis_url", "")),
-        config=bool(value("proxy_config", {})),
+        request_logs=value("store_request_logs", False),
+        public_url=_has_public_url(subject),
         license=bool(value("litellm_license", "")),
         ui_password=bool(value("ui_password", "")),
         otel=bool(value("otel_endpoint", "")),
@@ -67,12 +82,14 @@ def _always(_state: State) -> bool:
 
 _PLAIN: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
     "both": (
-        ("servers", SERVERS, _always, "DISABLE_SCHEMA_UPDATE FORWARDED_ALLOW_IPS SECRETS_VERSION"),
+        ("mode", (*SERVERS, "migrations"), _always, "LITELLM_MODE"),
+        ("servers", SERVERS, _always, "DISABLE_SCHEMA_UPDATE FORWARDED_ALLOW_IPS SECRET_VERSIONS"),
         (
             "database",
             (*SERVERS, "migrations"),
             lambda s: s.database,
-            "DATABASE_HOST DATABASE_PORT DATABASE_USER DATABASE_NAME",
+            "DATABASE_HOST DATABASE_PORT DATABASE_USER DATABASE_USERNAME DATABASE_NAME "
+            "DATABASE_SSLMODE",
         ),
         (
             "reader",
@@ -81,8 +98,9 @@ _PLAIN: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
             "DATABASE_HOST_READ_REPLICA DATABASE_PORT_READ_REPLICA",
         ),
         ("redis", SERVERS, lambda s: s.redis, "REDIS_HOST REDIS_PORT REDIS_SSL"),
-        ("config", SERVERS, lambda s: s.config, "CONFIG_FILE_PATH PROXY_CONFIG_HASH"),
-        ("models", ("backend",), lambda s: s.any_database, "STORE_MODEL_IN_DB"),
+        ("config", SERVERS, _always, "CONFIG_FILE_PATH PROXY_CONFIG_HASH"),
+        ("models", SERVERS, lambda s: s.any_database, "STORE_MODEL_IN_DB"),
+        ("url", SERVERS, lambda s: s.public_url, "PROXY_BASE_URL"),
         (
             "otel",
             SERVERS,
@@ -93,12 +111,13 @@ _PLAIN: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
     ),
     "aws": (
         ("region", (*SERVERS, "migrations"), _always, "AWS_REGION AWS_REGION_NAME"),
-        ("bucket", SERVERS, _always, "S3_BUCKET_NAME S3_REGION_NAME"),
+        ("bucket", SERVERS, lambda s: s.request_logs, "S3_BUCKET_NAME S3_REGION_NAME"),
+        ("keepalive", SERVERS, _always, "AIOHTTP_SO_KEEPALIVE"),
         ("iam", (*SERVERS, "migrations"), lambda s: s.database, "IAM_TOKEN_DB_AUTH"),
         (
             "config",
             SERVERS,
-            lambda s: s.config,
+            _always,
             "LITELLM_PROXY_CONFIG_S3_BUCKET LITELLM_PROXY_CONFIG_S3_KEY",
         ),
         (
@@ -109,13 +128,18 @@ _PLAIN: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
         ),
     ),
     "gcp": (
-        ("bucket", SERVERS, _always, "GCS_BUCKET_NAME"),
-        ("redis", SERVERS, lambda s: s.redis, "REDIS_SSL_CA_CERTS REDIS_CA_PEM_B64"),
+        ("bucket", SERVERS, lambda s: s.request_logs, "GCS_BUCKET_NAME"),
+        (
+            "redis",
+            SERVERS,
+            lambda s: s.redis,
+            "REDIS_SSL_CA_CERTS REDIS_SSL_CHECK_HOSTNAME REDIS_CA_PEM_B64",
+        ),
     ),
 }
 _SECRET: Mapping[str, tuple[tuple[str, tuple[str, ...], _When, str], ...]] = {
     "both": (
-        ("key", SERVERS, _always, "LITELLM_MASTER_KEY"),
+        ("key", SERVERS, _always, "LITELLM_MASTER_KEY LITELLM_SALT_KEY"),
         ("license", SERVERS, lambda s: s.license, "LITELLM_LICENSE"),
         ("password", ("backend",), lambda s: s.ui_password, "UI_PASSWORD"),
         ("database", (*SERVERS, "migrations"), lambda s: s.own_database, "DATABASE_URL"),
@@ -140,9 +164,33 @@ def _names(
     }
 
 
+# The variables of the backend that a job needs to reach other hosts.
+_NETWORK = frozenset(
+    {
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "AWS_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+        "DATABASE_SSLMODE",
+        "DATABASE_SSLROOTCERT",
+    }
+)
+
+
 def _extras(subject: Subject, component: str) -> tuple[dict[str, str], dict[str, str]]:
     if component not in SERVERS:
-        return {}, {}
+        given = {} if component == "ui" else subject.value("backend_extra_env", {})
+        return {n: v for n, v in given.items() if n in _NETWORK}, {}
     secret = subject.value(f"{component}_extra_secrets", {})
     plain = subject.value(f"{component}_extra_env", {})
     return {n: v for n, v in plain.items() if n not in secret}, secret
@@ -195,29 +243,128 @@ def _values(subject: Subject, component: str, container: Container) -> Iterator[
     for name, value in _otel(subject, component).items() if component in SERVERS else ():
         if name not in extra_plain and name not in extra_secret:
             yield equal("otel", f"{component} {name}", plain.get(name), normal(value))
-    fixed = {"DISABLE_SCHEMA_UPDATE": "true", "FORWARDED_ALLOW_IPS": "*"}
-    fixed["SECRETS_VERSION"] = str(subject.value("secrets_version", 1))
-    for name, value in fixed.items() if component in SERVERS else ():
+    fixed: dict[str, Any] = (
+        {"LITELLM_MODE": "PRODUCTION"} if component in (*SERVERS, "migrations") else {}
+    )
+    if component in SERVERS:
+        fixed |= {"DISABLE_SCHEMA_UPDATE": "true", "SECRET_VERSIONS": _secret_versions(subject)}
+        fixed |= {"STORE_MODEL_IN_DB": "true"} if state_of(subject).any_database else {}
+        fixed |= {"PROXY_BASE_URL": _url(subject)} if state_of(subject).public_url else {}
+        fixed |= {"FORWARDED_ALLOW_IPS": _trusted(subject)}
+    for name, value in fixed.items():
         if name not in extra_plain and name not in extra_secret:
             yield equal("fixed", f"{component} {name}", plain.get(name), value)
 
 
+def _url(subject: Subject) -> Any:
+    """The URL of the stack, as its output has it."""
+    name = {"aws": "alb_url", "gcp": "lb_url"}[subject.stack.name]
+    return subject.plan.outputs.get(name, UNKNOWN)
+
+
+# The private ranges (RFC 1918, RFC 6598), of which a VPC has its addresses.
+_PRIVATE = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16"
+# The range of the peer of a Cloud Run container (RFC 3927).
+_LINK_LOCAL = "169.254.0.0/16"
+
+
+def _trusted(subject: Subject) -> Any:
+    """The addresses of the load balancer: a server trusts their headers."""
+    plan = subject.plan
+    if subject.stack.name == "gcp":
+        address = plan.resources["google_compute_global_address.lb"].values["address"]
+        return UNKNOWN if address is UNKNOWN else f"{address},{_LINK_LOCAL}"
+    subnets = {
+        resource.index: resource.values["cidr_block"]
+        for resource in plan.of_type("aws_subnet").values()
+        if resource.name == "public"
+    }
+    if not subnets:
+        return _PRIVATE
+    return ",".join(subnets[zone] for zone in subject.inputs["azs"])
+
+
+def _secret_versions(subject: Subject) -> str:
+    """The version of each secret of the stack that can change, as the environment has it."""
+    given, common = subject.value("provided_credentials", []), subject.value("secrets_version", 1)
+    state = state_of(subject)
+    versions = {"master_key": common + 1 if "litellm_master_key" in given else 1}
+    if subject.stack.name == "gcp" and state.database:
+        versions["db_password"] = subject.value("db_password_version", 1)
+    stored = {
+        "license": state.license,
+        "ui_password": state.ui_password,
+        "database_url": state.own_database,
+        "redis_url": state.own_redis,
+    }
+    versions |= {name: common for name, there in stored.items() if there}
+    return ",".join(f"{name}={version}" for name, version in sorted(versions.items()))
+
+
+def expected_config(subject: Subject) -> dict[str, Any]:
+    """The configuration file: proxy_config, with the settings of the module that it lacks."""
+    state, given = state_of(subject), subject.value("proxy_config", {})
+    redis: dict[str, Any] = {}
+    if state.redis:
+        redis = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT"}
+    if state.own_redis:
+        redis = {"url": "os.environ/REDIS_URL"}
+    general: Any = {"coordination_redis": redis} if redis else {}
+    settings = given.get("general_settings") if "general_settings" in given else {}
+    general = (
+        {**general, **(settings or {})}
+        if settings is None or isinstance(settings, dict)
+        else settings
+    )
+    config = {**given, "general_settings": general}
+    if not state.request_logs:
+        return config
+    settings = given.get("litellm_settings") or {}
+    settings = settings if isinstance(settings, dict) else {}
+    logger = {"aws": "s3_v2", "gcp": "gcs_bucket"}[subject.stack.name]
+    ours: dict[str, Any] = {}
+    if subject.stack.name == "aws":
+        bucket = {
+            "s3_bucket_name": "os.environ/S3_BUCKET_NAME",
+            "s3_region_name": "os.environ/S3_REGION_NAME",
+            "s3_path": "request-logs",
+        }
+        ours = {
+            "s3_callback_params": {**bucket, **(settings.get("s3_callback_params") or {})},
+            "cold_storage_custom_logger": logger,
+        }
+    listed = settings.get("callbacks") or []
+    callbacks = [*(listed if isinstance(listed, list) else [listed]), logger]
+    merged = {**ours, **settings, "callbacks": list(dict.fromkeys(callbacks))}
+    return {**config, "litellm_settings": merged}
+
+
 def _config(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
-    files = [
-        r.values
+    contents = {
+        Path(r.values.get("key") or r.values["name"]).name: r.values["content"]
         for r in subject.plan.resources.values()
         if r.type in ("aws_s3_object", "google_storage_bucket_object")
-    ]
-    config = subject.value("proxy_config", {})
-    yield equal("config", f"{component}: files", len(files), 1 if config else 0)
+    }
+    name = {"aws": "litellm-config.yaml", "gcp": "config.yaml"}[subject.stack.name]
+    config, files = contents.pop(name), subject.value("proxy_config_files", {})
+    yield equal("config", f"{component}: content", yaml.safe_load(config), expected_config(subject))
+    expected = {Path(path).name: content for path, content in files.items()}
+    yield equal("config", f"{component}: files", contents, expected)
     extra_plain, extra_secret = _extras(subject, component)
     plain = {name: value for name, value, secret in container.entries if secret is None}
-    for file in files:
-        content = file["content"]
-        yield equal("config", f"{component}: content", yaml.safe_load(content), config)
-        if "PROXY_CONFIG_HASH" not in {*extra_plain, *extra_secret}:
-            expected = hashlib.sha256(content.encode()).hexdigest()
-            yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), expected)
+    if "PROXY_CONFIG_HASH" not in {*extra_plain, *extra_secret}:
+        digest = _hash(config, files)
+        yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), digest)
+
+
+def _hash(config: str, files: Mapping[str, str]) -> str:
+    """SHA-256 of the files as jsonencode writes them: without spaces, with <, > and & escaped."""
+    text = json.dumps(
+        [config, dict(sorted(files.items()))], separators=(",", ":"), ensure_ascii=False
+    )
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _command(subject: Subject, component: str, container: Container) -> Iterator[Outcome]:
@@ -267,8 +414,8 @@ CLAUSES = {
     "extras": "an extra variable or secret overrides the default of its name",
     "otel": "the OpenTelemetry variables are complete or absent",
     "fixed": "the fixed variables of every server have their values",
-    "config": "the file holds proxy_config unchanged",
-    "config-hash": "the environment has the hash of the file",
+    "config": "the file holds proxy_config with the settings of the module, beside its files",
+    "config-hash": "the environment has the hash of the files",
     "workers": "the gateway's command has --workers, no other command has",
     "ui": "the UI has no variable",
 }

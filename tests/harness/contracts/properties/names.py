@@ -115,8 +115,13 @@ def _derived(type_name: str, name: str, known: set[str]) -> bool:
         return True
     if name in known:
         return True
-    # A scaling policy is named after its service; a certificate has a hash of its domains.
-    wider = ("aws_appautoscaling_policy", "google_compute_managed_ssl_certificate")
+    # A scaling policy is named after its service; a certificate has a hash of its domains, and the
+    # secret with the salt key a random part.
+    wider = (
+        "aws_appautoscaling_policy",
+        "aws_secretsmanager_secret",
+        "google_compute_managed_ssl_certificate",
+    )
     return type_name in wider and any(name.startswith(f"{prefix}-") for prefix in known)
 
 

@@ -105,11 +105,13 @@ ABANDONED: Mapping[str, tuple[str, str | int]] = {
     "aws_secretsmanager_secret": ("recovery_window_in_days", 0),
 }
 _PROTECTIONS = ("deletion_protection", "enable_deletion_protection", "deletion_protection_enabled")
-# Types with an input for their protection, and its default.
+# Types, and a resource, with an input for their protection, and its default.
 _PROTECTED_BY: Mapping[str, tuple[str, bool]] = {
     "aws_lb": ("alb_deletion_protection", False),
     "aws_rds_cluster": ("db_deletion_protection", True),
     "google_sql_database_instance": ("cloudsql_deletion_protection", True),
+    # The name of the resource: LiteLLM cannot read its database without this secret.
+    "salt_key": ("cloudsql_deletion_protection", True),
 }
 _FORCED_BY = {"aws": "s3_force_destroy", "gcp": "gcs_force_destroy"}
 _BUCKETS = ("aws_s3_bucket", "google_storage_bucket")
@@ -132,12 +134,16 @@ def _destroyed(subject: Subject) -> Iterator[Outcome]:
         if resource.type in ABANDONED:
             name, policy = ABANDONED[resource.type]
             clause = "abandons" if policy == "ABANDON" else "name-free"
+            # The salt key outlives a stack that leaves a snapshot; its name has a random part.
+            kept = resource.name == "salt_key" and not subject.value("skip_final_snapshot", False)
+            policy = 30 if kept and name == "recovery_window_in_days" else policy
             yield equal(clause, f"{address} {name}", resource.values.get(name), policy)
         for name in _PROTECTIONS:
             schema = subject.schema.resources.get(resource.type)
             if schema is None or name not in schema.block.attributes:
                 continue
-            name_of_input, default = _PROTECTED_BY.get(resource.type, ("", False))
+            type_name = "salt_key" if resource.name == "salt_key" else resource.type
+            name_of_input, default = _PROTECTED_BY.get(type_name, ("", False))
             expected = subject.value(name_of_input, default) if name_of_input else False
             value = resource.values.get(name)
             # For AWS a missing value equals false.

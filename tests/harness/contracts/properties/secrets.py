@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.harness.contracts.base import Contract, Outcome, Subject, judged
 from tests.harness.offline.providers.google import MADE_UP_SECRET
+from tests.harness.stacks import CREDENTIALS
 
-INPUTS = ("litellm_master_key", "litellm_license", "ui_password", "database_url", "redis_url")
 # The form of a generated master key.
 _MADE_KEY = re.compile(r"sk-[A-Za-z0-9]{48}")
 
@@ -49,7 +49,7 @@ def leaked(inputs: Mapping[str, Any], text: str) -> list[str]:
     """The inputs with a secret value in ``text``, and "made" for a generated one."""
     found = [
         name
-        for name in INPUTS
+        for name in CREDENTIALS
         if inputs.get(name)
         and any(form in text for part in _parts(inputs[name]) for form in _forms(part))
     ]

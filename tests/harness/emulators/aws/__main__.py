@@ -24,12 +24,13 @@ from tests.harness.emulators.aws.data_plane.reconciler import Hooks, Reconciler
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.launch import AwsOptions
-from tests.harness.emulators.parts import redis
+from tests.harness.emulators.parts import postgres, redis
 from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers
 from tests.harness.litellm.containers import Component
 from tests.harness.process import daemon
 from tests.harness.process.supervisor import Supervisor, supervising
+from tests.harness.sdk.aws import KEY
 
 Documents = Mapping[str, Callable[[], Any]]
 
@@ -46,7 +47,13 @@ def _addresses(aws: Cloud, data_plane: Reconciler) -> dict[str, str]:
     }
 
 
-def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA) -> Hooks:
+def _tables(data_plane: Reconciler) -> int:
+    """The number of tables in all databases."""
+    databases = list(data_plane.stores.databases.values())
+    return sum(postgres.tables(store.future.result()) for store in databases)
+
+
+def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA, aws: Cloud) -> Hooks:
     local = issue_certificate(authority, "127.0.0.1", "localhost")
     file = supervisor.folder / "authority.pem"
     file.write_bytes(authority.cert_pem.bytes())
@@ -54,8 +61,14 @@ def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA) -
     def cache(_: str) -> Cache:
         return redis.with_tls(supervisor, redis.start(supervisor), local)
 
-    # Every system knows the authority of ElastiCache's certificates; this sets the emulator's.
-    extra = {"SSL_CERT_FILE": str(file)}
+    # Every system knows the authority of ElastiCache's certificates; this sets the emulator's. A
+    # task finds S3 and its credentials by itself.
+    extra = {
+        "SSL_CERT_FILE": str(file),
+        "AWS_ENDPOINT_URL_S3": aws.url,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+    }
     hooks = runners.hooks(supervisor, Path(options.python), cache, extra)
     if options.python:
         return hooks
@@ -92,7 +105,7 @@ def main(options: AwsOptions) -> int:
     authority = trustme.CA()
     with supervising() as supervisor:
         aws = cloud.start(supervisor)
-        hooks = _hooks(supervisor, options, authority)
+        hooks = _hooks(supervisor, options, authority, aws)
         certificate = issue_certificate(authority, options.domain)
         with reconciler.reconciling(aws, supervisor, hooks, certificate) as data_plane:
             server = _server(
@@ -101,6 +114,7 @@ def main(options: AwsOptions) -> int:
                     "/local/addresses": lambda: _addresses(aws, data_plane),
                     "/local/authority": lambda: {"pem": authority.cert_pem.bytes().decode()},
                     "/local/problems": lambda: data_plane.problems,
+                    "/local/tables": lambda: {"count": str(_tables(data_plane))},
                 }
             )
             threading.Thread(target=server.serve_forever, daemon=True).start()

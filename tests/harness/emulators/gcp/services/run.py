@@ -21,7 +21,8 @@ from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.data_plane import DataPlane
 from tests.harness.emulators.gcp.services import compute, secrets, storage
 from tests.harness.emulators.gcp.services.iam import POLICY_VERBS, check_account
-from tests.harness.litellm import containers, migrations
+from tests.harness.emulators.parts import postgres
+from tests.harness.litellm import containers, jobs, migrations
 from tests.harness.litellm.containers import Component
 from tests.harness.process.ports import fetched
 
@@ -353,7 +354,7 @@ def _execute(cloud: Cloud, resource: Resource, execution: Document) -> Document:
     for attempt in range(retries + 1):
         try:
             environment = _environment(cloud, resource.place["project"], template)
-            message = _migrate(template["containers"][0], environment)
+            message = _migrate(cloud.data_plane, template["containers"][0], environment)
         except (ApiError, migrations.MigrationError, psycopg.Error) as problem:
             error = " ".join(str(problem).split())
             execution["retriedCount"] = min(attempt + 1, retries)
@@ -383,10 +384,18 @@ def _complete(
     return dict(execution)
 
 
-def _migrate(container: Document, environment: Mapping[str, str]) -> str:
-    """Apply the migrations of LiteLLM's package, as the user of the migrations container."""
+def _migrate(plane: DataPlane, container: Document, environment: Mapping[str, str]) -> str:
+    """Run the migrations container; without LiteLLM, apply its SQL as the same user."""
     if container["image"].rsplit(":", 1)[-1] == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
+    if plane.options.python:
+        command = [*container.get("command", []), *container.get("args", [])]
+        ended = jobs.run(plane.supervisor, plane.python, command, environment, postgres.programs())
+        if ended.status:
+            raise migrations.MigrationError(
+                f"the container ended with status {ended.status}: {ended.output}"
+            )
+        return ended.output
     with psycopg.connect(
         host=environment["DATABASE_HOST"],
         port=int(environment["DATABASE_PORT"]),
