@@ -10,13 +10,17 @@ locals {
     AWS_REGION_NAME = var.region
   }
 
-  # The images build DATABASE_URL from these and an IAM token.
+  # The images build DATABASE_URL from these and an IAM token. The proxy reads
+  # DATABASE_USER, the script of the migrations DATABASE_USERNAME. The image has no
+  # certificate authority of RDS, so it encrypts but does not verify.
   database_env = var.create_database ? {
     IAM_TOKEN_DB_AUTH = "true"
     DATABASE_HOST     = one(aws_rds_cluster.this[*].endpoint)
     DATABASE_PORT     = "5432"
     DATABASE_USER     = var.db_username
+    DATABASE_USERNAME = var.db_username
     DATABASE_NAME     = var.db_name
+    DATABASE_SSLMODE  = "require"
   } : {}
 
   reader_env = local.has_reader ? {
@@ -30,40 +34,72 @@ locals {
     REDIS_SSL  = "true"
   } : {}
 
-  # The start command downloads the file. The proxy reads it only at start, so the
-  # hash restarts the services in the apply that changes the file.
-  config_env = local.has_config ? {
-    CONFIG_FILE_PATH               = "/tmp/litellm-config.yaml"
+  # The start command downloads the files.
+  config_env = {
+    CONFIG_FILE_PATH               = "/tmp/litellm/${local.config_name}"
     LITELLM_PROXY_CONFIG_S3_BUCKET = aws_s3_bucket.this["config"].id
     LITELLM_PROXY_CONFIG_S3_KEY    = local.config_key
-    PROXY_CONFIG_HASH              = sha256(local.config_yaml)
+    PROXY_CONFIG_HASH              = local.config_hash
+  }
+
+  # The configuration refers to these variables.
+  request_log_env = var.store_request_logs ? {
+    S3_BUCKET_NAME = aws_s3_bucket.this["data"].id
+    S3_REGION_NAME = var.region
   } : {}
+
+  # The URL of the stack for browsers and e-mails. The certificate of another host name
+  # than that of the load balancer is unknown without alb_domain_name.
+  public_url_env = var.alb_domain_name != "" || !local.tls ? {
+    PROXY_BASE_URL = local.public_url
+  } : {}
+
+  # The load balancer has its addresses in these ranges. In an existing network the
+  # ranges of its subnets are unknown. There only the load balancer can reach the port,
+  # and its address is private.
+  balancer_ranges = (
+    local.create_network
+    ? [for az in var.azs : aws_subnet.public[az].cidr_block]
+    : ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"]
+  )
 
   server_env = merge(
     {
+      # LiteLLM reads no .env file.
+      LITELLM_MODE = "PRODUCTION"
       # Only the migrations change the schema.
       DISABLE_SCHEMA_UPDATE = "true"
-      # By default uvicorn trusts X-Forwarded-Proto from 127.0.0.1 only, and would
-      # redirect https to http. Only the load balancer can reach the port.
-      FORWARDED_ALLOW_IPS = "*"
-      # A new version of the secrets restarts the services.
-      SECRETS_VERSION = tostring(var.secrets_version)
-      S3_BUCKET_NAME  = aws_s3_bucket.this["data"].id
-      S3_REGION_NAME  = var.region
+      # uvicorn reads the protocol and the address of a client from the headers of
+      # these peers only. With "*" a client could choose its address by a header.
+      FORWARDED_ALLOW_IPS = join(",", local.balancer_ranges)
+      # A NAT gateway drops a connection after 350 seconds without traffic.
+      AIOHTTP_SO_KEEPALIVE = "true"
+      # A new version of a secret restarts the services.
+      SECRET_VERSIONS = local.secret_versions_text
     },
+    # Without this variable a component does not load the models, credentials and
+    # settings that the dashboard stores.
+    local.has_database ? { STORE_MODEL_IN_DB = "true" } : {},
     local.region_env,
     local.database_env,
     local.reader_env,
     local.redis_env,
     local.config_env,
+    local.request_log_env,
+    local.public_url_env,
   )
 
   default_env = {
-    gateway    = local.server_env
-    backend    = merge(local.server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
-    ui         = {}
-    migrations = merge(local.region_env, local.database_env)
-    bootstrap = {
+    gateway = local.server_env
+    backend = local.server_env
+    ui      = {}
+    migrations = merge(
+      { LITELLM_MODE = "PRODUCTION" },
+      local.region_env,
+      local.database_env,
+      local.network_env,
+    )
+    bootstrap = merge(local.network_env, {
       PGHOST            = one(aws_rds_cluster.this[*].endpoint)
       PGPORT            = "5432"
       PGUSER            = var.db_master_username
@@ -71,7 +107,7 @@ locals {
       PGSSLMODE         = "require"
       PGCONNECT_TIMEOUT = "30"
       BOOTSTRAP_SQL     = local.bootstrap_sql
-    }
+    })
   }
 
   # The secrets of the stack, and the secret in which RDS stores the master password.
@@ -82,6 +118,7 @@ locals {
         arn = aws_secretsmanager_secret.this[key].arn
       }
     },
+    { salt_key = { own = true, arn = aws_secretsmanager_secret.salt_key.arn } },
     var.create_database ? {
       db_master_password = {
         own = true
@@ -98,6 +135,7 @@ locals {
   }
   server_secrets = merge(local.database_secrets, {
     LITELLM_MASTER_KEY = "master_key"
+    LITELLM_SALT_KEY   = "salt_key"
     LITELLM_LICENSE    = "license"
     REDIS_URL          = "redis_url"
   })
@@ -140,6 +178,24 @@ locals {
     for component, arns in {
       gateway = var.gateway_extra_secrets, backend = var.backend_extra_secrets
     } : component => { for name in nonsensitive(keys(arns)) : name => nonsensitive(arns[name]) }
+  }
+}
+
+# ---- Network of the jobs ----
+
+locals {
+  # What a program needs to reach other hosts: proxies, certificate authorities, TLS.
+  network_variables = concat(
+    ["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+    ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"],
+    ["NODE_EXTRA_CA_CERTS", "DATABASE_SSLMODE", "DATABASE_SSLROOTCERT"],
+  )
+
+  # A job has these variables of the backend.
+  network_env = {
+    for name, value in local.extra_env.backend : name => value
+    if contains(local.network_variables, name)
   }
 }
 
@@ -208,14 +264,15 @@ locals {
 
 locals {
   # The script downloads the configuration first: it may exceed the size of a task
-  # definition (64 KiB). The shell receives one line.
+  # definition (64 KiB). Then it runs the launcher of the image, which starts PgBouncer
+  # and ddtrace if the environment requests them. The shell receives one line.
   start_scripts = {
     for component in ["gateway", "backend"] :
     component => templatefile("${path.module}/templates/start.sh.tftpl", {
-      component  = component
-      port       = local.components[component].port
-      workers    = var.gateway_num_workers
-      has_config = local.has_config
+      component    = component
+      port         = local.components[component].port
+      workers      = var.gateway_num_workers
+      config_files = concat([local.config_name], sort(nonsensitive(keys(var.proxy_config_files))))
 
       # The server must keep an idle connection longer than the load balancer.
       # Otherwise the load balancer uses a closed connection and returns 502.
@@ -231,12 +288,10 @@ locals {
   # entrypoints, which would receive a command as arguments. So the first word of a
   # command becomes the entrypoint.
   commands = {
-    gateway = local.start_commands.gateway
-    backend = local.start_commands.backend
-    ui      = null
-    migrations = (
-      var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
-    )
+    gateway    = local.start_commands.gateway
+    backend    = local.start_commands.backend
+    ui         = null
+    migrations = ["python", "litellm/proxy/prisma_migration.py"]
     bootstrap = [
       "sh", "-c", "exec psql --no-psqlrc --set ON_ERROR_STOP=1 --command \"$BOOTSTRAP_SQL\"",
     ]

@@ -41,7 +41,7 @@ locals {
   }
 
   data_bucket_arn   = local.bucket_arns["data"]
-  config_object_arn = local.has_config ? "${local.bucket_arns["config"]}/${local.config_key}" : ""
+  config_object_arn = "${local.bucket_arns["config"]}/${local.config_prefix}/*"
 
   # Policies that AWS manages. The partition is aws, aws-cn or aws-us-gov.
   managed_policies = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role"
@@ -185,7 +185,7 @@ data "aws_iam_policy_document" "task" {
   }
 
   dynamic "statement" {
-    for_each = local.has_config && contains(local.bucket_users, each.key) ? [1] : []
+    for_each = contains(local.bucket_users, each.key) ? [1] : []
 
     content {
       sid       = "ProxyConfig"

@@ -3,7 +3,7 @@
 locals {
   # The default image of each component.
   default_images = {
-    for component in ["gateway", "backend", "ui"] :
+    for component in ["gateway", "backend", "ui", "migrations"] :
     component => "${var.image_registry}/litellm-${component}:${var.image_tag}"
   }
 
@@ -12,13 +12,14 @@ locals {
     backend = coalesce(var.backend_image, local.default_images.backend)
     ui      = coalesce(var.ui_image, local.default_images.ui)
 
-    # The image of the backend contains the schema and the script that applies it.
-    migrations = coalesce(
-      var.migrations_image, var.backend_image, local.default_images.backend
-    )
+    # Prisma is a Node.js program. Of the images of LiteLLM only this one contains
+    # Node.js.
+    migrations = coalesce(var.migrations_image, local.default_images.migrations)
 
     # psql, from the mirror of the official image at Amazon. Docker Hub limits
     # anonymous pulls by address, and all tasks share that of the NAT gateway.
-    bootstrap = "public.ecr.aws/docker/library/postgres:16-alpine"
+    bootstrap = coalesce(
+      var.bootstrap_image, "public.ecr.aws/docker/library/postgres:16-alpine"
+    )
   }
 }

@@ -33,6 +33,19 @@ locals {
   ])
 }
 
+# ---- Credentials ----
+
+locals {
+  credential_names = [
+    "litellm_master_key", "litellm_salt_key", "litellm_license", "ui_password", "database_url",
+    "redis_url",
+  ]
+
+  # SHA-256 of the master keys with which LiteLLM 1.110.2 refuses to start
+  # (litellm/proxy/auth/master_key_boot_check.py).
+  public_key_digests = ["88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"]
+}
+
 # ---- Switches ----
 
 # Each switch decides a count or a for_each. Terraform must know it at plan.
@@ -50,21 +63,9 @@ locals {
   # unreadable.
   kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
 
-  # The keys of proxy_config are not secret, even if the caller marks it as sensitive.
-  config_sections = try(keys(var.proxy_config), [])
-  has_config      = nonsensitive(length(local.config_sections) > 0)
-
-  own_database = !var.create_database && local.has_credential.database_url
-
-  # can() returns a bool without the marks sensitive and ephemeral, which count
-  # and for_each do not accept.
-  has_credential = {
-    master_key   = can(regex(".", var.litellm_master_key))
-    license      = can(regex(".", var.litellm_license))
-    ui_password  = can(regex(".", var.ui_password))
-    database_url = can(regex(".", var.database_url))
-    redis_url    = can(regex(".", var.redis_url))
-  }
+  # The credentials are ephemeral: an apply could not see that one is missing. This
+  # input declares them, and its value is in the plan.
+  own_database = !var.create_database && contains(var.provided_credentials, "database_url")
 }
 
 # ---- Components ----
@@ -160,16 +161,25 @@ locals {
   }
 }
 
+# ---- Entry ----
+
+locals {
+  public_url = join("://", [
+    local.tls ? "https" : "http",
+    var.alb_domain_name != "" ? var.alb_domain_name : aws_lb.this.dns_name,
+  ])
+}
+
 # ---- Secrets ----
 
 locals {
   secrets = {
     for key, enabled in {
       master_key   = true
-      license      = local.has_credential.license
-      ui_password  = local.has_credential.ui_password
+      license      = contains(var.provided_credentials, "litellm_license")
+      ui_password  = contains(var.provided_credentials, "ui_password")
       database_url = local.own_database
-      redis_url    = !var.create_redis && local.has_credential.redis_url
+      redis_url    = !var.create_redis && contains(var.provided_credentials, "redis_url")
     } : key => key if enabled
   }
 }
@@ -177,11 +187,9 @@ locals {
 # ---- Storage ----
 
 locals {
-  config_key = "config/litellm-config.yaml"
-
-  # proxy_config has the type any. The two sides of a conditional must have the
-  # same type, so the module encodes the value and never compares it.
-  config_yaml = yamlencode(var.proxy_config)
+  config_prefix = "config"
+  config_name   = "litellm-config.yaml"
+  config_key    = "${local.config_prefix}/${local.config_name}"
 
   # The prefix of each log writer in the log bucket.
   log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }

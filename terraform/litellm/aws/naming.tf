@@ -39,6 +39,7 @@ locals {
       service_fixed_backend   = { suffix = "-backend-fixed", limit = 255 }
       service_fixed_ui        = { suffix = "-ui-fixed", limit = 255 }
       secret_master_key       = { suffix = "-master-key", limit = 512 }
+      secret_salt_key         = { suffix = "-salt-key", limit = 512 - local.random_suffix_length }
       secret_license          = { suffix = "-license", limit = 512 }
       secret_ui_password      = { suffix = "-ui-password", limit = 512 }
       secret_database_url     = { suffix = "-database-url", limit = 512 }

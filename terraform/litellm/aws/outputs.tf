@@ -9,10 +9,7 @@ output "alb_dns_name" {
 
 output "alb_url" {
   description = "URL of the stack, with the host alb_domain_name. If that is empty, the host is the DNS name of the load balancer, which no certificate covers."
-  value = join("://", [
-    local.tls ? "https" : "http",
-    var.alb_domain_name != "" ? var.alb_domain_name : aws_lb.this.dns_name,
-  ])
+  value       = local.public_url
 }
 
 output "routes" {
@@ -119,6 +116,11 @@ output "s3_bucket" {
 output "master_key_secret_arn" {
   description = "ARN of the secret with the master key of the proxy."
   value       = aws_secretsmanager_secret.this["master_key"].arn
+}
+
+output "salt_key_secret_arn" {
+  description = "ARN of the secret with the salt key of the proxy, without which the credentials in the database are lost."
+  value       = aws_secretsmanager_secret.salt_key.arn
 }
 
 output "ui_password_secret_arn" {

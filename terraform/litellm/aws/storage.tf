@@ -8,9 +8,7 @@ locals {
   # write to a bucket that is encrypted with a KMS key.
   buckets = merge(
     { data = { force_destroy = var.s3_force_destroy, kms = local.kms_key_arn, days = 0 } },
-    local.has_config ? {
-      config = { force_destroy = true, kms = local.kms_key_arn, days = 0 }
-    } : {},
+    { config = { force_destroy = true, kms = local.kms_key_arn, days = 0 } },
     local.has_logs ? {
       logs = { force_destroy = true, kms = null, days = var.log_retention_days }
     } : {},
@@ -245,13 +243,38 @@ resource "aws_s3_bucket_logging" "this" {
 }
 
 resource "aws_s3_object" "proxy_config" {
-  count = local.has_config ? 1 : 0
-
   bucket       = aws_s3_bucket.this["config"].id
   key          = local.config_key
   content      = local.config_yaml
   content_type = "application/yaml"
   tags         = local.object_tags
+
+  depends_on = [
+    aws_s3_bucket_public_access_block.this,
+    aws_s3_bucket_server_side_encryption_configuration.this,
+    aws_s3_bucket_versioning.this,
+  ]
+
+  lifecycle {
+    precondition {
+      condition     = length(local.literal_secrets) == 0
+      error_message = "proxy_config must not contain credentials of the proxy, because the state contains the configuration file unencrypted; got a value (it is not shown) for ${nonsensitive(jsonencode(local.literal_secrets))}. Remove them from proxy_config and set litellm_master_key, litellm_salt_key or database_url, or write a reference such as os.environ/LITELLM_MASTER_KEY."
+    }
+
+    precondition {
+      condition     = length(local.missing_modules) == 0
+      error_message = "proxy_config must name Python modules that proxy_config_files contains, or the proxy does not start; got ${nonsensitive(jsonencode(local.missing_modules))} without a file. Add the file of each module to proxy_config_files, for example { \"x.py\" = file(\"x.py\") } for x.handler."
+    }
+  }
+}
+
+resource "aws_s3_object" "proxy_config_files" {
+  for_each = toset(nonsensitive(keys(var.proxy_config_files)))
+
+  bucket  = aws_s3_bucket.this["config"].id
+  key     = "${local.config_prefix}/${each.key}"
+  content = var.proxy_config_files[each.key]
+  tags    = local.object_tags
 
   depends_on = [
     aws_s3_bucket_public_access_block.this,

@@ -101,6 +101,21 @@ variable "tags" {
 # Credentials
 ################################################################################
 
+variable "provided_credentials" {
+  description = "Names of the credential inputs that the caller sets: litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url, redis_url. The plan fails if an input is missing or not listed."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for name in var.provided_credentials :
+      contains(local.credential_names, name)
+    ])
+    error_message = "provided_credentials must contain only litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url and redis_url; got ${jsonencode(var.provided_credentials)}. Remove the other names from provided_credentials."
+  }
+}
+
 variable "litellm_master_key" {
   description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
@@ -113,6 +128,40 @@ variable "litellm_master_key" {
     condition     = var.litellm_master_key == "" || startswith(var.litellm_master_key, "sk-")
     error_message = "litellm_master_key must be empty or begin with sk-; the value does not (it is not shown). Add the prefix sk- to litellm_master_key, or leave it empty to generate a key."
   }
+
+  validation {
+    condition     = !contains(local.public_key_digests, sha256(var.litellm_master_key))
+    error_message = "litellm_master_key must not be a publicly known key, with which LiteLLM does not start; the value is the key of the LiteLLM tutorials. Set litellm_master_key to a random value, or leave it empty to generate a key."
+  }
+
+  validation {
+    condition     = var.litellm_master_key == "" || contains(var.provided_credentials, "litellm_master_key")
+    error_message = "litellm_master_key must be empty unless provided_credentials contains \"litellm_master_key\"; got a value (it is not shown). Add \"litellm_master_key\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_master_key != "" || !contains(var.provided_credentials, "litellm_master_key")
+    error_message = "litellm_master_key must not be empty while provided_credentials contains \"litellm_master_key\", because apply would replace or delete the stored value; got \"\". Set litellm_master_key, for example with TF_VAR_litellm_master_key, or remove it from provided_credentials."
+  }
+}
+
+variable "litellm_salt_key" {
+  description = "Key with which LiteLLM encrypts the credentials in its database. If empty, the module generates a key. Only the first apply reads it. For a database that was used without a salt key, set it to the master key of that database."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+  nullable    = false
+
+  validation {
+    condition     = var.litellm_salt_key == "" || contains(var.provided_credentials, "litellm_salt_key")
+    error_message = "litellm_salt_key must be empty unless provided_credentials contains \"litellm_salt_key\"; got a value (it is not shown). Add \"litellm_salt_key\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_salt_key != "" || !contains(var.provided_credentials, "litellm_salt_key")
+    error_message = "litellm_salt_key must not be empty while provided_credentials contains \"litellm_salt_key\", because apply would replace or delete the stored value; got \"\". Set litellm_salt_key, for example with TF_VAR_litellm_salt_key, or remove it from provided_credentials."
+  }
 }
 
 variable "litellm_license" {
@@ -122,6 +171,16 @@ variable "litellm_license" {
   sensitive   = true
   ephemeral   = true
   nullable    = false
+
+  validation {
+    condition     = var.litellm_license == "" || contains(var.provided_credentials, "litellm_license")
+    error_message = "litellm_license must be empty unless provided_credentials contains \"litellm_license\"; got a value (it is not shown). Add \"litellm_license\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_license != "" || !contains(var.provided_credentials, "litellm_license")
+    error_message = "litellm_license must not be empty while provided_credentials contains \"litellm_license\", because apply would replace or delete the stored value; got \"\". Set litellm_license, for example with TF_VAR_litellm_license, or remove it from provided_credentials."
+  }
 }
 
 variable "ui_password" {
@@ -131,6 +190,16 @@ variable "ui_password" {
   sensitive   = true
   ephemeral   = true
   nullable    = false
+
+  validation {
+    condition     = var.ui_password == "" || contains(var.provided_credentials, "ui_password")
+    error_message = "ui_password must be empty unless provided_credentials contains \"ui_password\"; got a value (it is not shown). Add \"ui_password\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.ui_password != "" || !contains(var.provided_credentials, "ui_password")
+    error_message = "ui_password must not be empty while provided_credentials contains \"ui_password\", because apply would replace or delete the stored value; got \"\". Set ui_password, for example with TF_VAR_ui_password, or remove it from provided_credentials."
+  }
 }
 
 variable "secrets_version" {
@@ -225,7 +294,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
+  description = "Image of the migrations job. It must contain Node.js, which Prisma requires. If empty, <image_registry>/litellm-migrations:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
@@ -233,6 +302,18 @@ variable "migrations_image" {
   validation {
     condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.migrations_image))
     error_message = "migrations_image must be empty or an image reference such as ghcr.io/berriai/litellm-migrations:main-stable; got \"${var.migrations_image}\". Remove the scheme or the spaces from migrations_image."
+  }
+}
+
+variable "bootstrap_image" {
+  description = "Image of the bootstrap job, with a shell and psql. If empty, public.ecr.aws/docker/library/postgres:16-alpine."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][A-Za-z0-9._:/@-]*)?$", var.bootstrap_image))
+    error_message = "bootstrap_image must be empty or an image reference such as public.ecr.aws/docker/library/postgres:16-alpine; got \"${var.bootstrap_image}\". Remove the scheme or the spaces from bootstrap_image."
   }
 }
 
@@ -879,6 +960,16 @@ variable "database_url" {
     condition     = var.database_url == "" || !var.create_database
     error_message = "database_url must be empty while create_database is true; got a value (it is not shown). Set create_database = false to use an external database."
   }
+
+  validation {
+    condition     = var.database_url == "" || contains(var.provided_credentials, "database_url")
+    error_message = "database_url must be empty unless provided_credentials contains \"database_url\"; got a value (it is not shown). Add \"database_url\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.database_url != "" || !contains(var.provided_credentials, "database_url")
+    error_message = "database_url must not be empty while provided_credentials contains \"database_url\", because apply would replace or delete the stored value; got \"\". Set database_url, for example with TF_VAR_database_url, or remove it from provided_credentials."
+  }
 }
 
 variable "create_read_replica" {
@@ -1039,6 +1130,16 @@ variable "redis_url" {
     condition     = var.redis_url == "" || !var.create_redis
     error_message = "redis_url must be empty while create_redis is true; got a value (it is not shown). Set create_redis = false to use an external Redis."
   }
+
+  validation {
+    condition     = var.redis_url == "" || contains(var.provided_credentials, "redis_url")
+    error_message = "redis_url must be empty unless provided_credentials contains \"redis_url\"; got a value (it is not shown). Add \"redis_url\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.redis_url != "" || !contains(var.provided_credentials, "redis_url")
+    error_message = "redis_url must not be empty while provided_credentials contains \"redis_url\", because apply would replace or delete the stored value; got \"\". Set redis_url, for example with TF_VAR_redis_url, or remove it from provided_credentials."
+  }
 }
 
 variable "redis_node_type" {
@@ -1080,12 +1181,19 @@ variable "s3_force_destroy" {
   nullable    = false
 }
 
+variable "store_request_logs" {
+  description = "Whether LiteLLM writes a record of each request, with prompt and response, to the data bucket. LiteLLM reads prompts back from there for its sessions."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Configuration
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). The module adds the coordination Redis."
   type        = any
   default     = {}
   nullable    = false
@@ -1093,6 +1201,26 @@ variable "proxy_config" {
   validation {
     condition     = can(keys(var.proxy_config))
     error_message = "proxy_config must be a map like config.yaml of LiteLLM; the value is not a map. Set proxy_config to { model_list = [...] }, or to yamldecode(file(...))."
+  }
+}
+
+variable "proxy_config_files" {
+  description = "Contents of the files beside the LiteLLM configuration file, by path, such as the Python modules of callbacks and custom_auth. They are stored in the configuration bucket and in the state."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for name, content in var.proxy_config_files :
+      can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$", name)) && content != null
+    ])
+    error_message = "proxy_config_files must map relative paths of letters, digits, _, . and - to contents; got the paths ${jsonencode(keys(var.proxy_config_files))}. Rename the invalid path in proxy_config_files, or remove the null content."
+  }
+
+  validation {
+    condition     = !contains(keys(var.proxy_config_files), local.config_name)
+    error_message = "proxy_config_files must not contain ${local.config_name}, the path of the configuration file; got the paths ${jsonencode(keys(var.proxy_config_files))}. Rename the file, or set proxy_config."
   }
 }
 
@@ -1219,14 +1347,14 @@ variable "otel_environment_name" {
 }
 
 variable "otel_capture_message_content" {
-  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content, span_only, event_only or span_and_event."
   type        = string
   default     = "no_content"
   nullable    = false
 
   validation {
-    condition     = contains(["no_content", "prompt_and_completion"], var.otel_capture_message_content)
-    error_message = "otel_capture_message_content must be no_content or prompt_and_completion; got \"${var.otel_capture_message_content}\". Set otel_capture_message_content to one of the two."
+    condition     = contains(["no_content", "span_only", "event_only", "span_and_event"], var.otel_capture_message_content)
+    error_message = "otel_capture_message_content must be no_content, span_only, event_only or span_and_event; got \"${var.otel_capture_message_content}\". Set otel_capture_message_content to one of the four."
   }
 }
 

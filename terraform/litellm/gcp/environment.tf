@@ -5,12 +5,16 @@
 # ---- Defaults ----
 
 locals {
-  # The images build DATABASE_URL from these and DATABASE_PASSWORD.
+  # The images build DATABASE_URL from these and DATABASE_PASSWORD. The proxy reads
+  # DATABASE_USER, the script of the migrations DATABASE_USERNAME. The certificate of
+  # the instance does not contain its address, so the proxy encrypts but can not verify.
   database_env = var.create_database ? {
-    DATABASE_HOST = one(google_sql_database_instance.writer[*].private_ip_address)
-    DATABASE_PORT = "5432"
-    DATABASE_USER = one(google_sql_user.app[*].name)
-    DATABASE_NAME = one(google_sql_database.this[*].name)
+    DATABASE_HOST     = one(google_sql_database_instance.writer[*].private_ip_address)
+    DATABASE_PORT     = "5432"
+    DATABASE_USER     = one(google_sql_user.app[*].name)
+    DATABASE_USERNAME = one(google_sql_user.app[*].name)
+    DATABASE_NAME     = one(google_sql_database.this[*].name)
+    DATABASE_SSLMODE  = "require"
   } : {}
 
   reader_env = local.has_reader ? {
@@ -22,54 +26,85 @@ locals {
   redis_ca_certs = flatten(google_redis_instance.this[*].server_ca_certs[*].cert)
   redis_ca_pem   = var.create_redis ? join("\n", local.redis_ca_certs) : null
 
-  # The start command writes REDIS_CA_PEM_B64 to the file.
+  # The start command writes REDIS_CA_PEM_B64 to the file. The certificate of the
+  # instance has its address in the common name only, which the client does not check.
   redis_env = var.create_redis ? {
-    REDIS_HOST         = one(google_redis_instance.this[*].host)
-    REDIS_PORT         = tostring(one(google_redis_instance.this[*].port))
-    REDIS_SSL          = "true"
-    REDIS_SSL_CA_CERTS = "/tmp/redis-ca.pem"
-    REDIS_CA_PEM_B64   = base64encode(local.redis_ca_pem)
+    REDIS_HOST               = one(google_redis_instance.this[*].host)
+    REDIS_PORT               = tostring(one(google_redis_instance.this[*].port))
+    REDIS_SSL                = "true"
+    REDIS_SSL_CA_CERTS       = "/tmp/redis-ca.pem"
+    REDIS_SSL_CHECK_HOSTNAME = "false"
+    REDIS_CA_PEM_B64         = base64encode(local.redis_ca_pem)
   } : {}
 
-  # The container mounts the bucket. The proxy reads the file only at start, so the
-  # hash restarts the services in the apply that changes the file.
-  config_env = local.has_config ? {
-    CONFIG_FILE_PATH  = "/etc/litellm/${local.config_key}"
-    PROXY_CONFIG_HASH = sha256(local.config_yaml)
+  # The container mounts the bucket.
+  config_env = {
+    CONFIG_FILE_PATH  = "/etc/litellm/${local.config_name}"
+    PROXY_CONFIG_HASH = local.config_hash
+  }
+
+  # LiteLLM reads the name of the bucket from this variable.
+  request_log_env = var.store_request_logs ? {
+    GCS_BUCKET_NAME = google_storage_bucket.this["data"].name
   } : {}
+
+  # The URL of the stack for browsers and e-mails.
+  public_url_env = { PROXY_BASE_URL = local.public_url }
+
+  # The load balancer appends the address of the client and its own address to
+  # X-Forwarded-For. The peer of the container is in the link-local range.
+  balancer_ranges = [google_compute_global_address.lb.address, "169.254.0.0/16"]
 
   server_env = merge(
     {
+      # LiteLLM reads no .env file.
+      LITELLM_MODE = "PRODUCTION"
       # Only the migrations change the schema.
       DISABLE_SCHEMA_UPDATE = "true"
-      # By default uvicorn trusts X-Forwarded-Proto from 127.0.0.1 only, and would
-      # redirect https to http. Only the load balancer can reach the port.
-      FORWARDED_ALLOW_IPS = "*"
-      # A new version of the secrets restarts the services.
-      SECRETS_VERSION = tostring(var.secrets_version)
-      GCS_BUCKET_NAME = google_storage_bucket.this["data"].name
+      # uvicorn reads the protocol and the address of a client from the headers of
+      # these peers only. With "*" a client could choose its address by a header.
+      FORWARDED_ALLOW_IPS = join(",", local.balancer_ranges)
+      # A new version of a secret restarts the services.
+      SECRET_VERSIONS = local.secret_versions_text
     },
+    # Without this variable a component does not load the models, credentials and
+    # settings that the dashboard stores.
+    local.has_database ? { STORE_MODEL_IN_DB = "true" } : {},
     local.database_env,
     local.reader_env,
     local.redis_env,
     local.config_env,
+    local.request_log_env,
+    local.public_url_env,
   )
 
   default_env = {
-    gateway    = local.server_env
-    backend    = merge(local.server_env, local.has_database ? { STORE_MODEL_IN_DB = "true" } : {})
-    ui         = {}
-    migrations = local.database_env
+    gateway = local.server_env
+    backend = local.server_env
+    ui      = {}
+    migrations = merge(
+      { LITELLM_MODE = "PRODUCTION" },
+      local.database_env,
+      local.network_env,
+    )
   }
 
   # The secrets of the stack have fixed versions: a new version creates a new
   # revision, and an old revision can still read the old version.
-  stack_secrets = {
-    for key in keys(local.secrets) : key => {
-      id      = google_secret_manager_secret.this[key].secret_id
-      version = google_secret_manager_secret_version.this[key].version
-    }
-  }
+  stack_secrets = merge(
+    {
+      for key in keys(local.secrets) : key => {
+        id      = google_secret_manager_secret.this[key].secret_id
+        version = google_secret_manager_secret_version.this[key].version
+      }
+    },
+    {
+      salt_key = {
+        id      = google_secret_manager_secret.salt_key.secret_id
+        version = google_secret_manager_secret_version.salt_key.version
+      }
+    },
+  )
 
   stack_secret_keys = keys(local.stack_secrets)
 
@@ -80,6 +115,7 @@ locals {
   }
   server_secrets = merge(local.database_secrets, {
     LITELLM_MASTER_KEY = "master_key"
+    LITELLM_SALT_KEY   = "salt_key"
     LITELLM_LICENSE    = "license"
     REDIS_URL          = "redis_url"
   })
@@ -121,6 +157,24 @@ locals {
     for component, ids in {
       gateway = var.gateway_extra_secrets, backend = var.backend_extra_secrets
     } : component => { for name in nonsensitive(keys(ids)) : name => nonsensitive(ids[name]) }
+  }
+}
+
+# ---- Network of the jobs ----
+
+locals {
+  # What a program needs to reach other hosts: proxies, certificate authorities, TLS.
+  network_variables = concat(
+    ["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+    ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"],
+    ["NODE_EXTRA_CA_CERTS", "DATABASE_SSLMODE", "DATABASE_SSLROOTCERT"],
+  )
+
+  # A job has these variables of the backend.
+  network_env = {
+    for name, value in local.extra_env.backend : name => value
+    if contains(local.network_variables, name)
   }
 }
 
@@ -189,8 +243,9 @@ locals {
 # ---- Commands ----
 
 locals {
-  # The proxy reads the certificate authority of Redis from a file. The shell receives
-  # one line.
+  # The proxy reads the certificate authority of Redis from a file. Then the script runs
+  # the launcher of the image, which starts PgBouncer and ddtrace if the environment
+  # requests them. The shell receives one line.
   start_scripts = {
     for component in ["gateway", "backend"] :
     component => templatefile("${path.module}/templates/start.sh.tftpl", {
@@ -208,12 +263,10 @@ locals {
   # If null, the container runs the command of the image. A command replaces the
   # entrypoint. Cloud Run sets PORT, which the commands do not read.
   commands = {
-    gateway = local.start_commands.gateway
-    backend = local.start_commands.backend
-    ui      = null
-    migrations = (
-      var.migrations_image == "" ? ["python", "litellm/proxy/prisma_migration.py"] : null
-    )
+    gateway    = local.start_commands.gateway
+    backend    = local.start_commands.backend
+    ui         = null
+    migrations = ["python", "litellm/proxy/prisma_migration.py"]
   }
 }
 

@@ -42,7 +42,7 @@ resource "google_storage_bucket_iam_member" "data" {
 }
 
 resource "google_storage_bucket_iam_member" "config" {
-  for_each = toset(local.has_config ? local.bucket_users : [])
+  for_each = toset(local.bucket_users)
 
   bucket = google_storage_bucket.this["config"].name
   role   = "roles/storage.objectViewer"

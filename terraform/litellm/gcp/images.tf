@@ -3,7 +3,7 @@
 locals {
   # The default image of each component.
   default_images = {
-    for component in ["gateway", "backend", "ui"] :
+    for component in ["gateway", "backend", "ui", "migrations"] :
     component => "${var.image_registry}/litellm-${component}:${var.image_tag}"
   }
 
@@ -12,10 +12,9 @@ locals {
     backend = coalesce(var.backend_image, local.default_images.backend)
     ui      = coalesce(var.ui_image, local.default_images.ui)
 
-    # The image of the backend contains the schema and the script that applies it.
-    migrations = coalesce(
-      var.migrations_image, var.backend_image, local.default_images.backend
-    )
+    # Prisma is a Node.js program. Of the images of LiteLLM only this one contains
+    # Node.js.
+    migrations = coalesce(var.migrations_image, local.default_images.migrations)
   }
 
   # Host and path of the remote repository. If there is no repository, null.

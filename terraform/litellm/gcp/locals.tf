@@ -20,6 +20,19 @@ locals {
   ])
 }
 
+# ---- Credentials ----
+
+locals {
+  credential_names = [
+    "litellm_master_key", "litellm_salt_key", "litellm_license", "ui_password", "database_url",
+    "redis_url",
+  ]
+
+  # SHA-256 of the master keys with which LiteLLM 1.110.2 refuses to start
+  # (litellm/proxy/auth/master_key_boot_check.py).
+  public_key_digests = ["88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"]
+}
+
 # ---- Switches ----
 
 # Each switch decides a count or a for_each. Terraform must know it at plan.
@@ -36,21 +49,9 @@ locals {
   # key: a key ring can not be deleted, and its name would stay taken.
   kms_key_name = var.kms_key_name == "" ? null : var.kms_key_name
 
-  # The keys of proxy_config are not secret, even if the caller marks it as sensitive.
-  config_sections = try(keys(var.proxy_config), [])
-  has_config      = nonsensitive(length(local.config_sections) > 0)
-
-  own_database = !var.create_database && local.has_credential.database_url
-
-  # can() returns a bool without the marks sensitive and ephemeral, which count
-  # and for_each do not accept.
-  has_credential = {
-    master_key   = can(regex(".", var.litellm_master_key))
-    license      = can(regex(".", var.litellm_license))
-    ui_password  = can(regex(".", var.ui_password))
-    database_url = can(regex(".", var.database_url))
-    redis_url    = can(regex(".", var.redis_url))
-  }
+  # The credentials are ephemeral: an apply could not see that one is missing. This
+  # input declares them, and its value is in the plan.
+  own_database = !var.create_database && contains(var.provided_credentials, "database_url")
 }
 
 # ---- Components ----
@@ -127,16 +128,26 @@ locals {
   )
 }
 
+# ---- Entry ----
+
+locals {
+  public_url = (
+    local.tls
+    ? "https://${var.lb_domains[0]}"
+    : "http://${google_compute_global_address.lb.address}"
+  )
+}
+
 # ---- Secrets ----
 
 locals {
   secrets = {
     for key, enabled in {
       master_key   = true
-      license      = local.has_credential.license
-      ui_password  = local.has_credential.ui_password
+      license      = contains(var.provided_credentials, "litellm_license")
+      ui_password  = contains(var.provided_credentials, "ui_password")
       database_url = local.own_database
-      redis_url    = !var.create_redis && local.has_credential.redis_url
+      redis_url    = !var.create_redis && contains(var.provided_credentials, "redis_url")
       db_password  = var.create_database
     } : key => key if enabled
   }
@@ -145,11 +156,7 @@ locals {
 # ---- Storage ----
 
 locals {
-  config_key = "config.yaml"
-
-  # proxy_config has the type any. The two sides of a conditional must have the
-  # same type, so the module encodes the value and never compares it.
-  config_yaml = yamlencode(var.proxy_config)
+  config_name = "config.yaml"
 }
 
 # ---- Labels ----

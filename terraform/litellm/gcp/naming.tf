@@ -33,6 +33,7 @@ locals {
     account_ui              = { suffix = "-ui", limit = 30 }
     account_migrations      = { suffix = "-migrations", limit = 30 }
     secret_master_key       = { suffix = "-master-key", limit = 255 }
+    secret_salt_key         = { suffix = "-salt-key", limit = 255 }
     secret_license          = { suffix = "-license", limit = 255 }
     secret_ui_password      = { suffix = "-ui-password", limit = 255 }
     secret_database_url     = { suffix = "-database-url", limit = 255 }

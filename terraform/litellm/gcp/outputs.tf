@@ -9,11 +9,7 @@ output "lb_ip" {
 
 output "lb_url" {
   description = "URL of the stack, with the first host of lb_domains. If that is empty, with the IP address."
-  value = (
-    local.tls
-    ? "https://${var.lb_domains[0]}"
-    : "http://${google_compute_global_address.lb.address}"
-  )
+  value       = local.public_url
 }
 
 output "routes" {
@@ -124,6 +120,11 @@ output "gcs_bucket" {
 output "master_key_secret_id" {
   description = "Id of the secret with the master key of the proxy."
   value       = google_secret_manager_secret.this["master_key"].id
+}
+
+output "salt_key_secret_id" {
+  description = "Id of the secret with the salt key of the proxy, without which the credentials in the database are lost."
+  value       = google_secret_manager_secret.salt_key.id
 }
 
 output "ui_password_secret_id" {

@@ -1,16 +1,6 @@
 # The three Cloud Run services. Only the load balancer and the networks of the project
 # can reach them.
 
-locals {
-  cpu_millicores = {
-    for component, settings in local.components : component => (
-      endswith(settings.cpu, "m")
-      ? tonumber(trimsuffix(settings.cpu, "m"))
-      : tonumber(settings.cpu) * 1000
-    )
-  }
-}
-
 resource "google_cloud_run_v2_service" "this" {
   for_each = local.components
 
@@ -34,9 +24,7 @@ resource "google_cloud_run_v2_service" "this" {
     max_instance_request_concurrency = each.value.concurrency
 
     # Only the second generation can mount a bucket.
-    execution_environment = (
-      each.value.private && local.has_config ? "EXECUTION_ENVIRONMENT_GEN2" : null
-    )
+    execution_environment = each.value.private ? "EXECUTION_ENVIRONMENT_GEN2" : null
 
     dynamic "scaling" {
       for_each = each.value.autoscaling_enabled ? ["on"] : []
@@ -61,9 +49,8 @@ resource "google_cloud_run_v2_service" "this" {
           memory = each.value.memory
         }
 
-        # The proxy also works between requests (spend, logs, budgets). Cloud Run can
-        # not keep less than one CPU allocated.
-        cpu_idle          = !each.value.private || local.cpu_millicores[each.key] < 1000
+        # The proxy also works between requests (spend, logs, budgets).
+        cpu_idle          = !each.value.private
         startup_cpu_boost = true
       }
 
@@ -91,7 +78,7 @@ resource "google_cloud_run_v2_service" "this" {
       }
 
       dynamic "volume_mounts" {
-        for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+        for_each = each.value.private ? ["proxy-config"] : []
 
         content {
           name       = volume_mounts.value
@@ -127,7 +114,7 @@ resource "google_cloud_run_v2_service" "this" {
     }
 
     dynamic "volumes" {
-      for_each = each.value.private && local.has_config ? ["proxy-config"] : []
+      for_each = each.value.private ? ["proxy-config"] : []
 
       content {
         name = volumes.value
@@ -148,25 +135,20 @@ resource "google_cloud_run_v2_service" "this" {
     }
   }
 
-  lifecycle {
-    precondition {
-      condition     = !(each.value.private && local.has_config && local.cpu_millicores[each.key] < 1000)
-      error_message = "${each.key}_cpu must be 1000m or more with proxy_config, because only the second generation of Cloud Run mounts a bucket; got \"${each.value.cpu}\". Increase ${each.key}_cpu, or leave proxy_config empty."
-    }
-  }
-
   # The first revision needs these resources, but references none of them: secret
   # versions, objects and permissions.
   depends_on = [
     google_artifact_registry_repository.image_proxy,
     google_cloud_run_v2_job.migrations,
     google_secret_manager_secret_iam_member.this,
+    google_secret_manager_secret_version.salt_key,
     google_secret_manager_secret_version.this,
     google_sql_database.this,
     google_sql_user.app,
     google_storage_bucket_iam_member.config,
     google_storage_bucket_iam_member.data,
     google_storage_bucket_object.proxy_config,
+    google_storage_bucket_object.proxy_config_files,
     terraform_data.images,
     terraform_data.migrations,
   ]

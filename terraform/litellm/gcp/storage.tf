@@ -8,7 +8,7 @@ locals {
   # the configuration file must not block a destroy.
   buckets = merge(
     { data = { force_destroy = var.gcs_force_destroy } },
-    local.has_config ? { config = { force_destroy = true } } : {},
+    { config = { force_destroy = true } },
   )
 
   bucket_keys = concat(keys(local.buckets), local.has_logs ? ["logs"] : [])
@@ -102,10 +102,28 @@ resource "google_storage_bucket" "logs" {
 }
 
 resource "google_storage_bucket_object" "proxy_config" {
-  count = local.has_config ? 1 : 0
-
   bucket       = google_storage_bucket.this["config"].name
-  name         = local.config_key
+  name         = local.config_name
   content      = local.config_yaml
   content_type = "application/yaml"
+
+  lifecycle {
+    precondition {
+      condition     = length(local.literal_secrets) == 0
+      error_message = "proxy_config must not contain credentials of the proxy, because the state contains the configuration file unencrypted; got a value (it is not shown) for ${nonsensitive(jsonencode(local.literal_secrets))}. Remove them from proxy_config and set litellm_master_key, litellm_salt_key or database_url, or write a reference such as os.environ/LITELLM_MASTER_KEY."
+    }
+
+    precondition {
+      condition     = length(local.missing_modules) == 0
+      error_message = "proxy_config must name Python modules that proxy_config_files contains, or the proxy does not start; got ${nonsensitive(jsonencode(local.missing_modules))} without a file. Add the file of each module to proxy_config_files, for example { \"x.py\" = file(\"x.py\") } for x.handler."
+    }
+  }
+}
+
+resource "google_storage_bucket_object" "proxy_config_files" {
+  for_each = toset(nonsensitive(keys(var.proxy_config_files)))
+
+  bucket  = google_storage_bucket.this["config"].name
+  name    = each.key
+  content = var.proxy_config_files[each.key]
 }

@@ -112,6 +112,21 @@ variable "labels" {
 # Credentials
 ################################################################################
 
+variable "provided_credentials" {
+  description = "Names of the credential inputs that the caller sets: litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url, redis_url. The plan fails if an input is missing or not listed."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for name in var.provided_credentials :
+      contains(local.credential_names, name)
+    ])
+    error_message = "provided_credentials must contain only litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url and redis_url; got ${jsonencode(var.provided_credentials)}. Remove the other names from provided_credentials."
+  }
+}
+
 variable "litellm_master_key" {
   description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
@@ -124,6 +139,40 @@ variable "litellm_master_key" {
     condition     = var.litellm_master_key == "" || startswith(var.litellm_master_key, "sk-")
     error_message = "litellm_master_key must be empty or begin with sk-; the value does not (it is not shown). Add the prefix sk- to litellm_master_key, or leave it empty to generate a key."
   }
+
+  validation {
+    condition     = !contains(local.public_key_digests, sha256(var.litellm_master_key))
+    error_message = "litellm_master_key must not be a publicly known key, with which LiteLLM does not start; the value is the key of the LiteLLM tutorials. Set litellm_master_key to a random value, or leave it empty to generate a key."
+  }
+
+  validation {
+    condition     = var.litellm_master_key == "" || contains(var.provided_credentials, "litellm_master_key")
+    error_message = "litellm_master_key must be empty unless provided_credentials contains \"litellm_master_key\"; got a value (it is not shown). Add \"litellm_master_key\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_master_key != "" || !contains(var.provided_credentials, "litellm_master_key")
+    error_message = "litellm_master_key must not be empty while provided_credentials contains \"litellm_master_key\", because apply would replace or delete the stored value; got \"\". Set litellm_master_key, for example with TF_VAR_litellm_master_key, or remove it from provided_credentials."
+  }
+}
+
+variable "litellm_salt_key" {
+  description = "Key with which LiteLLM encrypts the credentials in its database. If empty, the module generates a key. Only the first apply reads it. For a database that was used without a salt key, set it to the master key of that database."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+  nullable    = false
+
+  validation {
+    condition     = var.litellm_salt_key == "" || contains(var.provided_credentials, "litellm_salt_key")
+    error_message = "litellm_salt_key must be empty unless provided_credentials contains \"litellm_salt_key\"; got a value (it is not shown). Add \"litellm_salt_key\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_salt_key != "" || !contains(var.provided_credentials, "litellm_salt_key")
+    error_message = "litellm_salt_key must not be empty while provided_credentials contains \"litellm_salt_key\", because apply would replace or delete the stored value; got \"\". Set litellm_salt_key, for example with TF_VAR_litellm_salt_key, or remove it from provided_credentials."
+  }
 }
 
 variable "litellm_license" {
@@ -133,6 +182,16 @@ variable "litellm_license" {
   sensitive   = true
   ephemeral   = true
   nullable    = false
+
+  validation {
+    condition     = var.litellm_license == "" || contains(var.provided_credentials, "litellm_license")
+    error_message = "litellm_license must be empty unless provided_credentials contains \"litellm_license\"; got a value (it is not shown). Add \"litellm_license\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.litellm_license != "" || !contains(var.provided_credentials, "litellm_license")
+    error_message = "litellm_license must not be empty while provided_credentials contains \"litellm_license\", because apply would replace or delete the stored value; got \"\". Set litellm_license, for example with TF_VAR_litellm_license, or remove it from provided_credentials."
+  }
 }
 
 variable "ui_password" {
@@ -142,6 +201,16 @@ variable "ui_password" {
   sensitive   = true
   ephemeral   = true
   nullable    = false
+
+  validation {
+    condition     = var.ui_password == "" || contains(var.provided_credentials, "ui_password")
+    error_message = "ui_password must be empty unless provided_credentials contains \"ui_password\"; got a value (it is not shown). Add \"ui_password\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.ui_password != "" || !contains(var.provided_credentials, "ui_password")
+    error_message = "ui_password must not be empty while provided_credentials contains \"ui_password\", because apply would replace or delete the stored value; got \"\". Set ui_password, for example with TF_VAR_ui_password, or remove it from provided_credentials."
+  }
 }
 
 variable "secrets_version" {
@@ -236,7 +305,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
+  description = "Image of the migrations job. It must contain Node.js, which Prisma requires. If empty, <image_registry>/litellm-migrations:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
@@ -467,14 +536,14 @@ variable "request_timeout_seconds" {
 ################################################################################
 
 variable "gateway_cpu" {
-  description = "CPU of a gateway instance, in millicores (1000m) or cores (2)."
+  description = "CPU of a gateway instance, in millicores (1000m) or cores (2). At least 1000m."
   type        = string
   default     = "1000m"
   nullable    = false
 
   validation {
-    condition     = can(regex("^(([89][0-9]|[1-9][0-9]{2})m|[12468](000m)?)$", var.gateway_cpu))
-    error_message = "gateway_cpu must be 80m to 999m, or 1, 2, 4, 6 or 8 CPUs, written as 1000m or 1; got \"${var.gateway_cpu}\". Set gateway_cpu to a value that Cloud Run supports."
+    condition     = can(regex("^[12468](000m)?$", var.gateway_cpu))
+    error_message = "gateway_cpu must be 1, 2, 4, 6 or 8 CPUs, written as 1000m or 1, because the second generation of Cloud Run, which mounts the configuration, requires one CPU; got \"${var.gateway_cpu}\". Set gateway_cpu to a value that Cloud Run supports."
   }
 }
 
@@ -579,25 +648,17 @@ variable "gateway_max_instance_request_concurrency" {
     )
     error_message = "gateway_max_instance_request_concurrency must be an integer from 1 to 1000; got ${var.gateway_max_instance_request_concurrency}. Set gateway_max_instance_request_concurrency to a number in this range."
   }
-
-  validation {
-    condition = (
-      !can(regex("^[0-9]{1,3}m$", var.gateway_cpu)) ||
-      var.gateway_max_instance_request_concurrency == 1
-    )
-    error_message = "gateway_max_instance_request_concurrency must be 1 with less than one CPU; got ${var.gateway_max_instance_request_concurrency} with gateway_cpu = ${var.gateway_cpu}. Set gateway_max_instance_request_concurrency to 1, or increase gateway_cpu to 1000m."
-  }
 }
 
 variable "backend_cpu" {
-  description = "CPU of a backend instance, in millicores (1000m) or cores (2)."
+  description = "CPU of a backend instance, in millicores (1000m) or cores (2). At least 1000m."
   type        = string
   default     = "1000m"
   nullable    = false
 
   validation {
-    condition     = can(regex("^(([89][0-9]|[1-9][0-9]{2})m|[12468](000m)?)$", var.backend_cpu))
-    error_message = "backend_cpu must be 80m to 999m, or 1, 2, 4, 6 or 8 CPUs, written as 1000m or 1; got \"${var.backend_cpu}\". Set backend_cpu to a value that Cloud Run supports."
+    condition     = can(regex("^[12468](000m)?$", var.backend_cpu))
+    error_message = "backend_cpu must be 1, 2, 4, 6 or 8 CPUs, written as 1000m or 1, because the second generation of Cloud Run, which mounts the configuration, requires one CPU; got \"${var.backend_cpu}\". Set backend_cpu to a value that Cloud Run supports."
   }
 }
 
@@ -686,14 +747,6 @@ variable "backend_max_instance_request_concurrency" {
       floor(var.backend_max_instance_request_concurrency) == var.backend_max_instance_request_concurrency
     )
     error_message = "backend_max_instance_request_concurrency must be an integer from 1 to 1000; got ${var.backend_max_instance_request_concurrency}. Set backend_max_instance_request_concurrency to a number in this range."
-  }
-
-  validation {
-    condition = (
-      !can(regex("^[0-9]{1,3}m$", var.backend_cpu)) ||
-      var.backend_max_instance_request_concurrency == 1
-    )
-    error_message = "backend_max_instance_request_concurrency must be 1 with less than one CPU; got ${var.backend_max_instance_request_concurrency} with backend_cpu = ${var.backend_cpu}. Set backend_max_instance_request_concurrency to 1, or increase backend_cpu to 1000m."
   }
 }
 
@@ -833,6 +886,16 @@ variable "database_url" {
     condition     = var.database_url == "" || !var.create_database
     error_message = "database_url must be empty while create_database is true; got a value (it is not shown). Set create_database = false to use an external database."
   }
+
+  validation {
+    condition     = var.database_url == "" || contains(var.provided_credentials, "database_url")
+    error_message = "database_url must be empty unless provided_credentials contains \"database_url\"; got a value (it is not shown). Add \"database_url\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.database_url != "" || !contains(var.provided_credentials, "database_url")
+    error_message = "database_url must not be empty while provided_credentials contains \"database_url\", because apply would replace or delete the stored value; got \"\". Set database_url, for example with TF_VAR_database_url, or remove it from provided_credentials."
+  }
 }
 
 variable "create_read_replica" {
@@ -929,6 +992,18 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "db_password_version" {
+  description = "Version of the generated database password. Increase it by one, in an apply of its own, to change the password. New connections may fail until the services have restarted."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.db_password_version >= 1 && floor(var.db_password_version) == var.db_password_version
+    error_message = "db_password_version must be an integer of at least 1; got ${var.db_password_version}. Increase the previous db_password_version by one."
+  }
+}
+
 variable "enable_db_audit_logs" {
   description = "Whether to log connections, schema changes and lock waits of the database. The logs do not contain query parameters."
   type        = bool
@@ -971,6 +1046,16 @@ variable "redis_url" {
     condition     = var.redis_url == "" || !var.create_redis
     error_message = "redis_url must be empty while create_redis is true; got a value (it is not shown). Set create_redis = false to use an external Redis."
   }
+
+  validation {
+    condition     = var.redis_url == "" || contains(var.provided_credentials, "redis_url")
+    error_message = "redis_url must be empty unless provided_credentials contains \"redis_url\"; got a value (it is not shown). Add \"redis_url\" to provided_credentials, so that a later apply without the value fails."
+  }
+
+  validation {
+    condition     = var.redis_url != "" || !contains(var.provided_credentials, "redis_url")
+    error_message = "redis_url must not be empty while provided_credentials contains \"redis_url\", because apply would replace or delete the stored value; got \"\". Set redis_url, for example with TF_VAR_redis_url, or remove it from provided_credentials."
+  }
 }
 
 variable "redis_tier" {
@@ -1012,12 +1097,24 @@ variable "gcs_force_destroy" {
   nullable    = false
 }
 
+variable "store_request_logs" {
+  description = "Whether LiteLLM writes a record of each request, with prompt and response, to the data bucket. Requires litellm_license."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.store_request_logs || contains(var.provided_credentials, "litellm_license")
+    error_message = "store_request_logs must be false without litellm_license, because LiteLLM writes to Cloud Storage only with an enterprise license; got true. Set litellm_license and add it to provided_credentials, or set store_request_logs = false."
+  }
+}
+
 ################################################################################
 # Configuration
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). The module adds the coordination Redis."
   type        = any
   default     = {}
   nullable    = false
@@ -1025,6 +1122,26 @@ variable "proxy_config" {
   validation {
     condition     = can(keys(var.proxy_config))
     error_message = "proxy_config must be a map like config.yaml of LiteLLM; the value is not a map. Set proxy_config to { model_list = [...] }, or to yamldecode(file(...))."
+  }
+}
+
+variable "proxy_config_files" {
+  description = "Contents of the files beside the LiteLLM configuration file, by path, such as the Python modules of callbacks and custom_auth. They are stored in the configuration bucket and in the state."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for name, content in var.proxy_config_files :
+      can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$", name)) && content != null
+    ])
+    error_message = "proxy_config_files must map relative paths of letters, digits, _, . and - to contents; got the paths ${jsonencode(keys(var.proxy_config_files))}. Rename the invalid path in proxy_config_files, or remove the null content."
+  }
+
+  validation {
+    condition     = !contains(keys(var.proxy_config_files), local.config_name)
+    error_message = "proxy_config_files must not contain ${local.config_name}, the path of the configuration file; got the paths ${jsonencode(keys(var.proxy_config_files))}. Rename the file, or set proxy_config."
   }
 }
 
@@ -1151,14 +1268,14 @@ variable "otel_environment_name" {
 }
 
 variable "otel_capture_message_content" {
-  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content, span_only, event_only or span_and_event."
   type        = string
   default     = "no_content"
   nullable    = false
 
   validation {
-    condition     = contains(["no_content", "prompt_and_completion"], var.otel_capture_message_content)
-    error_message = "otel_capture_message_content must be no_content or prompt_and_completion; got \"${var.otel_capture_message_content}\". Set otel_capture_message_content to one of the two."
+    condition     = contains(["no_content", "span_only", "event_only", "span_and_event"], var.otel_capture_message_content)
+    error_message = "otel_capture_message_content must be no_content, span_only, event_only or span_and_event; got \"${var.otel_capture_message_content}\". Set otel_capture_message_content to one of the four."
   }
 }
 

@@ -31,8 +31,24 @@ variable "tags" {
 # Credentials
 ################################################################################
 
+variable "provided_credentials" {
+  description = "Names of the credential inputs that the caller sets: litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url, redis_url. The plan fails if an input is missing or not listed."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "litellm_master_key" {
   description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+  nullable    = false
+}
+
+variable "litellm_salt_key" {
+  description = "Key with which LiteLLM encrypts the credentials in its database. If empty, the module generates a key. Only the first apply reads it. For a database that was used without a salt key, set it to the master key of that database."
   type        = string
   default     = ""
   sensitive   = true
@@ -112,7 +128,14 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
+  description = "Image of the migrations job. It must contain Node.js, which Prisma requires. If empty, <image_registry>/litellm-migrations:<image_tag>."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "bootstrap_image" {
+  description = "Image of the bootstrap job, with a shell and psql. If empty, public.ecr.aws/docker/library/postgres:16-alpine."
   type        = string
   default     = ""
   nullable    = false
@@ -215,6 +238,26 @@ variable "waf_web_acl_arn" {
   nullable    = false
 }
 
+variable "enable_waf" {
+  description = "Whether to associate the web ACL with the load balancer. If null, true if waf_web_acl_arn is not empty. Set it to true if the ARN is known only after apply."
+  type        = bool
+  default     = null
+}
+
+variable "drop_invalid_headers" {
+  description = "Whether to drop request headers with names that contain other characters than letters, digits and hyphens, for example underscores."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "alb_deletion_protection" {
+  description = "Whether to protect the load balancer from deletion, which would change its DNS name. Apply false before a destroy."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "extra_gateway_paths" {
   description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
   type        = list(string)
@@ -233,10 +276,178 @@ variable "request_timeout_seconds" {
 # Compute
 ################################################################################
 
+variable "gateway_cpu" {
+  description = "CPU units of a gateway task: 1024 units are one vCPU."
+  type        = number
+  default     = 1024
+  nullable    = false
+}
+
+variable "gateway_memory" {
+  description = "Memory of a gateway task in MiB. Fargate restricts it by gateway_cpu."
+  type        = number
+  default     = 4096
+  nullable    = false
+}
+
+variable "gateway_desired_count" {
+  description = "Number of gateway containers without autoscaling. With autoscaling, the initial number."
+  type        = number
+  default     = 2
+  nullable    = false
+}
+
 variable "gateway_num_workers" {
   description = "Number of Uvicorn workers of each gateway container."
   type        = number
   default     = 1
+  nullable    = false
+}
+
+variable "gateway_autoscaling_enabled" {
+  description = "Whether to scale the number of gateway containers with the load. If false, the number is gateway_desired_count."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "gateway_min_capacity" {
+  description = "Minimum number of gateway tasks with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "gateway_max_capacity" {
+  description = "Maximum number of gateway tasks with autoscaling."
+  type        = number
+  default     = 10
+  nullable    = false
+}
+
+variable "gateway_cpu_target" {
+  description = "Target of the average CPU utilization of gateway autoscaling in percent. If 0, no CPU policy."
+  type        = number
+  default     = 70
+  nullable    = false
+}
+
+variable "gateway_memory_target" {
+  description = "Target of the average memory utilization of gateway autoscaling in percent. If 0, no memory policy."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
+variable "backend_cpu" {
+  description = "CPU units of a backend task: 1024 units are one vCPU."
+  type        = number
+  default     = 1024
+  nullable    = false
+}
+
+variable "backend_memory" {
+  description = "Memory of a backend task in MiB. Fargate restricts it by backend_cpu."
+  type        = number
+  default     = 4096
+  nullable    = false
+}
+
+variable "backend_desired_count" {
+  description = "Number of backend containers without autoscaling. With autoscaling, the initial number."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "backend_autoscaling_enabled" {
+  description = "Whether to scale the number of backend containers with the load. If false, the number is backend_desired_count."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "backend_min_capacity" {
+  description = "Minimum number of backend tasks with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "backend_max_capacity" {
+  description = "Maximum number of backend tasks with autoscaling."
+  type        = number
+  default     = 4
+  nullable    = false
+}
+
+variable "backend_cpu_target" {
+  description = "Target of the average CPU utilization of backend autoscaling in percent. If 0, no CPU policy."
+  type        = number
+  default     = 70
+  nullable    = false
+}
+
+variable "backend_memory_target" {
+  description = "Target of the average memory utilization of backend autoscaling in percent. If 0, no memory policy."
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
+variable "ui_cpu" {
+  description = "CPU units of a UI task: 1024 units are one vCPU."
+  type        = number
+  default     = 256
+  nullable    = false
+}
+
+variable "ui_memory" {
+  description = "Memory of a UI task in MiB. Fargate restricts it by ui_cpu."
+  type        = number
+  default     = 512
+  nullable    = false
+}
+
+variable "ui_desired_count" {
+  description = "Number of UI containers without autoscaling. With autoscaling, the initial number."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "ui_autoscaling_enabled" {
+  description = "Whether to scale the number of UI containers with the load. If false, the number is ui_desired_count."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "ui_min_capacity" {
+  description = "Minimum number of UI tasks with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "ui_max_capacity" {
+  description = "Maximum number of UI tasks with autoscaling."
+  type        = number
+  default     = 3
+  nullable    = false
+}
+
+variable "ui_cpu_target" {
+  description = "Target of the average CPU utilization of UI autoscaling in percent. If 0, no CPU policy."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
+variable "ui_memory_target" {
+  description = "Target of the average memory utilization of UI autoscaling in percent. If 0, no memory policy."
+  type        = number
+  default     = 0
   nullable    = false
 }
 
@@ -267,10 +478,31 @@ variable "create_read_replica" {
   nullable    = false
 }
 
+variable "db_instance_class" {
+  description = "Instance class of the Aurora instances."
+  type        = string
+  default     = "db.r6g.large"
+  nullable    = false
+}
+
+variable "db_engine_version" {
+  description = "Aurora PostgreSQL version. If only the major version is set (16), AWS selects and upgrades the minor version."
+  type        = string
+  default     = "16.8"
+  nullable    = false
+}
+
 variable "db_name" {
   description = "Name of the database of the proxy in the database server that the module creates."
   type        = string
   default     = "litellm"
+  nullable    = false
+}
+
+variable "db_master_username" {
+  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password."
+  type        = string
+  default     = "postgres"
   nullable    = false
 }
 
@@ -292,6 +524,13 @@ variable "enable_db_audit_logs" {
   description = "Whether to log connections, schema changes, lock waits and statements of more than a second of the database. The logs do not contain query parameters."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "db_monitoring_interval" {
+  description = "Interval of enhanced monitoring of the database in seconds: 1, 5, 10, 15, 30 or 60. If 0, no enhanced monitoring."
+  type        = number
+  default     = 60
   nullable    = false
 }
 
@@ -329,6 +568,20 @@ variable "redis_url" {
   nullable    = false
 }
 
+variable "redis_node_type" {
+  description = "Node type of ElastiCache."
+  type        = string
+  default     = "cache.t4g.small"
+  nullable    = false
+}
+
+variable "redis_num_replicas" {
+  description = "Number of replicas of the primary Redis node: 0 to 5. With one or more, failover is automatic."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 ################################################################################
 # Object store
 ################################################################################
@@ -340,13 +593,27 @@ variable "s3_force_destroy" {
   nullable    = false
 }
 
+variable "store_request_logs" {
+  description = "Whether LiteLLM writes a record of each request, with prompt and response, to the data bucket. LiteLLM reads prompts back from there for its sessions."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Configuration
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). The module adds the coordination Redis."
   type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "proxy_config_files" {
+  description = "Contents of the files beside the LiteLLM configuration file, by path, such as the Python modules of callbacks and custom_auth. They are stored in the configuration bucket and in the state."
+  type        = map(string)
   default     = {}
   nullable    = false
 }
@@ -416,7 +683,7 @@ variable "otel_environment_name" {
 }
 
 variable "otel_capture_message_content" {
-  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content, span_only, event_only or span_and_event."
   type        = string
   default     = "no_content"
   nullable    = false
@@ -437,8 +704,8 @@ variable "enable_access_logs" {
 }
 
 variable "log_retention_days" {
-  description = "Retention period of container logs in days. If 0, logs do not expire."
+  description = "Retention period of logs in days. If 0, logs do not expire."
   type        = number
-  default     = 30
+  default     = 365
   nullable    = false
 }

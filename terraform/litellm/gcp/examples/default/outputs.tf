@@ -113,6 +113,11 @@ output "master_key_secret_id" {
   value       = module.litellm.master_key_secret_id
 }
 
+output "salt_key_secret_id" {
+  description = "Id of the secret with the salt key of the proxy, without which the credentials in the database are lost."
+  value       = module.litellm.salt_key_secret_id
+}
+
 output "ui_password_secret_id" {
   description = "Id of the secret with the password of the dashboard. Null without a password."
   value       = module.litellm.ui_password_secret_id

@@ -38,8 +38,24 @@ variable "labels" {
 # Credentials
 ################################################################################
 
+variable "provided_credentials" {
+  description = "Names of the credential inputs that the caller sets: litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url, redis_url. The plan fails if an input is missing or not listed."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "litellm_master_key" {
   description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+  nullable    = false
+}
+
+variable "litellm_salt_key" {
+  description = "Key with which LiteLLM encrypts the credentials in its database. If empty, the module generates a key. Only the first apply reads it. For a database that was used without a salt key, set it to the master key of that database."
   type        = string
   default     = ""
   sensitive   = true
@@ -119,7 +135,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
+  description = "Image of the migrations job. It must contain Node.js, which Prisma requires. If empty, <image_registry>/litellm-migrations:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
@@ -220,10 +236,157 @@ variable "request_timeout_seconds" {
 # Compute
 ################################################################################
 
+variable "gateway_cpu" {
+  description = "CPU of a gateway instance, in millicores (1000m) or cores (2). At least 1000m."
+  type        = string
+  default     = "1000m"
+  nullable    = false
+}
+
+variable "gateway_memory" {
+  description = "Memory of a gateway instance: 512Mi or more."
+  type        = string
+  default     = "4Gi"
+  nullable    = false
+}
+
+variable "gateway_desired_count" {
+  description = "Number of gateway containers without autoscaling."
+  type        = number
+  default     = 2
+  nullable    = false
+}
+
 variable "gateway_num_workers" {
   description = "Number of Uvicorn workers of each gateway container."
   type        = number
   default     = 1
+  nullable    = false
+}
+
+variable "gateway_autoscaling_enabled" {
+  description = "Whether to scale the number of gateway containers with the load. If false, the number is gateway_desired_count."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "gateway_min_instances" {
+  description = "Minimum number of gateway instances with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "gateway_max_instances" {
+  description = "Maximum number of gateway instances with autoscaling."
+  type        = number
+  default     = 10
+  nullable    = false
+}
+
+variable "gateway_max_instance_request_concurrency" {
+  description = "Maximum number of concurrent requests to one gateway instance."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
+variable "backend_cpu" {
+  description = "CPU of a backend instance, in millicores (1000m) or cores (2). At least 1000m."
+  type        = string
+  default     = "1000m"
+  nullable    = false
+}
+
+variable "backend_memory" {
+  description = "Memory of a backend instance: 512Mi or more."
+  type        = string
+  default     = "4Gi"
+  nullable    = false
+}
+
+variable "backend_desired_count" {
+  description = "Number of backend containers without autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "backend_autoscaling_enabled" {
+  description = "Whether to scale the number of backend containers with the load. If false, the number is backend_desired_count."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "backend_min_instances" {
+  description = "Minimum number of backend instances with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "backend_max_instances" {
+  description = "Maximum number of backend instances with autoscaling."
+  type        = number
+  default     = 4
+  nullable    = false
+}
+
+variable "backend_max_instance_request_concurrency" {
+  description = "Maximum number of concurrent requests to one backend instance."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
+variable "ui_cpu" {
+  description = "CPU of a UI instance, in millicores (1000m) or cores (2)."
+  type        = string
+  default     = "1000m"
+  nullable    = false
+}
+
+variable "ui_memory" {
+  description = "Memory of a UI instance: 512Mi or more."
+  type        = string
+  default     = "512Mi"
+  nullable    = false
+}
+
+variable "ui_desired_count" {
+  description = "Number of UI containers without autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "ui_autoscaling_enabled" {
+  description = "Whether to scale the number of UI containers with the load. If false, the number is ui_desired_count."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "ui_min_instances" {
+  description = "Minimum number of UI instances with autoscaling."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "ui_max_instances" {
+  description = "Maximum number of UI instances with autoscaling."
+  type        = number
+  default     = 3
+  nullable    = false
+}
+
+variable "ui_max_instance_request_concurrency" {
+  description = "Maximum number of concurrent requests to one UI instance."
+  type        = number
+  default     = 200
   nullable    = false
 }
 
@@ -254,6 +417,27 @@ variable "create_read_replica" {
   nullable    = false
 }
 
+variable "db_tier" {
+  description = "Machine type of the Cloud SQL instances."
+  type        = string
+  default     = "db-custom-2-7680"
+  nullable    = false
+}
+
+variable "db_edition" {
+  description = "Edition of Cloud SQL: ENTERPRISE or ENTERPRISE_PLUS."
+  type        = string
+  default     = "ENTERPRISE"
+  nullable    = false
+}
+
+variable "db_version" {
+  description = "Version of PostgreSQL."
+  type        = string
+  default     = "POSTGRES_16"
+  nullable    = false
+}
+
 variable "db_name" {
   description = "Name of the database of the proxy in the database server that the module creates."
   type        = string
@@ -272,6 +456,13 @@ variable "db_backup_retention_days" {
   description = "Retention period of automatic database backups in days: 1 to 35."
   type        = number
   default     = 7
+  nullable    = false
+}
+
+variable "db_password_version" {
+  description = "Version of the generated database password. Increase it by one, in an apply of its own, to change the password. New connections may fail until the services have restarted."
+  type        = number
+  default     = 1
   nullable    = false
 }
 
@@ -309,6 +500,20 @@ variable "redis_url" {
   nullable    = false
 }
 
+variable "redis_tier" {
+  description = "Tier of Memorystore: STANDARD_HA, with a replica, or BASIC."
+  type        = string
+  default     = "STANDARD_HA"
+  nullable    = false
+}
+
+variable "redis_memory_size_gb" {
+  description = "Memory of the Memorystore instance in GiB."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 ################################################################################
 # Object store
 ################################################################################
@@ -320,13 +525,27 @@ variable "gcs_force_destroy" {
   nullable    = false
 }
 
+variable "store_request_logs" {
+  description = "Whether LiteLLM writes a record of each request, with prompt and response, to the data bucket. Requires litellm_license."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Configuration
 ################################################################################
 
 variable "proxy_config" {
-  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). If empty, no file."
+  description = "LiteLLM configuration file as a map (model_list, litellm_settings, general_settings, router_settings, ...). The module adds the coordination Redis."
   type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "proxy_config_files" {
+  description = "Contents of the files beside the LiteLLM configuration file, by path, such as the Python modules of callbacks and custom_auth. They are stored in the configuration bucket and in the state."
+  type        = map(string)
   default     = {}
   nullable    = false
 }
@@ -396,7 +615,7 @@ variable "otel_environment_name" {
 }
 
 variable "otel_capture_message_content" {
-  description = "Content of prompts and responses in the telemetry: no_content or prompt_and_completion."
+  description = "Content of prompts and responses in the telemetry: no_content, span_only, event_only or span_and_event."
   type        = string
   default     = "no_content"
   nullable    = false
