@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,35 @@ import pytest
 
 from tests.harness.plan.view import Plan
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import planning
+from tests.harness.terraform import planning, roots
 from tests.harness.terraform.command import Terraform
 
 ZONES = ["eu-west-1a", "eu-west-1c"]
 INPUTS = {
     **STACKS["aws"].smallest,
     "azs": ZONES,
-    "run_migrations": False,
     "db_deletion_protection": False,
     "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d",
 }
 SERVERS = ("gateway", "backend")
 
 
+@contextlib.contextmanager
+def applied(session: planning.Session, inputs: Mapping[str, Any]) -> Iterator[Terraform]:
+    """An applied stack with made-up values. Its jobs succeed without a CLI."""
+    stack = STACKS["aws"]
+    with planning.work_folder(session, stack) as module:
+        (module / "scripts" / "run-job.sh").write_text("#!/bin/sh\n")
+        root = roots.module_root(stack, module)
+        terraform = Terraform(root, session.core.binary, session.environment)
+        with terraform.variables(inputs) as file:
+            terraform.apply(tf_var_file=file)
+        yield terraform
+
+
 @pytest.fixture(scope="module")
 def root(offline_session: planning.Session) -> Iterator[Terraform]:
-    with planning.applied_stack(offline_session, STACKS["aws"], INPUTS) as terraform:
+    with applied(offline_session, INPUTS) as terraform:
         yield terraform
 
 
@@ -99,14 +112,14 @@ def test_range_of_a_subnet_depends_on_its_zone_only(root: Terraform) -> None:
 
 def test_earlier_zone_does_not_move_the_nat_gateway(offline_session: planning.Session) -> None:
     inputs = {**INPUTS, "azs": ["eu-west-1b", "eu-west-1c"]}
-    with planning.applied_stack(offline_session, STACKS["aws"], inputs) as terraform:
+    with applied(offline_session, inputs) as terraform:
         plan = changed(terraform, azs=["eu-west-1a", "eu-west-1b", "eu-west-1c"])
     assert {r.actions for r in plan.of_type("aws_nat_gateway").values()} == {("no-op",)}
 
 
 def test_zone_of_the_nat_gateway_is_not_removed(offline_session: planning.Session) -> None:
     inputs = {**INPUTS, "azs": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]}
-    with planning.applied_stack(offline_session, STACKS["aws"], inputs) as terraform:
+    with applied(offline_session, inputs) as terraform:
         message = refusal(terraform, azs=["eu-west-1b", "eu-west-1c"])
     assert "azs must contain the zone of the NAT gateway" in message
     assert "-replace" in message
@@ -114,7 +127,7 @@ def test_zone_of_the_nat_gateway_is_not_removed(offline_session: planning.Sessio
 
 def test_subnets_of_a_removed_zone_wait_for_their_users(offline_session: planning.Session) -> None:
     inputs = {**INPUTS, "azs": ["eu-west-1a", "eu-west-1b", "eu-west-1c"]}
-    with planning.applied_stack(offline_session, STACKS["aws"], inputs) as terraform:
+    with applied(offline_session, inputs) as terraform:
         done = applied_in_order(terraform, azs=["eu-west-1a", "eu-west-1b"])
     first = min(i for i, (action, a) in enumerate(done) if action == "delete" and "subnet" in a)
     users = [i for i, (action, a) in enumerate(done) if action == "update"]
@@ -159,6 +172,38 @@ def test_store_is_deleted_after_the_services_release_it(
     order = {address: i for i, (action, address) in enumerate(done)}
     services = [f'aws_ecs_service.autoscaled["{name}"]' for name in SERVERS]
     assert max(order[service] for service in services) < order[deleted], done
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"create_redis": False, "create_database": False},
+        {
+            "acm_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b",
+            "db_engine_version": "17.4",
+            "db_monitoring_interval": 0,
+            "enable_access_logs": False,
+            "enable_db_audit_logs": False,
+            "enable_flow_logs": False,
+            "gateway_autoscaling_enabled": False,
+            "migrations_image": "ghcr.io/berriai/litellm-migrations:next",
+            "proxy_config": {"model_list": []},
+            "secrets_version": 2,
+            "ui_autoscaling_enabled": True,
+        },
+    ],
+    ids=["stores", "others"],
+)
+def test_change_and_its_way_back_apply(root: Terraform, inputs: dict[str, Any]) -> None:
+    state = Path(root.tfdir) / "terraform.tfstate"
+    before = state.read_text()
+    try:
+        for values in ({**INPUTS, **inputs}, INPUTS):
+            with root.variables(values) as file:
+                root.apply(tf_var_file=file)
+            assert actions(changed(root, **(inputs if values is not INPUTS else {}))) == {}
+    finally:
+        state.write_text(before)
 
 
 # ---- Database ----

@@ -152,7 +152,10 @@ def aws_changed(aws: Applied) -> Plan:
     return aws.change(
         gateway_desired_count=4,
         ui_desired_count=2,
-        vpc_cidr="10.50.0.0/16",
+        azs=[],
+        vpc_id="vpc-0123456789abcdef0",
+        public_subnet_ids=["subnet-0a", "subnet-0b"],
+        private_subnet_ids=["subnet-0c", "subnet-0d"],
     )
 
 

@@ -31,4 +31,15 @@ resource "aws_elasticache_replication_group" "this" {
   transit_encryption_enabled = true
   apply_immediately          = true
   tags                       = local.tags
+
+  # Without create_redis, the group is deleted after the services have released it.
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes        = [kms_key_id]
+
+    postcondition {
+      condition     = var.kms_key_arn == "" || self.kms_key_id == var.kms_key_arn
+      error_message = "kms_key_arn must not change after the first apply, because Redis keeps its key; got \"${var.kms_key_arn}\", and the group has ${jsonencode(self.kms_key_id)}. Set kms_key_arn to the key of the first apply."
+    }
+  }
 }

@@ -6,7 +6,7 @@ locals {
 
   public_subnet_ids = (
     local.create_network
-    ? [for az in var.azs : aws_subnet.public[az].id]
+    ? [for az in local.zones : aws_subnet.public[az].id]
     : var.public_subnet_ids
   )
 }

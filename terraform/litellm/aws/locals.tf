@@ -131,7 +131,7 @@ locals {
   vpc_id = local.create_network ? one(aws_vpc.this[*].id) : var.vpc_id
   private_subnet_ids = (
     local.create_network
-    ? [for az in var.azs : aws_subnet.private[az].id]
+    ? [for az in local.zones : aws_subnet.private[az].id]
     : var.private_subnet_ids
   )
 

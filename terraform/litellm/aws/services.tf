@@ -40,6 +40,10 @@ resource "aws_ecs_task_definition" "service" {
   execution_role_arn       = aws_iam_role.execution[each.key].arn
   container_definitions    = local.container_definitions[each.key]
   tags                     = local.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Services ----

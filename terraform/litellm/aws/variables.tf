@@ -146,7 +146,7 @@ variable "secrets_version" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: a change replaces database and Redis."
+  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: database and Redis can not change their key."
   type        = string
   default     = ""
   nullable    = false
@@ -332,7 +332,7 @@ variable "additional_task_security_group_ids" {
 }
 
 variable "vpc_cidr" {
-  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer."
+  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer. It can not change after the first apply."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
@@ -347,7 +347,7 @@ variable "vpc_cidr" {
 }
 
 variable "azs" {
-  description = "Availability zones of the VPC that the module creates: 2 to 10. Required if vpc_id is empty."
+  description = "Availability zones of the VPC that the module creates: 2 to 10, in any order. Required if vpc_id is empty."
   type        = list(string)
   default     = []
   nullable    = false
@@ -370,9 +370,9 @@ variable "azs" {
   validation {
     condition = alltrue([
       for az in var.azs :
-      startswith(az, var.region) && can(regex("^[a-z0-9-]+[a-z]$", az))
+      startswith(az, var.region) && can(regex("^[a-j]$", trimprefix(az, var.region)))
     ])
-    error_message = "azs must contain zones of ${var.region}, such as ${var.region}a; got ${jsonencode(var.azs)}. Change azs or region."
+    error_message = "azs must contain availability zones of ${var.region}, such as ${var.region}a, not local zones; got ${jsonencode(var.azs)}. Change azs or region."
   }
 }
 
@@ -889,7 +889,7 @@ variable "create_read_replica" {
 }
 
 variable "db_instance_class" {
-  description = "Instance class of the Aurora instances."
+  description = "Instance class of the Aurora writer, and of the reader without a class of its own."
   type        = string
   default     = "db.r6g.large"
   nullable    = false
@@ -897,6 +897,18 @@ variable "db_instance_class" {
   validation {
     condition     = can(regex("^db[.][a-z0-9]+[.][a-z0-9]+$", var.db_instance_class))
     error_message = "db_instance_class must be a provisioned Aurora class such as db.r6g.large; got \"${var.db_instance_class}\". Set db_instance_class to a class that Aurora PostgreSQL supports; the module does not support serverless."
+  }
+}
+
+variable "db_reader_instance_class" {
+  description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(db[.][a-z0-9]+[.][a-z0-9]+)?$", var.db_reader_instance_class))
+    error_message = "db_reader_instance_class must be empty or a provisioned Aurora class such as db.r6g.large; got \"${var.db_reader_instance_class}\". Set db_reader_instance_class to a class that Aurora PostgreSQL supports; the module does not support serverless."
   }
 }
 
@@ -913,7 +925,7 @@ variable "db_engine_version" {
 }
 
 variable "db_name" {
-  description = "Name of the database of the proxy in the database server that the module creates."
+  description = "Name of the database of the proxy in the database server that the module creates. It can not change after the first apply."
   type        = string
   default     = "litellm"
   nullable    = false
@@ -928,7 +940,7 @@ variable "db_name" {
 }
 
 variable "db_master_username" {
-  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password."
+  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password. It can not change after the first apply."
   type        = string
   default     = "postgres"
   nullable    = false
@@ -943,7 +955,7 @@ variable "db_master_username" {
 }
 
 variable "db_username" {
-  description = "Database user of the proxy and of the migrations, with IAM authentication."
+  description = "Database user of the proxy and of the migrations, with IAM authentication. Another user takes the tables over."
   type        = string
   default     = "litellm_app"
   nullable    = false

@@ -158,7 +158,7 @@ def _partition(region: str) -> str:
 
 
 def _zones(inputs: Values) -> SearchStrategy[list[str]]:
-    letters = st.lists(st.sampled_from("abcdefghijkl"), min_size=2, max_size=10, unique=True)
+    letters = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=10, unique=True)
     zones = letters.map(lambda ends: [f"{inputs['region']}{end}" for end in ends])
     return zones if not inputs["vpc_id"] else st.one_of(zones, st.just([]))
 
