@@ -11,8 +11,8 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning, roots
 from tests.harness.terraform.command import Terraform
 
-# The data sources of each module. While a dependency of the module has changes, Terraform knows what
-# they return only after apply. Only a check may read one.
+# The data sources of each module. While a dependency of the module has changes, Terraform knows
+# what they return only after apply. Only a check may read one.
 DATA_SOURCES: Mapping[str, set[str]] = {"aws": {"data.aws_region.current"}, "gcp": set()}
 
 

@@ -33,6 +33,24 @@ locals {
   ])
 }
 
+# ---- Partition ----
+
+# The region names the partition, which saves a data source (AWS SDKs, partitions.json).
+locals {
+  partitions = {
+    "cn-"      = "aws-cn"
+    "eu-isoe-" = "aws-iso-e"
+    "eusc-"    = "aws-eusc"
+    "us-gov-"  = "aws-us-gov"
+    "us-iso-"  = "aws-iso"
+    "us-isob-" = "aws-iso-b"
+    "us-isof-" = "aws-iso-f"
+  }
+  partition = try(
+    [for prefix, name in local.partitions : name if startswith(var.region, prefix)][0], "aws"
+  )
+}
+
 # ---- Switches ----
 
 # Each switch decides a count or a for_each. Terraform must know it at plan.
@@ -186,8 +204,6 @@ locals {
   # The prefix of each log writer in the log bucket.
   log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }
 
-  # A policy document that references a bucket directly is deferred to the apply
-  # by any change of the bucket, even of its tags. Through a local it is not.
   bucket_arns = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
 
   # The ARN of the cluster contains the account, which saves a data source.
