@@ -8,7 +8,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.region))
     error_message = "region must be the name of an AWS region, such as us-west-2; got \"${var.region}\". Set region to a region, not to a zone."
   }
 }

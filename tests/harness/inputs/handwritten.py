@@ -154,7 +154,9 @@ _ACCOUNTS = st.text(st.sampled_from(string.digits), min_size=12, max_size=12)
 
 
 def _partition(region: str) -> str:
-    return "aws-us-gov" if region.startswith("us-gov") else "aws"
+    partitions = {"us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+    found = (name for prefix, name in partitions.items() if region.startswith(prefix))
+    return next(found, "aws")
 
 
 def _zones(inputs: Values) -> SearchStrategy[list[str]]:
@@ -253,7 +255,7 @@ _SHARED: Mapping[str, Handwritten] = {
 _AWS: Mapping[str, Handwritten] = {
     **_SHARED,
     "region": lambda _inputs: st.sampled_from(
-        ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1"]
+        ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "eusc-de-east-1"]
     ),
     "azs": _zones,
     "acm_certificate_arn": _certificates,
