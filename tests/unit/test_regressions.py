@@ -557,6 +557,23 @@ def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) ->
     assert written == []
 
 
+@pytest.mark.parametrize("own", [0, 1, 9, 45])
+def test_object_has_at_most_ten_tags(session: planning.Session, own: int) -> None:
+    # S3 API, PutObject: an object has at most 10 tags. The caller's provider adds its own.
+    block = {
+        **STACKS["aws"].provider_block("eu-west-1"),
+        "default_tags": {"tags": {f"default{i}": "v" for i in range(9)}},
+    }
+    tags = {f"own{i}": "v" for i in range(own)}
+    plan = called(
+        session, "aws", {"provider": {"aws": block}}, proxy_config={"model_list": []}, tags=tags
+    )
+    (item,) = plan.of_type("aws_s3_object").values()
+    carried = item.values["tags_all"]
+    assert len(carried) <= 10
+    assert {"litellm:stack": "acme-litellm-dev", "managed-by": "terraform"}.items() <= carried.items()
+
+
 def test_names_in_sql_are_quoted(session: planning.Session) -> None:
     plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
     sql = plan.outputs["db_bootstrap_sql"]
