@@ -46,7 +46,8 @@ locals {
     if var.enable_access_logs && key != "logs"
   }
 
-  # An S3 object can have 10 tags, other resources 50.
+  # An S3 object can have 10 tags, other resources 50. The object does not get the
+  # default tags of the provider.
   object_tags = (
     length(local.tags) <= 10
     ? local.tags
@@ -223,6 +224,12 @@ resource "aws_s3_object" "proxy_config" {
   content      = local.config_yaml
   content_type = "application/yaml"
   tags         = local.object_tags
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   depends_on = [
     aws_s3_bucket_public_access_block.this,
