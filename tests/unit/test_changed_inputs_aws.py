@@ -212,3 +212,55 @@ def test_change_and_its_way_back_apply(root: Terraform, inputs: dict[str, Any]) 
 def test_reader_has_a_class_of_its_own(root: Terraform) -> None:
     done = actions(changed(root, db_reader_instance_class="db.r6g.xlarge"))
     assert done == {"aws_rds_cluster_instance.reader[0]": ("update",)}
+
+
+SNAPSHOT = "acme-litellm-dev-final-0a1b2c3d"
+RESTORED = [
+    {"db_restore_snapshot": SNAPSHOT},
+    {"db_restore_source": "acme-litellm-old-db", "db_restore_time": "2026-11-01T08:00:00Z"},
+    {"db_restore_source": "acme-litellm-old-db"},
+]
+
+
+@pytest.mark.parametrize("restore", RESTORED, ids=["snapshot", "time", "latest"])
+def test_restored_cluster_stays_without_the_inputs(
+    offline_session: planning.Session, restore: dict[str, Any]
+) -> None:
+    with applied(offline_session, {**INPUTS, **restore}) as terraform:
+        (cluster,) = changed(terraform, **restore).of_type("aws_rds_cluster").values()
+        assert actions(changed(terraform, **restore)) == {}
+        assert actions(changed(terraform)) == {}
+    source = restore.get("db_restore_source")
+    time = restore.get("db_restore_time")
+    point = cluster.values["restore_to_point_in_time"]
+    assert cluster.values["snapshot_identifier"] == restore.get("db_restore_snapshot")
+    assert [(p["source_cluster_identifier"], p["restore_to_time"]) for p in point] == (
+        [(source, time)] if source else []
+    )
+    assert [p["use_latest_restorable_time"] for p in point if not time] == [True] * (
+        source is not None and time is None
+    )
+
+
+@pytest.mark.parametrize("restore", RESTORED[:2], ids=["snapshot", "time"])
+def test_restore_into_a_cluster_with_data_is_refused(
+    root: Terraform, restore: dict[str, Any]
+) -> None:
+    message = refusal(root, **restore)
+    assert f"{next(iter(restore))} must be set before the cluster is created" in message
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ({"db_restore_snapshot": SNAPSHOT, "db_restore_source": "a"}, "db_restore_source"),
+        ({"db_restore_time": "2026-11-01T08:00:00Z"}, "db_restore_time"),
+        ({"db_restore_source": "a", "db_restore_time": "yesterday"}, "db_restore_time"),
+        ({"db_restore_snapshot": SNAPSHOT, "create_database": False}, "db_restore_snapshot"),
+        ({"db_restore_source": "a", "create_database": False}, "db_restore_source"),
+    ],
+)
+def test_contradicting_restore_is_refused(
+    root: Terraform, inputs: dict[str, Any], named: str
+) -> None:
+    assert f"{named} must" in refusal(root, **inputs)

@@ -571,7 +571,10 @@ def test_object_has_at_most_ten_tags(session: planning.Session, own: int) -> Non
     (item,) = plan.of_type("aws_s3_object").values()
     carried = item.values["tags_all"]
     assert len(carried) <= 10
-    assert {"litellm:stack": "acme-litellm-dev", "managed-by": "terraform"}.items() <= carried.items()
+    assert {
+        "litellm:stack": "acme-litellm-dev",
+        "managed-by": "terraform",
+    }.items() <= carried.items()
 
 
 def test_names_in_sql_are_quoted(session: planning.Session) -> None:
