@@ -110,6 +110,18 @@ resource "aws_rds_cluster" "this" {
 
   enabled_cloudwatch_logs_exports = var.enable_db_audit_logs ? ["postgresql"] : []
 
+  snapshot_identifier = var.db_restore_snapshot == "" ? null : var.db_restore_snapshot
+
+  dynamic "restore_to_point_in_time" {
+    for_each = var.db_restore_source == "" ? [] : [var.db_restore_source]
+
+    content {
+      source_cluster_identifier  = restore_to_point_in_time.value
+      restore_to_time            = var.db_restore_time == "" ? null : var.db_restore_time
+      use_latest_restorable_time = var.db_restore_time == "" ? true : null
+    }
+  }
+
   storage_encrypted         = true
   kms_key_id                = local.kms_key_arn
   backup_retention_period   = var.db_backup_retention_days
@@ -127,7 +139,13 @@ resource "aws_rds_cluster" "this" {
   # Other values of these arguments would replace it by an empty one.
   lifecycle {
     create_before_destroy = true
-    ignore_changes        = [database_name, kms_key_id, master_username]
+    ignore_changes = [
+      database_name,
+      kms_key_id,
+      master_username,
+      restore_to_point_in_time,
+      snapshot_identifier,
+    ]
 
     postcondition {
       condition     = self.database_name == var.db_name
@@ -142,6 +160,19 @@ resource "aws_rds_cluster" "this" {
     postcondition {
       condition     = var.kms_key_arn == "" || self.kms_key_id == var.kms_key_arn
       error_message = "kms_key_arn must not change after the first apply, because a database keeps its key; got \"${var.kms_key_arn}\", and the cluster has ${jsonencode(self.kms_key_id)}. Set kms_key_arn to the key of the first apply, or restore a snapshot in another stack."
+    }
+
+    postcondition {
+      condition     = var.db_restore_snapshot == "" || self.snapshot_identifier == var.db_restore_snapshot
+      error_message = "db_restore_snapshot must be set before the cluster is created; got \"${var.db_restore_snapshot}\", and the cluster has ${jsonencode(self.snapshot_identifier)}. Restore the snapshot in another stack, or remove db_restore_snapshot."
+    }
+
+    postcondition {
+      condition = (
+        var.db_restore_source == "" ||
+        try(self.restore_to_point_in_time[0].source_cluster_identifier == var.db_restore_source, false)
+      )
+      error_message = "db_restore_source must be set before the cluster is created; got \"${var.db_restore_source}\". Restore the cluster in another stack, or remove db_restore_source."
     }
   }
 }

@@ -990,6 +990,62 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "db_restore_snapshot" {
+  description = "Identifier or ARN of the cluster snapshot from which the database is created. If empty, no snapshot. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-zA-Z][a-zA-Z0-9:-]{0,254})?$", var.db_restore_snapshot))
+    error_message = "db_restore_snapshot must be empty or the identifier or ARN of a cluster snapshot; got \"${var.db_restore_snapshot}\". Set db_restore_snapshot to a snapshot of the region."
+  }
+
+  validation {
+    condition     = var.db_restore_snapshot == "" || var.create_database
+    error_message = "db_restore_snapshot must be empty with create_database = false; got \"${var.db_restore_snapshot}\". Set create_database = true, or remove db_restore_snapshot."
+  }
+}
+
+variable "db_restore_source" {
+  description = "Identifier or ARN of the cluster from which the database is created, as it was at db_restore_time. If empty, no cluster. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-zA-Z][a-zA-Z0-9:-]{0,254})?$", var.db_restore_source))
+    error_message = "db_restore_source must be empty or the identifier or ARN of an Aurora cluster; got \"${var.db_restore_source}\". Set db_restore_source to a cluster of the region."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.create_database
+    error_message = "db_restore_source must be empty with create_database = false; got \"${var.db_restore_source}\". Set create_database = true, or remove db_restore_source."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.db_restore_snapshot == ""
+    error_message = "db_restore_source must be empty with db_restore_snapshot, because a database has one origin; got \"${var.db_restore_source}\" and \"${var.db_restore_snapshot}\". Remove one of the two."
+  }
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$", var.db_restore_time))
+    error_message = "db_restore_time must be empty or a time in UTC such as 2026-01-31T08:00:00Z; got \"${var.db_restore_time}\". Write db_restore_time in this form."
+  }
+
+  validation {
+    condition     = var.db_restore_time == "" || var.db_restore_source != ""
+    error_message = "db_restore_time must be empty without db_restore_source; got \"${var.db_restore_time}\". Set db_restore_source to the cluster to restore, or remove db_restore_time."
+  }
+}
+
 variable "enable_db_audit_logs" {
   description = "Whether to log connections, schema changes, lock waits and statements of more than a second of the database. The logs do not contain query parameters."
   type        = bool
