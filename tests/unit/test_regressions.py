@@ -601,6 +601,38 @@ def test_stream_may_last_an_hour(session: planning.Session) -> None:
         assert template["timeout"] == "3600s"
 
 
+@BOTH
+def test_database_outage_restarts_no_container(session: planning.Session, stack: str) -> None:
+    # Readiness includes the database. ECS replaces a task with an unhealthy target, and Cloud Run
+    # restarts a container that is not live, so each of them asks only whether the server answers.
+    plan = planned(session, stack, "smallest")
+    if stack == "aws":
+        groups = plan.of_type("aws_lb_target_group").values()
+        paths = {str(g.index): g.values["health_check"][0]["path"] for g in groups}
+    else:
+        paths = {}
+        for component, address in services(plan).items():
+            (container,) = plan.resources[address].values["template"][0]["containers"]
+            probes = container["liveness_probe"] or []
+            paths |= {component: probe["http_get"][0]["path"] for probe in probes}
+    assert {paths.get(component) for component in SERVERS} == {"/health/liveliness"}
+
+
+def test_stopped_task_finishes_its_streams(
+    session: planning.Session, resolved_session: planning.Session
+) -> None:
+    for seconds, delay in ((3600, 600), (120, 120)):
+        plan = planned(session, "aws", "smallest", request_timeout_seconds=seconds)
+        for group in plan.of_type("aws_lb_target_group").values():
+            expected = delay if group.index in SERVERS else 30
+            assert int(group.values["deregistration_delay"]) == expected
+    plan = planned(resolved_session, "aws", "smallest")
+    for address in addresses(plan).values():
+        (definition,) = json.loads(plan.resources[address].values["container_definitions"])
+        # Fargate allows 120 s.
+        assert definition["stopTimeout"] == 120
+
+
 def test_url_has_the_host_of_the_certificate(session: planning.Session) -> None:
     assert planned(session, "aws", "tls").outputs["alb_url"] == "https://llm.example.com"
     assert planned(session, "gcp", "tls").outputs["lb_url"] == "https://llm.example.com"
