@@ -91,6 +91,9 @@ locals {
   # The differences between the three services. environment.tf has their
   # environment and commands. The UI has no permissions: it has no entry in any
   # list of grants, secrets or environment variables.
+  #
+  # ECS replaces a task with an unhealthy target. Readiness includes the database, so a
+  # failover would replace every task; liveness does not.
   components = {
     gateway = {
       port                = 4000
@@ -103,7 +106,8 @@ locals {
       cpu_target          = var.gateway_cpu_target
       memory_target       = var.gateway_memory_target
       grace_period        = 300
-      health              = { path = "/health/readiness", timeout = 10 }
+      health              = { path = "/health/liveliness", timeout = 10 }
+      draining            = local.stream_draining
     }
     backend = {
       port                = 4001
@@ -116,7 +120,8 @@ locals {
       cpu_target          = var.backend_cpu_target
       memory_target       = var.backend_memory_target
       grace_period        = 300
-      health              = { path = "/health/readiness", timeout = 10 }
+      health              = { path = "/health/liveliness", timeout = 10 }
+      draining            = local.stream_draining
     }
     ui = {
       port                = 3000
@@ -130,8 +135,12 @@ locals {
       memory_target       = var.ui_memory_target
       grace_period        = 60
       health              = { path = "/healthz", timeout = 5 }
+      draining            = 30
     }
   }
+
+  # A deployment ends after the streams of the old tasks, or after this time.
+  stream_draining = min(var.request_timeout_seconds, 600)
 
   # The engine of Prisma runs out of memory with 1 GiB.
   jobs = merge(

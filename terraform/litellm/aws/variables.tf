@@ -499,7 +499,7 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout."
+  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout. A stopped task has the same time, at most ten minutes, for its streams."
   type        = number
   default     = 3600
   nullable    = false
