@@ -144,6 +144,7 @@ def test_subnets_of_a_removed_zone_wait_for_their_users(offline_session: plannin
         ("db_name", "other"),
         ("db_master_username", "admin2"),
         ("kms_key_arn", "arn:aws:kms:eu-west-1:123456789012:key/other"),
+        ("iam_path", "/llm/"),
     ],
 )
 def test_input_that_would_replace_the_data_is_refused(

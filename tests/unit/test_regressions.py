@@ -578,10 +578,37 @@ def test_object_has_at_most_ten_tags(session: planning.Session, own: int) -> Non
 
 
 def test_names_in_sql_are_quoted(session: planning.Session) -> None:
-    plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
+    plan = planned(session, "aws", "smallest", db_username="select", db_name="proxy")
     sql = plan.outputs["db_bootstrap_sql"]
-    for name in ("select", "table"):
+    for name in ("select", "proxy"):
         assert set(re.findall(rf".\b{name}\b.", sql)) == {f'"{name}"'}
+
+
+@pytest.mark.parametrize("value", ["admin", "user", "rdsadmin", "pg_admin", "1a", "_a"])
+def test_master_user_that_rds_refuses_is_refused(session: planning.Session, value: str) -> None:
+    message = refusal(session, "aws", "smallest", db_master_username=value)
+    assert "db_master_username must" in message
+    assert f'"{value}"' in message
+
+
+@pytest.mark.parametrize("value", ["user", "table", "rdsadmin", "_a", "template0"])
+def test_database_name_that_rds_refuses_is_refused(session: planning.Session, value: str) -> None:
+    message = refusal(session, "aws", "smallest", db_name=value)
+    assert "db_name must" in message
+    assert f'"{value}"' in message
+
+
+def test_roles_have_the_path_and_the_boundary(session: planning.Session) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    given = planned(
+        session, "aws", "smallest", iam_path="/llm/", iam_permissions_boundary_arn=boundary
+    )
+    roles = given.of_type("aws_iam_role").values()
+    assert {(r.values["path"], r.values["permissions_boundary"]) for r in roles} == {
+        ("/llm/", boundary)
+    }
+    roles = planned(session, "aws", "smallest").of_type("aws_iam_role").values()
+    assert {(r.values["path"], r.values["permissions_boundary"]) for r in roles} == {("/", None)}
 
 
 @BOTH
