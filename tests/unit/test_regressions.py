@@ -640,8 +640,8 @@ def test_database_outage_restarts_no_container(session: planning.Session, stack:
         paths = {}
         for component, address in services(plan).items():
             (container,) = plan.resources[address].values["template"][0]["containers"]
-            probes = container["liveness_probe"] or []
-            paths |= {component: probe["http_get"][0]["path"] for probe in probes}
+            for probe in container["liveness_probe"] or []:
+                paths[component] = probe["http_get"][0]["path"]
     assert {paths.get(component) for component in SERVERS} == {"/health/liveliness"}
 
 

@@ -41,6 +41,10 @@ locals {
   data_bucket_arn   = local.bucket_arns["data"]
   config_object_arn = local.has_config ? "${local.bucket_arns["config"]}/${local.config_key}" : ""
 
+  permissions_boundary = (
+    var.iam_permissions_boundary_arn == "" ? null : var.iam_permissions_boundary_arn
+  )
+
   # Policies that AWS manages.
   managed_policies = "arn:${local.partition}:iam::aws:policy/service-role"
 
@@ -104,10 +108,21 @@ locals {
 resource "aws_iam_role" "execution" {
   for_each = toset(local.identities)
 
-  name               = local.names["role_execution_${each.key}"]
-  description        = "LiteLLM stack ${local.name}: starts ${each.key}"
-  assume_role_policy = local.assume_role_policies.tasks
-  tags               = local.tags
+  name                 = local.names["role_execution_${each.key}"]
+  description          = "LiteLLM stack ${local.name}: starts ${each.key}"
+  assume_role_policy   = local.assume_role_policies.tasks
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "execution" {
@@ -134,10 +149,21 @@ resource "aws_iam_role_policy" "secrets" {
 resource "aws_iam_role" "task" {
   for_each = toset(local.identities)
 
-  name               = local.names["role_task_${each.key}"]
-  description        = "LiteLLM stack ${local.name}: ${each.key}"
-  assume_role_policy = local.assume_role_policies.tasks
-  tags               = local.tags
+  name                 = local.names["role_task_${each.key}"]
+  description          = "LiteLLM stack ${local.name}: ${each.key}"
+  assume_role_policy   = local.assume_role_policies.tasks
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
 locals {
@@ -209,10 +235,21 @@ resource "aws_iam_role_policy" "task" {
 resource "aws_iam_role" "monitoring" {
   count = local.has_monitor ? 1 : 0
 
-  name               = local.names.role_monitoring
-  description        = "LiteLLM stack ${local.name}: monitors the database"
-  assume_role_policy = local.assume_role_policies.monitoring
-  tags               = local.tags
+  name                 = local.names.role_monitoring
+  description          = "LiteLLM stack ${local.name}: monitors the database"
+  assume_role_policy   = local.assume_role_policies.monitoring
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {

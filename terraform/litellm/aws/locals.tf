@@ -33,6 +33,20 @@ locals {
   ])
 }
 
+# The reserved key words of PostgreSQL (its documentation, appendix SQL Key Words), which
+# RDS refuses as the name of a database or of a master user.
+locals {
+  sql_keywords = split(" ", join(" ", [
+    "all analyse analyze and any array as asc asymmetric both case cast check collate",
+    "column constraint create current_catalog current_date current_role current_time",
+    "current_timestamp current_user default deferrable desc distinct do else end except",
+    "false fetch for foreign from grant group having in initially intersect into lateral",
+    "leading limit localtime localtimestamp not null offset on only or order placing",
+    "primary references returning select session_user some symmetric system_user table",
+    "then to trailing true union unique user using variadic when where window with",
+  ]))
+}
+
 # ---- Partition ----
 
 # The region names the partition, which saves a data source (AWS SDKs, partitions.json).

@@ -515,6 +515,34 @@ variable "request_timeout_seconds" {
 }
 
 ################################################################################
+# Identities
+################################################################################
+
+variable "iam_path" {
+  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/){0,8}$", var.iam_path)) && length(var.iam_path) <= 512
+    error_message = "iam_path must begin and end with /, and have at most 8 parts of letters, digits or +=,.@_- between; got \"${var.iam_path}\". Set iam_path to a path such as /platform/."
+  }
+}
+
+variable "iam_permissions_boundary_arn" {
+  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
+    error_message = "iam_permissions_boundary_arn must be empty or the ARN of an IAM policy; got \"${var.iam_permissions_boundary_arn}\". Set iam_permissions_boundary_arn to a policy, not to a role."
+  }
+}
+
+################################################################################
 # Compute
 ################################################################################
 
@@ -932,10 +960,15 @@ variable "db_name" {
 
   validation {
     condition = (
-      can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_name)) &&
+      can(regex("^[a-z][a-z0-9_]{0,62}$", var.db_name)) &&
       !contains(["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin"], var.db_name)
     )
-    error_message = "db_name must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter or _, and not postgres, template0, template1, rdsadmin or cloudsqladmin; got \"${var.db_name}\". Change db_name."
+    error_message = "db_name must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter, and not postgres, template0, template1, rdsadmin or cloudsqladmin; got \"${var.db_name}\". Change db_name."
+  }
+
+  validation {
+    condition     = !contains(local.sql_keywords, var.db_name)
+    error_message = "db_name must not be a reserved key word of PostgreSQL, which RDS refuses; got \"${var.db_name}\". Change db_name."
   }
 }
 
@@ -951,6 +984,11 @@ variable "db_master_username" {
       !can(regex("^(pg_|rds)", var.db_master_username))
     )
     error_message = "db_master_username must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter, and must not begin with pg_ or rds, which the engine reserves; got \"${var.db_master_username}\". Change db_master_username."
+  }
+
+  validation {
+    condition     = !contains(concat(["admin"], local.sql_keywords), var.db_master_username)
+    error_message = "db_master_username must not be admin or a reserved key word of PostgreSQL, which RDS refuses; got \"${var.db_master_username}\". Change db_master_username."
   }
 }
 
