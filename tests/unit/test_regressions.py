@@ -598,6 +598,46 @@ def test_database_name_that_rds_refuses_is_refused(session: planning.Session, va
     assert f'"{value}"' in message
 
 
+@pytest.mark.parametrize(
+    ("region", "count"),
+    [("eu-west-1", 1), ("us-gov-west-1", 1), ("cn-north-1", 1), ("eusc-de-east-1", 0)],
+)
+def test_bucket_traffic_avoids_the_nat_gateway(
+    session: planning.Session, region: str, count: int
+) -> None:
+    # A gateway endpoint is free; the NAT gateway bills each byte. The service has another name in
+    # partitions that the module does not know well.
+    zones = [f"{region}a", f"{region}b"]
+    plan = planned(session, "aws", "smallest", region=region, azs=zones)
+    endpoints = plan.of_type("aws_vpc_endpoint").values()
+    assert [(e.values["service_name"], e.values["vpc_endpoint_type"]) for e in endpoints] == [
+        (f"com.amazonaws.{region}.s3", "Gateway")
+    ] * count
+
+
+def test_redis_has_a_parameter_group_of_its_own(resolved_session: planning.Session) -> None:
+    # Nobody can change a default group, and another group restarts the nodes.
+    plan = planned(resolved_session, "aws", "smallest")
+    (group,) = plan.of_type("aws_elasticache_parameter_group").values()
+    (redis,) = plan.of_type("aws_elasticache_replication_group").values()
+    assert redis.values["parameter_group_name"] == group.values["name"] == "acme-litellm-dev-redis7"
+    assert group.values["family"] == "redis7"
+
+
+def test_ui_resolves_names_in_a_network_with_its_own_dns(session: planning.Session) -> None:
+    # Security groups do not filter the DNS of a VPC. A network of the caller may have another.
+    def ports(case: str) -> set[tuple[str, int]]:
+        rules = planned(session, "aws", case).of_type("aws_vpc_security_group_egress_rule")
+        return {
+            (rule.values["ip_protocol"], rule.values["from_port"])
+            for rule in rules.values()
+            if str(rule.index).startswith("ui-")
+        }
+
+    assert ports("smallest") == {("tcp", 443)}
+    assert ports("own-network") == {("tcp", 443), ("tcp", 53), ("udp", 53)}
+
+
 def test_roles_have_the_path_and_the_boundary(session: planning.Session) -> None:
     boundary = "arn:aws:iam::123456789012:policy/boundary"
     given = planned(
