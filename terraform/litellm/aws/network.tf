@@ -174,6 +174,18 @@ resource "aws_route_table_association" "private" {
   subnet_id      = aws_subnet.private[each.key].id
 }
 
+# Free, while the NAT gateway bills each byte: the buckets, and the image layers of ECR.
+# The other partitions have another name of the service.
+resource "aws_vpc_endpoint" "s3" {
+  count = local.create_network && contains(["aws", "aws-cn", "aws-us-gov"], local.partition) ? 1 : 0
+
+  vpc_id            = aws_vpc.this[0].id
+  service_name      = "com.amazonaws.${var.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.private[0].id]
+  tags              = merge({ Name = "${local.name}-s3" }, local.tags)
+}
+
 # ---- Security groups ----
 
 # One group for each role. These rules are the only open ports.
@@ -204,7 +216,8 @@ locals {
   )
 
   # Gateway, backend and jobs connect to any model provider and to external data
-  # stores on any port. The UI only pulls its image and writes its log.
+  # stores on any port. The UI only pulls its image and writes its log. Security groups
+  # do not filter the DNS of a VPC, but an existing network may have other DNS servers.
   egress_rules = merge(
     {
       for component, settings in local.components : "alb-${component}" => {
@@ -218,6 +231,11 @@ locals {
     },
     local.ui_registry_port == 443 ? {} : {
       "ui-registry" = { from = "ui", protocol = "tcp", port = local.ui_registry_port, to = null }
+    },
+    local.create_network ? {} : {
+      for protocol in ["tcp", "udp"] : "ui-dns-${protocol}" => {
+        from = "ui", protocol = protocol, port = 53, to = null
+      }
     },
     local.has_database ? {
       "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null }
