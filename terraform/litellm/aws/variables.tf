@@ -97,6 +97,30 @@ variable "tags" {
   }
 }
 
+variable "iam_path" {
+  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/){0,8}$", var.iam_path)) && length(var.iam_path) <= 512
+    error_message = "iam_path must begin and end with /, and have at most 8 parts of letters, digits or +=,.@_- between; got \"${var.iam_path}\". Set iam_path to a path such as /platform/."
+  }
+}
+
+variable "iam_permissions_boundary_arn" {
+  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
+    error_message = "iam_permissions_boundary_arn must be empty or the ARN of an IAM policy; got \"${var.iam_permissions_boundary_arn}\". Set iam_permissions_boundary_arn to a policy, not to a role."
+  }
+}
+
 ################################################################################
 # Credentials
 ################################################################################
@@ -511,34 +535,6 @@ variable "request_timeout_seconds" {
       floor(var.request_timeout_seconds) == var.request_timeout_seconds
     )
     error_message = "request_timeout_seconds must be an integer from 1 to 3600; got ${var.request_timeout_seconds}. Set request_timeout_seconds to a number in this range."
-  }
-}
-
-################################################################################
-# Identities
-################################################################################
-
-variable "iam_path" {
-  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
-  type        = string
-  default     = "/"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/){0,8}$", var.iam_path)) && length(var.iam_path) <= 512
-    error_message = "iam_path must begin and end with /, and have at most 8 parts of letters, digits or +=,.@_- between; got \"${var.iam_path}\". Set iam_path to a path such as /platform/."
-  }
-}
-
-variable "iam_permissions_boundary_arn" {
-  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
-    error_message = "iam_permissions_boundary_arn must be empty or the ARN of an IAM policy; got \"${var.iam_permissions_boundary_arn}\". Set iam_permissions_boundary_arn to a policy, not to a role."
   }
 }
 

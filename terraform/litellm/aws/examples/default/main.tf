@@ -52,6 +52,7 @@ module "litellm" {
   db_username              = var.db_username
   db_backup_retention_days = var.db_backup_retention_days
   enable_db_audit_logs     = var.enable_db_audit_logs
+  db_monitoring_interval   = var.db_monitoring_interval
   db_deletion_protection   = var.db_deletion_protection
   skip_final_snapshot      = var.skip_final_snapshot
 

@@ -295,6 +295,13 @@ variable "enable_db_audit_logs" {
   nullable    = false
 }
 
+variable "db_monitoring_interval" {
+  description = "Interval of enhanced monitoring of the database in seconds: 1, 5, 10, 15, 30 or 60. If 0, no enhanced monitoring."
+  type        = number
+  default     = 60
+  nullable    = false
+}
+
 variable "db_deletion_protection" {
   description = "Whether to protect the database from deletion. Apply false before a destroy. True prevents data loss."
   type        = bool
