@@ -139,6 +139,38 @@ def test_migrations_fail_without_the_schema_grant(
         migrations.run(connection)
 
 
+def test_another_user_takes_the_tables_over(server: Server, session: planning.Session) -> None:
+    database, first = bootstrapped(server, planned(session, "aws"), 1)
+    with server.connect(database, first, WORD) as connection:
+        migrations.run(connection)
+    master = only(planned(session, "aws"), "aws_rds_cluster")["master_username"]
+    for name, before in (("second", first), (first, "second"), ("third", first)):
+        sql = planned(session, "aws", {"db_username": name}).outputs["db_bootstrap_sql"]
+        for _ in range(2):
+            with server.connect(database, master, WORD) as connection:
+                connection.execute(sql)
+        postgres.set_password(server, name, WORD)
+        with server.connect(database, name, WORD) as connection:
+            connection.execute('ALTER TABLE "LiteLLM_Config" ADD COLUMN extra int')
+            connection.execute('ALTER TABLE "LiteLLM_Config" DROP COLUMN extra')
+            connection.execute("CREATE TABLE of_the_user (x int)")
+        # The services of the user before still run while those of the new one start.
+        with server.connect(database, before, WORD) as connection:
+            connection.execute('SELECT count(*) FROM "LiteLLM_Config"')
+            connection.execute("INSERT INTO of_the_user VALUES (1)")
+        with server.connect(database, name, WORD) as connection:
+            connection.execute("DROP TABLE of_the_user")
+    # RDS refuses the password of a member of rds_iam, and so that of a member of its members. The
+    # creator of a role administers it without the other options.
+    with server.connect() as connection:
+        left = connection.execute(
+            "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = %s::regrole "
+            "AND grantor = member AND roleid::regrole::text NOT LIKE 'rds%%'",
+            [master],
+        )
+        assert left.fetchall() == []
+
+
 def test_failed_migration_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     files = migrations.files()
     monkeypatch.setattr(migrations, "files", lambda: [files[-1], *files])

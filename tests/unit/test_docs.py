@@ -13,6 +13,7 @@ from tests.harness.cli import docs, examples
 from tests.harness.hcl import declarations
 from tests.harness.hcl.declarations import Output, Variable
 from tests.harness.offline.catalogue import DATA, releases, schema_document
+from tests.harness.offline.live.aws import codec
 from tests.harness.paths import MODULES, ROOT
 from tests.harness.schemas import rebuild
 from tests.harness.stacks import CREDENTIALS, STACKS
@@ -109,6 +110,20 @@ def test_shared_files_are_identical(file: str) -> None:
     assert (AWS / file).read_bytes() == (GCP / file).read_bytes(), (
         f"cp {AWS / file} {GCP / file}, or the other way round"
     )
+
+
+def test_readme_lists_the_permissions_of_every_api() -> None:
+    names = {"elbv2": "elasticloadbalancing"}
+    used = rebuild.used_types(AWS)["resource"]
+    services = {
+        names.get(entry.service, entry.service)
+        for kind, entry in codec.table().items()
+        if kind in used
+    }
+    _, _, section = (AWS / "README.md").read_text().partition("## Permissions\n")
+    listed = set(re.findall(r"^\| `([a-z0-9-]+)` \|", section.partition("\n## ")[0], re.MULTILINE))
+    # The roles also use a key.
+    assert listed == services | {"kms"}
 
 
 def test_modules_have_the_same_files() -> None:

@@ -152,7 +152,10 @@ def aws_changed(aws: Applied) -> Plan:
     return aws.change(
         gateway_desired_count=4,
         ui_desired_count=2,
-        vpc_cidr="10.50.0.0/16",
+        azs=[],
+        vpc_id="vpc-0123456789abcdef0",
+        public_subnet_ids=["subnet-0a", "subnet-0b"],
+        private_subnet_ids=["subnet-0c", "subnet-0d"],
     )
 
 
@@ -554,11 +557,98 @@ def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) ->
     assert written == []
 
 
+@pytest.mark.parametrize("own", [0, 1, 9, 45])
+def test_object_has_at_most_ten_tags(session: planning.Session, own: int) -> None:
+    # S3 API, PutObject: an object has at most 10 tags. The caller's provider adds its own.
+    block = {
+        **STACKS["aws"].provider_block("eu-west-1"),
+        "default_tags": {"tags": {f"default{i}": "v" for i in range(9)}},
+    }
+    tags = {f"own{i}": "v" for i in range(own)}
+    plan = called(
+        session, "aws", {"provider": {"aws": block}}, proxy_config={"model_list": []}, tags=tags
+    )
+    (item,) = plan.of_type("aws_s3_object").values()
+    carried = item.values["tags_all"]
+    assert len(carried) <= 10
+    assert {
+        "litellm:stack": "acme-litellm-dev",
+        "managed-by": "terraform",
+    }.items() <= carried.items()
+
+
 def test_names_in_sql_are_quoted(session: planning.Session) -> None:
-    plan = planned(session, "aws", "smallest", db_username="select", db_name="table")
+    plan = planned(session, "aws", "smallest", db_username="select", db_name="proxy")
     sql = plan.outputs["db_bootstrap_sql"]
-    for name in ("select", "table"):
+    for name in ("select", "proxy"):
         assert set(re.findall(rf".\b{name}\b.", sql)) == {f'"{name}"'}
+
+
+@pytest.mark.parametrize("value", ["admin", "user", "rdsadmin", "pg_admin", "1a", "_a"])
+def test_master_user_that_rds_refuses_is_refused(session: planning.Session, value: str) -> None:
+    message = refusal(session, "aws", "smallest", db_master_username=value)
+    assert "db_master_username must" in message
+    assert f'"{value}"' in message
+
+
+@pytest.mark.parametrize("value", ["user", "table", "rdsadmin", "_a", "template0"])
+def test_database_name_that_rds_refuses_is_refused(session: planning.Session, value: str) -> None:
+    message = refusal(session, "aws", "smallest", db_name=value)
+    assert "db_name must" in message
+    assert f'"{value}"' in message
+
+
+@pytest.mark.parametrize(
+    ("region", "count"),
+    [("eu-west-1", 1), ("us-gov-west-1", 1), ("cn-north-1", 1), ("eusc-de-east-1", 0)],
+)
+def test_bucket_traffic_avoids_the_nat_gateway(
+    session: planning.Session, region: str, count: int
+) -> None:
+    # A gateway endpoint is free; the NAT gateway bills each byte. The service has another name in
+    # partitions that the module does not know well.
+    zones = [f"{region}a", f"{region}b"]
+    plan = planned(session, "aws", "smallest", region=region, azs=zones)
+    endpoints = plan.of_type("aws_vpc_endpoint").values()
+    assert [(e.values["service_name"], e.values["vpc_endpoint_type"]) for e in endpoints] == [
+        (f"com.amazonaws.{region}.s3", "Gateway")
+    ] * count
+
+
+def test_redis_has_a_parameter_group_of_its_own(resolved_session: planning.Session) -> None:
+    # Nobody can change a default group, and another group restarts the nodes.
+    plan = planned(resolved_session, "aws", "smallest")
+    (group,) = plan.of_type("aws_elasticache_parameter_group").values()
+    (redis,) = plan.of_type("aws_elasticache_replication_group").values()
+    assert redis.values["parameter_group_name"] == group.values["name"] == "acme-litellm-dev-redis7"
+    assert group.values["family"] == "redis7"
+
+
+def test_ui_resolves_names_in_a_network_with_its_own_dns(session: planning.Session) -> None:
+    # Security groups do not filter the DNS of a VPC. A network of the caller may have another.
+    def ports(case: str) -> set[tuple[str, int]]:
+        rules = planned(session, "aws", case).of_type("aws_vpc_security_group_egress_rule")
+        return {
+            (rule.values["ip_protocol"], rule.values["from_port"])
+            for rule in rules.values()
+            if str(rule.index).startswith("ui-")
+        }
+
+    assert ports("smallest") == {("tcp", 443)}
+    assert ports("own-network") == {("tcp", 443), ("tcp", 53), ("udp", 53)}
+
+
+def test_roles_have_the_path_and_the_boundary(session: planning.Session) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    given = planned(
+        session, "aws", "smallest", iam_path="/llm/", iam_permissions_boundary_arn=boundary
+    )
+    roles = given.of_type("aws_iam_role").values()
+    assert {(r.values["path"], r.values["permissions_boundary"]) for r in roles} == {
+        ("/llm/", boundary)
+    }
+    roles = planned(session, "aws", "smallest").of_type("aws_iam_role").values()
+    assert {(r.values["path"], r.values["permissions_boundary"]) for r in roles} == {("/", None)}
 
 
 @BOTH
@@ -576,6 +666,38 @@ def test_stream_may_last_an_hour(session: planning.Session) -> None:
     for component in SERVERS:
         template = plan.resources[services(plan)[component]].values["template"][0]
         assert template["timeout"] == "3600s"
+
+
+@BOTH
+def test_database_outage_restarts_no_container(session: planning.Session, stack: str) -> None:
+    # Readiness includes the database. ECS replaces a task with an unhealthy target, and Cloud Run
+    # restarts a container that is not live, so each of them asks only whether the server answers.
+    plan = planned(session, stack, "smallest")
+    if stack == "aws":
+        groups = plan.of_type("aws_lb_target_group").values()
+        paths = {str(g.index): g.values["health_check"][0]["path"] for g in groups}
+    else:
+        paths = {}
+        for component, address in services(plan).items():
+            (container,) = plan.resources[address].values["template"][0]["containers"]
+            for probe in container["liveness_probe"] or []:
+                paths[component] = probe["http_get"][0]["path"]
+    assert {paths.get(component) for component in SERVERS} == {"/health/liveliness"}
+
+
+def test_stopped_task_finishes_its_streams(
+    session: planning.Session, resolved_session: planning.Session
+) -> None:
+    for seconds, delay in ((3600, 600), (120, 120)):
+        plan = planned(session, "aws", "smallest", request_timeout_seconds=seconds)
+        for group in plan.of_type("aws_lb_target_group").values():
+            expected = delay if group.index in SERVERS else 30
+            assert int(group.values["deregistration_delay"]) == expected
+    plan = planned(resolved_session, "aws", "smallest")
+    for address in addresses(plan).values():
+        (definition,) = json.loads(plan.resources[address].values["container_definitions"])
+        # Fargate allows 120 s.
+        assert definition["stopTimeout"] == 120
 
 
 def test_url_has_the_host_of_the_certificate(session: planning.Session) -> None:

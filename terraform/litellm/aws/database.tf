@@ -110,6 +110,18 @@ resource "aws_rds_cluster" "this" {
 
   enabled_cloudwatch_logs_exports = var.enable_db_audit_logs ? ["postgresql"] : []
 
+  snapshot_identifier = var.db_restore_snapshot == "" ? null : var.db_restore_snapshot
+
+  dynamic "restore_to_point_in_time" {
+    for_each = var.db_restore_source == "" ? [] : [var.db_restore_source]
+
+    content {
+      source_cluster_identifier  = restore_to_point_in_time.value
+      restore_to_time            = var.db_restore_time == "" ? null : var.db_restore_time
+      use_latest_restorable_time = var.db_restore_time == "" ? true : null
+    }
+  }
+
   storage_encrypted         = true
   kms_key_id                = local.kms_key_arn
   backup_retention_period   = var.db_backup_retention_days
@@ -122,6 +134,47 @@ resource "aws_rds_cluster" "this" {
   tags                      = local.tags
 
   depends_on = [aws_cloudwatch_log_group.database]
+
+  # Without create_database, the cluster is deleted after the services have released it.
+  # Other values of these arguments would replace it by an empty one.
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes = [
+      database_name,
+      kms_key_id,
+      master_username,
+      restore_to_point_in_time,
+      snapshot_identifier,
+    ]
+
+    postcondition {
+      condition     = self.database_name == var.db_name
+      error_message = "db_name must not change after the first apply, because RDS renames no database; got \"${var.db_name}\", and the cluster has ${jsonencode(self.database_name)}. Set db_name to that name."
+    }
+
+    postcondition {
+      condition     = self.master_username == var.db_master_username
+      error_message = "db_master_username must not change after the first apply, because RDS renames no master user; got \"${var.db_master_username}\", and the cluster has ${jsonencode(self.master_username)}. Set db_master_username to that name."
+    }
+
+    postcondition {
+      condition     = var.kms_key_arn == "" || self.kms_key_id == var.kms_key_arn
+      error_message = "kms_key_arn must not change after the first apply, because a database keeps its key; got \"${var.kms_key_arn}\", and the cluster has ${jsonencode(self.kms_key_id)}. Set kms_key_arn to the key of the first apply, or restore a snapshot in another stack."
+    }
+
+    postcondition {
+      condition     = var.db_restore_snapshot == "" || self.snapshot_identifier == var.db_restore_snapshot
+      error_message = "db_restore_snapshot must be set before the cluster is created; got \"${var.db_restore_snapshot}\", and the cluster has ${jsonencode(self.snapshot_identifier)}. Restore the snapshot in another stack, or remove db_restore_snapshot."
+    }
+
+    postcondition {
+      condition = (
+        var.db_restore_source == "" ||
+        try(self.restore_to_point_in_time[0].source_cluster_identifier == var.db_restore_source, false)
+      )
+      error_message = "db_restore_source must be set before the cluster is created; got \"${var.db_restore_source}\". Restore the cluster in another stack, or remove db_restore_source."
+    }
+  }
 }
 
 resource "aws_rds_cluster_instance" "writer" {
@@ -142,9 +195,15 @@ resource "aws_rds_cluster_instance" "writer" {
   copy_tags_to_snapshot           = true
   apply_immediately               = true
   tags                            = local.tags
+
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes        = [performance_insights_kms_key_id]
+  }
 }
 
 # In Aurora the first instance becomes the writer, so the reader waits for it.
+# The services read from the writer before the reader is deleted.
 resource "aws_rds_cluster_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
@@ -152,7 +211,7 @@ resource "aws_rds_cluster_instance" "reader" {
   cluster_identifier              = aws_rds_cluster.this[0].id
   engine                          = aws_rds_cluster.this[0].engine
   engine_version                  = aws_rds_cluster.this[0].engine_version
-  instance_class                  = var.db_instance_class
+  instance_class                  = coalesce(var.db_reader_instance_class, var.db_instance_class)
   promotion_tier                  = 15
   publicly_accessible             = false
   auto_minor_version_upgrade      = local.auto_minor_version_upgrade
@@ -165,4 +224,9 @@ resource "aws_rds_cluster_instance" "reader" {
   tags                            = local.tags
 
   depends_on = [aws_rds_cluster_instance.writer]
+
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes        = [performance_insights_kms_key_id]
+  }
 }

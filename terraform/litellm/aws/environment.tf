@@ -333,6 +333,7 @@ locals {
         name        = component
         image       = container.image
         essential   = true
+        stopTimeout = 120 # The maximum of Fargate, for the streams of the last minutes.
         environment = [for name, value in container.environment : { name = name, value = value }]
         secrets     = [for name, arn in container.secrets : { name = name, valueFrom = arn }]
         portMappings = [

@@ -2,8 +2,6 @@
 # code. ECS uses the execution role to start the task (pull, log, read secrets).
 # The roles of the UI and the task role of the bootstrap grant no access to the stack.
 
-data "aws_partition" "current" {}
-
 locals {
   has_monitor = var.create_database && var.db_monitoring_interval > 0
 
@@ -43,12 +41,16 @@ locals {
   data_bucket_arn   = local.bucket_arns["data"]
   config_object_arn = "${local.bucket_arns["config"]}/${local.config_prefix}/*"
 
-  # Policies that AWS manages. The partition is aws, aws-cn or aws-us-gov.
-  managed_policies = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role"
+  permissions_boundary = (
+    var.iam_permissions_boundary_arn == "" ? null : var.iam_permissions_boundary_arn
+  )
+
+  # Policies that AWS manages.
+  managed_policies = "arn:${local.partition}:iam::aws:policy/service-role"
 
   database_user_arn = var.create_database ? format(
     "arn:%s:rds-db:%s:%s:dbuser:%s/%s",
-    data.aws_partition.current.partition,
+    local.partition,
     var.region,
     local.account_id,
     aws_rds_cluster.this[0].cluster_resource_id,
@@ -56,25 +58,71 @@ locals {
   ) : ""
 }
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    sid     = "Tasks"
-    actions = ["sts:AssumeRole"]
+# The policies are locals, not data sources: with depends_on on the module, Terraform
+# defers a data source to the apply, and with it every resource that reads it.
+locals {
+  assume_role_policies = {
+    for name, service in {
+      tasks      = "ecs-tasks.amazonaws.com"
+      monitoring = "monitoring.rds.amazonaws.com"
+      } : name => jsonencode({
+        Version = "2012-10-17"
+        Statement = [{
+          Sid       = title(name)
+          Effect    = "Allow"
+          Action    = "sts:AssumeRole"
+          Principal = { Service = service }
+        }]
+    })
+  }
 
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
+  # A statement without resources is left out.
+  secret_statements = {
+    for component in keys(local.secret_policies) : component => [
+      {
+        Sid      = "Secrets"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = local.stack_secret_arns[component]
+      },
+      {
+        Sid    = "SecretsKey"
+        Action = "kms:Decrypt"
+        Resource = (
+          var.kms_key_arn != "" && length(local.stack_secret_arns[component]) > 0 ? [var.kms_key_arn] : []
+        )
+      },
+      {
+        Sid      = "GivenSecrets"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = local.external_secret_arns[component]
+      },
+      {
+        Sid      = "GivenParameters"
+        Action   = "ssm:GetParameters"
+        Resource = local.external_parameter_arns[component]
+      },
+    ]
   }
 }
 
 resource "aws_iam_role" "execution" {
   for_each = toset(local.identities)
 
-  name               = local.names["role_execution_${each.key}"]
-  description        = "LiteLLM stack ${local.name}: starts ${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-  tags               = local.tags
+  name                 = local.names["role_execution_${each.key}"]
+  description          = "LiteLLM stack ${local.name}: starts ${each.key}"
+  assume_role_policy   = local.assume_role_policies.tasks
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "execution" {
@@ -84,157 +132,124 @@ resource "aws_iam_role_policy_attachment" "execution" {
   policy_arn = "${local.managed_policies}/AmazonECSTaskExecutionRolePolicy"
 }
 
-data "aws_iam_policy_document" "secrets" {
-  for_each = local.secret_policies
-
-  dynamic "statement" {
-    for_each = length(local.stack_secret_arns[each.key]) > 0 ? [1] : []
-
-    content {
-      sid       = "Secrets"
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = local.stack_secret_arns[each.key]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn != "" && length(local.stack_secret_arns[each.key]) > 0 ? [1] : []
-
-    content {
-      sid       = "SecretsKey"
-      actions   = ["kms:Decrypt"]
-      resources = [var.kms_key_arn]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = can(local.external_secret_arns[each.key][0]) ? [1] : []
-
-    content {
-      sid       = "GivenSecrets"
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = local.external_secret_arns[each.key]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = can(local.external_parameter_arns[each.key][0]) ? [1] : []
-
-    content {
-      sid       = "GivenParameters"
-      actions   = ["ssm:GetParameters"]
-      resources = local.external_parameter_arns[each.key]
-    }
-  }
-}
-
 resource "aws_iam_role_policy" "secrets" {
   for_each = local.secret_policies
 
-  name   = "secrets"
-  role   = aws_iam_role.execution[each.key].name
-  policy = data.aws_iam_policy_document.secrets[each.key].json
+  name = "secrets"
+  role = aws_iam_role.execution[each.key].name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for statement in local.secret_statements[each.key] : merge(statement, { Effect = "Allow" })
+      if length(statement.Resource) > 0
+    ]
+  })
 }
 
 resource "aws_iam_role" "task" {
   for_each = toset(local.identities)
 
-  name               = local.names["role_task_${each.key}"]
-  description        = "LiteLLM stack ${local.name}: ${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-  tags               = local.tags
+  name                 = local.names["role_task_${each.key}"]
+  description          = "LiteLLM stack ${local.name}: ${each.key}"
+  assume_role_policy   = local.assume_role_policies.tasks
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
-data "aws_iam_policy_document" "task" {
-  for_each = local.task_policies
-
-  dynamic "statement" {
-    for_each = var.create_database && contains(local.database_users, each.key) ? [1] : []
-
-    content {
-      sid       = "Database"
-      actions   = ["rds-db:connect"]
-      resources = [local.database_user_arn]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = contains(local.bucket_users, each.key) ? [1] : []
-
-    content {
-      sid       = "Bucket"
-      actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-      resources = [local.data_bucket_arn]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = contains(local.bucket_users, each.key) ? [1] : []
-
-    content {
-      sid = "Objects"
-      actions = [
-        "s3:AbortMultipartUpload",
-        "s3:DeleteObject",
-        "s3:GetObject",
-        "s3:ListMultipartUploadParts",
-        "s3:PutObject",
-      ]
-      resources = ["${local.data_bucket_arn}/*"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = contains(local.bucket_users, each.key) ? [1] : []
-
-    content {
-      sid       = "ProxyConfig"
-      actions   = ["s3:GetObject"]
-      resources = [local.config_object_arn]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn != "" && contains(local.bucket_users, each.key) ? [1] : []
-
-    content {
-      sid       = "BucketKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.kms_key_arn]
-    }
+locals {
+  task_statements = {
+    for component in keys(local.task_policies) : component => [
+      for statement in [
+        {
+          enabled  = var.create_database && contains(local.database_users, component)
+          Sid      = "Database"
+          Action   = ["rds-db:connect"]
+          Resource = local.database_user_arn
+        },
+        {
+          enabled  = contains(local.bucket_users, component)
+          Sid      = "Bucket"
+          Action   = ["s3:GetBucketLocation", "s3:ListBucket"]
+          Resource = local.data_bucket_arn
+        },
+        {
+          enabled = contains(local.bucket_users, component)
+          Sid     = "Objects"
+          Action = [
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:ListMultipartUploadParts",
+            "s3:PutObject",
+          ]
+          Resource = "${local.data_bucket_arn}/*"
+        },
+        {
+          enabled  = contains(local.bucket_users, component)
+          Sid      = "ProxyConfig"
+          Action   = ["s3:GetObject"]
+          Resource = local.config_object_arn
+        },
+        {
+          enabled  = var.kms_key_arn != "" && contains(local.bucket_users, component)
+          Sid      = "BucketKey"
+          Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource = var.kms_key_arn
+        },
+      ] : statement if statement.enabled
+    ]
   }
 }
 
 resource "aws_iam_role_policy" "task" {
   for_each = local.task_policies
 
-  name   = "task"
-  role   = aws_iam_role.task[each.key].name
-  policy = data.aws_iam_policy_document.task[each.key].json
+  name = "task"
+  role = aws_iam_role.task[each.key].name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for statement in local.task_statements[each.key] : {
+        Sid      = statement.Sid
+        Effect   = "Allow"
+        Action   = statement.Action
+        Resource = statement.Resource
+      }
+    ]
+  })
 }
 
 # ---- Monitoring ----
-
-data "aws_iam_policy_document" "assume_monitoring" {
-  statement {
-    sid     = "Monitoring"
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["monitoring.rds.amazonaws.com"]
-    }
-  }
-}
 
 # RDS assumes this role to publish enhanced monitoring.
 resource "aws_iam_role" "monitoring" {
   count = local.has_monitor ? 1 : 0
 
-  name               = local.names.role_monitoring
-  description        = "LiteLLM stack ${local.name}: monitors the database"
-  assume_role_policy = data.aws_iam_policy_document.assume_monitoring.json
-  tags               = local.tags
+  name                 = local.names.role_monitoring
+  description          = "LiteLLM stack ${local.name}: monitors the database"
+  assume_role_policy   = local.assume_role_policies.monitoring
+  path                 = var.iam_path
+  permissions_boundary = local.permissions_boundary
+  tags                 = local.tags
+
+  lifecycle {
+    ignore_changes = [path]
+
+    postcondition {
+      condition     = self.path == var.iam_path
+      error_message = "iam_path must not change after the first apply, because the names of the roles are in use; got \"${var.iam_path}\", and the role has \"${self.path}\". Set iam_path to that path."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {

@@ -6,7 +6,7 @@ locals {
 
   public_subnet_ids = (
     local.create_network
-    ? [for az in var.azs : aws_subnet.public[az].id]
+    ? [for az in local.zones : aws_subnet.public[az].id]
     : var.public_subnet_ids
   )
 }
@@ -127,7 +127,7 @@ resource "aws_lb_target_group" "this" {
   protocol             = "HTTP"
   port                 = each.value.port
   vpc_id               = local.vpc_id
-  deregistration_delay = 30
+  deregistration_delay = each.value.draining
   tags                 = local.tags
 
   health_check {

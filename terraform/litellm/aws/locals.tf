@@ -46,6 +46,38 @@ locals {
   public_key_digests = ["88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"]
 }
 
+# The reserved key words of PostgreSQL (its documentation, appendix SQL Key Words), which
+# RDS refuses as the name of a database or of a master user.
+locals {
+  sql_keywords = split(" ", join(" ", [
+    "all analyse analyze and any array as asc asymmetric both case cast check collate",
+    "column constraint create current_catalog current_date current_role current_time",
+    "current_timestamp current_user default deferrable desc distinct do else end except",
+    "false fetch for foreign from grant group having in initially intersect into lateral",
+    "leading limit localtime localtimestamp not null offset on only or order placing",
+    "primary references returning select session_user some symmetric system_user table",
+    "then to trailing true union unique user using variadic when where window with",
+  ]))
+}
+
+# ---- Partition ----
+
+# The region names the partition, which saves a data source (AWS SDKs, partitions.json).
+locals {
+  partitions = {
+    "cn-"      = "aws-cn"
+    "eu-isoe-" = "aws-iso-e"
+    "eusc-"    = "aws-eusc"
+    "us-gov-"  = "aws-us-gov"
+    "us-iso-"  = "aws-iso"
+    "us-isob-" = "aws-iso-b"
+    "us-isof-" = "aws-iso-f"
+  }
+  partition = try(
+    [for prefix, name in local.partitions : name if startswith(var.region, prefix)][0], "aws"
+  )
+}
+
 # ---- Switches ----
 
 # Each switch decides a count or a for_each. Terraform must know it at plan.
@@ -74,6 +106,9 @@ locals {
   # The differences between the three services. environment.tf has their
   # environment and commands. The UI has no permissions: it has no entry in any
   # list of grants, secrets or environment variables.
+  #
+  # ECS replaces a task with an unhealthy target. Readiness includes the database, so a
+  # failover would replace every task; liveness does not.
   components = {
     gateway = {
       port                = 4000
@@ -86,7 +121,8 @@ locals {
       cpu_target          = var.gateway_cpu_target
       memory_target       = var.gateway_memory_target
       grace_period        = 300
-      health              = { path = "/health/readiness", timeout = 10 }
+      health              = { path = "/health/liveliness", timeout = 10 }
+      draining            = local.stream_draining
     }
     backend = {
       port                = 4001
@@ -99,7 +135,8 @@ locals {
       cpu_target          = var.backend_cpu_target
       memory_target       = var.backend_memory_target
       grace_period        = 300
-      health              = { path = "/health/readiness", timeout = 10 }
+      health              = { path = "/health/liveliness", timeout = 10 }
+      draining            = local.stream_draining
     }
     ui = {
       port                = 3000
@@ -113,8 +150,12 @@ locals {
       memory_target       = var.ui_memory_target
       grace_period        = 60
       health              = { path = "/healthz", timeout = 5 }
+      draining            = 30
     }
   }
+
+  # A deployment ends after the streams of the old tasks, or after this time.
+  stream_draining = min(var.request_timeout_seconds, 600)
 
   # The engine of Prisma runs out of memory with 1 GiB.
   jobs = merge(
@@ -132,7 +173,7 @@ locals {
   vpc_id = local.create_network ? one(aws_vpc.this[*].id) : var.vpc_id
   private_subnet_ids = (
     local.create_network
-    ? [for az in var.azs : aws_subnet.private[az].id]
+    ? [for az in local.zones : aws_subnet.private[az].id]
     : var.private_subnet_ids
   )
 
@@ -194,8 +235,6 @@ locals {
   # The prefix of each log writer in the log bucket.
   log_prefixes = { alb = "alb", buckets = "s3", flow = "flow" }
 
-  # A policy document that references a bucket directly is deferred to the apply
-  # by any change of the bucket, even of its tags. Through a local it is not.
   bucket_arns = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
 
   # The ARN of the cluster contains the account, which saves a data source.

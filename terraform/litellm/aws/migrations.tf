@@ -36,6 +36,10 @@ resource "aws_ecs_task_definition" "job" {
   execution_role_arn       = aws_iam_role.execution[each.key].arn
   container_definitions    = local.container_definitions[each.key]
   tags                     = local.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Creates the database user for IAM authentication, and its grants.

@@ -22,6 +22,7 @@ locals {
       database_subnets        = { suffix = "-db", limit = 255 }
       redis                   = { suffix = "-redis", limit = 40 }
       redis_subnets           = { suffix = "-redis", limit = 255 }
+      redis_parameters        = { suffix = "-redis7", limit = 255 }
       bucket_data             = { suffix = "-data", limit = 63 - local.random_suffix_length }
       bucket_config           = { suffix = "-config", limit = 63 - local.random_suffix_length }
       bucket_logs             = { suffix = "-logs", limit = 63 - local.random_suffix_length }

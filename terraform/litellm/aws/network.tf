@@ -2,7 +2,13 @@
 # groups.
 
 locals {
-  az_indexes = local.create_network ? { for i, az in var.azs : az => i } : {}
+  # The ranges of a zone follow from its letter, so that no other zone moves them. azs
+  # has zones a to j only.
+  zone_letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
+  az_indexes = local.create_network ? {
+    for az in var.azs : az => index(local.zone_letters, trimprefix(az, var.region))
+  } : {}
+  zones = sort(keys(local.az_indexes))
 }
 
 resource "aws_vpc" "this" {
@@ -12,6 +18,17 @@ resource "aws_vpc" "this" {
   enable_dns_hostnames = true
   enable_dns_support   = true
   tags                 = merge({ Name = local.name }, local.tags)
+
+  # Another range would replace the network under the database. RDS moves no cluster to
+  # another VPC.
+  lifecycle {
+    ignore_changes = [cidr_block]
+
+    postcondition {
+      condition     = self.cidr_block == var.vpc_cidr
+      error_message = "vpc_cidr must not change after the first apply, because the database can not move to another network; got \"${var.vpc_cidr}\", and the network has ${self.cidr_block}. Set vpc_cidr to ${self.cidr_block}, or create another stack."
+    }
+  }
 }
 
 # The default group of a VPC allows traffic between its members. Without rules it
@@ -44,7 +61,9 @@ resource "aws_internet_gateway" "this" {
   tags   = merge({ Name = local.name }, local.tags)
 }
 
-# The load balancer and the NAT gateway have public addresses of their own.
+# The load balancer and the NAT gateway have public addresses of their own. A stack of
+# an earlier release may have other ranges, which its subnets keep. The subnets of a
+# removed zone are deleted after their users have left.
 resource "aws_subnet" "public" {
   for_each = local.az_indexes
 
@@ -53,9 +72,14 @@ resource "aws_subnet" "public" {
   cidr_block              = cidrsubnet(var.vpc_cidr, 8, each.value)
   map_public_ip_on_launch = false
   tags                    = merge({ Name = "${local.name}-public-${each.key}" }, local.tags)
+
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes        = [cidr_block]
+  }
 }
 
-# The private ranges start at the eleventh, so azs has at most ten zones.
+# The private ranges start at the eleventh.
 resource "aws_subnet" "private" {
   for_each = local.az_indexes
 
@@ -64,6 +88,11 @@ resource "aws_subnet" "private" {
   cidr_block              = cidrsubnet(var.vpc_cidr, 8, each.value + 10)
   map_public_ip_on_launch = false
   tags                    = merge({ Name = "${local.name}-private-${each.key}" }, local.tags)
+
+  lifecycle {
+    create_before_destroy = true
+    ignore_changes        = [cidr_block]
+  }
 }
 
 resource "aws_eip" "nat" {
@@ -79,7 +108,7 @@ resource "aws_nat_gateway" "this" {
   count = local.create_network ? 1 : 0
 
   allocation_id = aws_eip.nat[0].id
-  subnet_id     = aws_subnet.public[var.azs[0]].id
+  subnet_id     = aws_subnet.public[local.zones[0]].id
   tags          = merge({ Name = local.name }, local.tags)
 
   # Without a route to the internet the NAT gateway fails to start.
@@ -88,6 +117,17 @@ resource "aws_nat_gateway" "this" {
     aws_route.public,
     aws_route_table_association.public,
   ]
+
+  # Another zone does not move the gateway: without it no request reaches a model
+  # provider.
+  lifecycle {
+    ignore_changes = [subnet_id]
+
+    postcondition {
+      condition     = contains(values(aws_subnet.public)[*].id, self.subnet_id)
+      error_message = "azs must contain the zone of the NAT gateway; got ${jsonencode(var.azs)}. Keep the zone of subnet ${self.subnet_id} in azs, or move the gateway with terraform apply -replace and the address of aws_nat_gateway.this[0], which interrupts requests to model providers for minutes."
+    }
+  }
 }
 
 resource "aws_route_table" "public" {
@@ -134,6 +174,18 @@ resource "aws_route_table_association" "private" {
   subnet_id      = aws_subnet.private[each.key].id
 }
 
+# Free, while the NAT gateway bills each byte: the buckets, and the image layers of ECR.
+# The other partitions have another name of the service.
+resource "aws_vpc_endpoint" "s3" {
+  count = local.create_network && contains(["aws", "aws-cn", "aws-us-gov"], local.partition) ? 1 : 0
+
+  vpc_id            = aws_vpc.this[0].id
+  service_name      = "com.amazonaws.${var.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.private[0].id]
+  tags              = merge({ Name = "${local.name}-s3" }, local.tags)
+}
+
 # ---- Security groups ----
 
 # One group for each role. These rules are the only open ports.
@@ -164,7 +216,8 @@ locals {
   )
 
   # Gateway, backend and jobs connect to any model provider and to external data
-  # stores on any port. The UI only pulls its image and writes its log.
+  # stores on any port. The UI only pulls its image and writes its log. Security groups
+  # do not filter the DNS of a VPC, but an existing network may have other DNS servers.
   egress_rules = merge(
     {
       for component, settings in local.components : "alb-${component}" => {
@@ -179,6 +232,11 @@ locals {
     local.ui_registry_port == 443 ? {} : {
       "ui-registry" = { from = "ui", protocol = "tcp", port = local.ui_registry_port, to = null }
     },
+    local.create_network ? {} : {
+      for protocol in ["tcp", "udp"] : "ui-dns-${protocol}" => {
+        from = "ui", protocol = protocol, port = 53, to = null
+      }
+    },
     local.has_database ? {
       "jobs-any" = { from = "jobs", protocol = "-1", port = null, to = null }
     } : {},
@@ -192,6 +250,11 @@ resource "aws_security_group" "this" {
   description = "LiteLLM stack ${local.name}: ${each.key}"
   vpc_id      = local.vpc_id
   tags        = merge({ Name = local.names["security_group_${each.key}"] }, local.tags)
+
+  # The group of a removed store or job outlives its users.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "this" {

@@ -2,6 +2,15 @@
 
 data "aws_region" "current" {}
 
+# Without this resource Container Insights creates the group, with no retention limit, and
+# destroy does not delete it.
+resource "aws_cloudwatch_log_group" "insights" {
+  name              = "/aws/ecs/containerinsights/${local.names.cluster}/performance"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}
+
 resource "aws_ecs_cluster" "this" {
   name = local.names.cluster
   tags = local.tags
@@ -10,6 +19,8 @@ resource "aws_ecs_cluster" "this" {
     name  = "containerInsights"
     value = "enabled"
   }
+
+  depends_on = [aws_cloudwatch_log_group.insights]
 
   lifecycle {
     precondition {
@@ -40,6 +51,10 @@ resource "aws_ecs_task_definition" "service" {
   execution_role_arn       = aws_iam_role.execution[each.key].arn
   container_definitions    = local.container_definitions[each.key]
   tags                     = local.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Services ----

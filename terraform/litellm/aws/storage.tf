@@ -14,7 +14,7 @@ locals {
     } : {},
   )
 
-  logs_arn = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${local.account_id}"
+  logs_arn = "arn:${local.partition}:logs:${var.region}:${local.account_id}"
 
   # The AWS services that write logs. The policy restricts each service to this
   # account; otherwise resources of another account could write to the bucket. The
@@ -44,7 +44,8 @@ locals {
     if var.enable_access_logs && key != "logs"
   }
 
-  # An S3 object can have 10 tags, other resources 50.
+  # An S3 object can have 10 tags, other resources 50. The object does not get the
+  # default tags of the provider.
   object_tags = (
     length(local.tags) <= 10
     ? local.tags
@@ -140,86 +141,48 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-data "aws_iam_policy_document" "bucket" {
-  for_each = local.buckets
-
-  statement {
-    sid       = "EncryptedOnly"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [local.bucket_arns[each.key], "${local.bucket_arns[each.key]}/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
+locals {
+  encrypted_only_statements = {
+    for key, arn in local.bucket_arns : key => {
+      Sid       = "EncryptedOnly"
+      Effect    = "Deny"
+      Action    = "s3:*"
+      Resource  = [arn, "${arn}/*"]
+      Principal = "*"
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }
   }
 
-  dynamic "statement" {
-    for_each = {
-      for writer, settings in local.log_writers : writer => settings
-      if settings.enabled && each.key == "logs"
-    }
-
-    content {
-      sid       = "Write${title(statement.key)}"
-      actions   = ["s3:PutObject"]
-      resources = ["${local.bucket_arns[each.key]}/${statement.value.path}/*"]
-
-      principals {
-        type        = "Service"
-        identifiers = [statement.value.principal]
-      }
-
-      dynamic "condition" {
-        for_each = length(statement.value.sources) > 0 ? [local.account_id] : []
-
-        content {
-          test     = "StringEquals"
-          variable = "aws:SourceAccount"
-          values   = [condition.value]
+  # Each statement of the log bucket has its conditions only if the writer has sources.
+  log_statements = [
+    for writer, settings in local.log_writers : merge(
+      {
+        Sid       = "Write${title(writer)}"
+        Effect    = "Allow"
+        Action    = "s3:PutObject"
+        Resource  = "${local.bucket_arns["logs"]}/${settings.path}/*"
+        Principal = { Service = settings.principal }
+      },
+      length(settings.sources) == 0 ? {} : {
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account_id }
+          ArnLike      = { "aws:SourceArn" = settings.sources }
         }
-      }
-
-      dynamic "condition" {
-        for_each = length(statement.value.sources) > 0 ? [statement.value.sources] : []
-
-        content {
-          test     = "ArnLike"
-          variable = "aws:SourceArn"
-          values   = condition.value
-        }
-      }
-    }
-  }
+      },
+    ) if settings.enabled
+  ]
 
   # The flow log service reads the ACL before it writes.
-  dynamic "statement" {
-    for_each = each.key == "logs" && local.has_flow_log ? [1] : []
-
-    content {
-      sid       = "ReadAcl"
-      actions   = ["s3:GetBucketAcl"]
-      resources = [local.bucket_arns[each.key]]
-
-      principals {
-        type        = "Service"
-        identifiers = [local.log_writers.flow.principal]
-      }
-
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [local.account_id]
-      }
+  acl_statements = [
+    for arn in local.has_flow_log ? [local.bucket_arns["logs"]] : [] : {
+      Sid       = "ReadAcl"
+      Effect    = "Allow"
+      Action    = "s3:GetBucketAcl"
+      Resource  = arn
+      Principal = { Service = local.log_writers.flow.principal }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
     }
-  }
+  ]
 }
 
 # S3 rejects concurrent changes of the policy and of the public access block.
@@ -227,7 +190,16 @@ resource "aws_s3_bucket_policy" "this" {
   for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
-  policy = data.aws_iam_policy_document.bucket[each.key].json
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [local.encrypted_only_statements[each.key]],
+      [
+        for statement in concat(local.log_statements, local.acl_statements) :
+        statement if each.key == "logs"
+      ],
+    )
+  })
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
@@ -248,6 +220,12 @@ resource "aws_s3_object" "proxy_config" {
   content      = local.config_yaml
   content_type = "application/yaml"
   tags         = local.object_tags
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   depends_on = [
     aws_s3_bucket_public_access_block.this,
@@ -275,6 +253,12 @@ resource "aws_s3_object" "proxy_config_files" {
   key     = "${local.config_prefix}/${each.key}"
   content = var.proxy_config_files[each.key]
   tags    = local.object_tags
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   depends_on = [
     aws_s3_bucket_public_access_block.this,

@@ -8,7 +8,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.region))
     error_message = "region must be the name of an AWS region, such as us-west-2; got \"${var.region}\". Set region to a region, not to a zone."
   }
 }
@@ -94,6 +94,30 @@ variable "tags" {
       value != null && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
     ])
     error_message = "tags must have values of at most 256 letters, digits, spaces or _.:/=+-@; got ${jsonencode(var.tags)}. Change the invalid value in tags."
+  }
+}
+
+variable "iam_path" {
+  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/){0,8}$", var.iam_path)) && length(var.iam_path) <= 512
+    error_message = "iam_path must begin and end with /, and have at most 8 parts of letters, digits or +=,.@_- between; got \"${var.iam_path}\". Set iam_path to a path such as /platform/."
+  }
+}
+
+variable "iam_permissions_boundary_arn" {
+  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
+    error_message = "iam_permissions_boundary_arn must be empty or the ARN of an IAM policy; got \"${var.iam_permissions_boundary_arn}\". Set iam_permissions_boundary_arn to a policy, not to a role."
   }
 }
 
@@ -215,7 +239,7 @@ variable "secrets_version" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: a change replaces database and Redis."
+  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: database and Redis can not change their key."
   type        = string
   default     = ""
   nullable    = false
@@ -413,7 +437,7 @@ variable "additional_task_security_group_ids" {
 }
 
 variable "vpc_cidr" {
-  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer."
+  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer. It can not change after the first apply."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
@@ -428,7 +452,7 @@ variable "vpc_cidr" {
 }
 
 variable "azs" {
-  description = "Availability zones of the VPC that the module creates: 2 to 10. Required if vpc_id is empty."
+  description = "Availability zones of the VPC that the module creates: 2 to 10, in any order. Required if vpc_id is empty."
   type        = list(string)
   default     = []
   nullable    = false
@@ -451,9 +475,9 @@ variable "azs" {
   validation {
     condition = alltrue([
       for az in var.azs :
-      startswith(az, var.region) && can(regex("^[a-z0-9-]+[a-z]$", az))
+      startswith(az, var.region) && can(regex("^[a-j]$", trimprefix(az, var.region)))
     ])
-    error_message = "azs must contain zones of ${var.region}, such as ${var.region}a; got ${jsonencode(var.azs)}. Change azs or region."
+    error_message = "azs must contain availability zones of ${var.region}, such as ${var.region}a, not local zones; got ${jsonencode(var.azs)}. Change azs or region."
   }
 }
 
@@ -580,7 +604,7 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout."
+  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout. A stopped task has the same time, at most ten minutes, for its streams."
   type        = number
   default     = 3600
   nullable    = false
@@ -980,7 +1004,7 @@ variable "create_read_replica" {
 }
 
 variable "db_instance_class" {
-  description = "Instance class of the Aurora instances."
+  description = "Instance class of the Aurora writer, and of the reader without a class of its own."
   type        = string
   default     = "db.r6g.large"
   nullable    = false
@@ -988,6 +1012,18 @@ variable "db_instance_class" {
   validation {
     condition     = can(regex("^db[.][a-z0-9]+[.][a-z0-9]+$", var.db_instance_class))
     error_message = "db_instance_class must be a provisioned Aurora class such as db.r6g.large; got \"${var.db_instance_class}\". Set db_instance_class to a class that Aurora PostgreSQL supports; the module does not support serverless."
+  }
+}
+
+variable "db_reader_instance_class" {
+  description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(db[.][a-z0-9]+[.][a-z0-9]+)?$", var.db_reader_instance_class))
+    error_message = "db_reader_instance_class must be empty or a provisioned Aurora class such as db.r6g.large; got \"${var.db_reader_instance_class}\". Set db_reader_instance_class to a class that Aurora PostgreSQL supports; the module does not support serverless."
   }
 }
 
@@ -1004,22 +1040,27 @@ variable "db_engine_version" {
 }
 
 variable "db_name" {
-  description = "Name of the database of the proxy in the database server that the module creates."
+  description = "Name of the database of the proxy in the database server that the module creates. It can not change after the first apply."
   type        = string
   default     = "litellm"
   nullable    = false
 
   validation {
     condition = (
-      can(regex("^[a-z_][a-z0-9_]{0,62}$", var.db_name)) &&
+      can(regex("^[a-z][a-z0-9_]{0,62}$", var.db_name)) &&
       !contains(["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin"], var.db_name)
     )
-    error_message = "db_name must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter or _, and not postgres, template0, template1, rdsadmin or cloudsqladmin; got \"${var.db_name}\". Change db_name."
+    error_message = "db_name must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter, and not postgres, template0, template1, rdsadmin or cloudsqladmin; got \"${var.db_name}\". Change db_name."
+  }
+
+  validation {
+    condition     = !contains(local.sql_keywords, var.db_name)
+    error_message = "db_name must not be a reserved key word of PostgreSQL, which RDS refuses; got \"${var.db_name}\". Change db_name."
   }
 }
 
 variable "db_master_username" {
-  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password."
+  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password. It can not change after the first apply."
   type        = string
   default     = "postgres"
   nullable    = false
@@ -1031,10 +1072,15 @@ variable "db_master_username" {
     )
     error_message = "db_master_username must be 1 to 63 characters of a-z, 0-9 and _, starting with a letter, and must not begin with pg_ or rds, which the engine reserves; got \"${var.db_master_username}\". Change db_master_username."
   }
+
+  validation {
+    condition     = !contains(concat(["admin"], local.sql_keywords), var.db_master_username)
+    error_message = "db_master_username must not be admin or a reserved key word of PostgreSQL, which RDS refuses; got \"${var.db_master_username}\". Change db_master_username."
+  }
 }
 
 variable "db_username" {
-  description = "Database user of the proxy and of the migrations, with IAM authentication."
+  description = "Database user of the proxy and of the migrations, with IAM authentication. Another user takes the tables over."
   type        = string
   default     = "litellm_app"
   nullable    = false
@@ -1066,6 +1112,62 @@ variable "db_backup_retention_days" {
       floor(var.db_backup_retention_days) == var.db_backup_retention_days
     )
     error_message = "db_backup_retention_days must be an integer from 1 to 35; got ${var.db_backup_retention_days}. Set db_backup_retention_days to a number in this range."
+  }
+}
+
+variable "db_restore_snapshot" {
+  description = "Identifier or ARN of the cluster snapshot from which the database is created. If empty, no snapshot. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-zA-Z][a-zA-Z0-9:-]{0,254})?$", var.db_restore_snapshot))
+    error_message = "db_restore_snapshot must be empty or the identifier or ARN of a cluster snapshot; got \"${var.db_restore_snapshot}\". Set db_restore_snapshot to a snapshot of the region."
+  }
+
+  validation {
+    condition     = var.db_restore_snapshot == "" || var.create_database
+    error_message = "db_restore_snapshot must be empty with create_database = false; got \"${var.db_restore_snapshot}\". Set create_database = true, or remove db_restore_snapshot."
+  }
+}
+
+variable "db_restore_source" {
+  description = "Identifier or ARN of the cluster from which the database is created, as it was at db_restore_time. If empty, no cluster. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-zA-Z][a-zA-Z0-9:-]{0,254})?$", var.db_restore_source))
+    error_message = "db_restore_source must be empty or the identifier or ARN of an Aurora cluster; got \"${var.db_restore_source}\". Set db_restore_source to a cluster of the region."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.create_database
+    error_message = "db_restore_source must be empty with create_database = false; got \"${var.db_restore_source}\". Set create_database = true, or remove db_restore_source."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.db_restore_snapshot == ""
+    error_message = "db_restore_source must be empty with db_restore_snapshot, because a database has one origin; got \"${var.db_restore_source}\" and \"${var.db_restore_snapshot}\". Remove one of the two."
+  }
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$", var.db_restore_time))
+    error_message = "db_restore_time must be empty or a time in UTC such as 2026-01-31T08:00:00Z; got \"${var.db_restore_time}\". Write db_restore_time in this form."
+  }
+
+  validation {
+    condition     = var.db_restore_time == "" || var.db_restore_source != ""
+    error_message = "db_restore_time must be empty without db_restore_source; got \"${var.db_restore_time}\". Set db_restore_source to the cluster to restore, or remove db_restore_time."
   }
 }
 

@@ -173,11 +173,13 @@ _ACCOUNTS = st.text(st.sampled_from(string.digits), min_size=12, max_size=12)
 
 
 def _partition(region: str) -> str:
-    return "aws-us-gov" if region.startswith("us-gov") else "aws"
+    partitions = {"us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+    found = (name for prefix, name in partitions.items() if region.startswith(prefix))
+    return next(found, "aws")
 
 
 def _zones(inputs: Values) -> SearchStrategy[list[str]]:
-    letters = st.lists(st.sampled_from("abcdefghijkl"), min_size=2, max_size=10, unique=True)
+    letters = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=10, unique=True)
     zones = letters.map(lambda ends: [f"{inputs['region']}{end}" for end in ends])
     return zones if not inputs["vpc_id"] else st.one_of(zones, st.just([]))
 
@@ -275,7 +277,7 @@ _SHARED: Mapping[str, Handwritten] = {
 _AWS: Mapping[str, Handwritten] = {
     **_SHARED,
     "region": lambda _inputs: st.sampled_from(
-        ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1"]
+        ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "eusc-de-east-1"]
     ),
     "azs": _zones,
     "acm_certificate_arn": _certificates,

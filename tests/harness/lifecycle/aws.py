@@ -207,6 +207,9 @@ _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
     "elasticache CacheSubnetGroups": lambda cache, name: cache.delete_cache_subnet_group(
         CacheSubnetGroupName=name
     ),
+    "elasticache CacheParameterGroups": lambda cache, name: cache.delete_cache_parameter_group(
+        CacheParameterGroupName=name
+    ),
     "secretsmanager Secrets": lambda secrets, arn: secrets.delete_secret(
         SecretId=arn, ForceDeleteWithoutRecovery=True
     ),
@@ -214,6 +217,7 @@ _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
     "iam Roles": _drop_role,
     "logs LogGroups": lambda logs, name: logs.delete_log_group(logGroupName=name),
     "ec2 FlowLogs": lambda ec2, name: ec2.delete_flow_logs(FlowLogIds=[name]),
+    "ec2 VpcEndpoints": lambda ec2, name: ec2.delete_vpc_endpoints(VpcEndpointIds=[name]),
     "ec2 NatGateways": lambda ec2, name: ec2.delete_nat_gateway(NatGatewayId=name),
     "ec2 Addresses": lambda ec2, name: ec2.release_address(AllocationId=name),
     "ec2 RouteTables": _drop_table,

@@ -148,6 +148,7 @@ _ELASTICACHE = (
     ("describe_replication_groups", "ReplicationGroups", "ReplicationGroupId", "ARN"),
     ("describe_cache_clusters", "CacheClusters", "CacheClusterId", "ARN"),
     ("describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName", "ARN"),
+    ("describe_cache_parameter_groups", "CacheParameterGroups", "CacheParameterGroupName", "ARN"),
 )
 
 

@@ -13,7 +13,7 @@ from tests.harness.plan.security_groups import Edge, edges
 from tests.harness.plan.view import UNKNOWN, Plan
 
 PORTS: Mapping[str, int] = {"gateway": 4000, "backend": 4001, "ui": 3000}
-_POSTGRES, _REDIS = 5432, 6379
+_POSTGRES, _REDIS, _DNS = 5432, 6379, 53
 _WORLD = "0.0.0.0/0"
 
 
@@ -49,6 +49,9 @@ def _egress(subject: Subject) -> set[Edge]:
     anywhere = [*SERVERS, *(["jobs"] if state.any_database else [])]
     allowed |= {Edge("out", role, _WORLD, "-1", None, None) for role in anywhere}
     allowed.add(Edge("out", "ui", _WORLD, "tcp", 443, 443))
+    if subject.value("vpc_id", ""):
+        # A network of the caller may have DNS servers of its own.
+        allowed |= {Edge("out", "ui", _WORLD, protocol, _DNS, _DNS) for protocol in ("tcp", "udp")}
     return allowed
 
 

@@ -69,6 +69,8 @@ NEEDS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "aws_s3_bucket_policy.this": frozenset({"aws_s3_bucket_public_access_block.this"}),
         # RDS makes a missing log group itself, which then outlives the stack.
         "aws_rds_cluster.this": frozenset({"aws_cloudwatch_log_group.database"}),
+        # So does Container Insights.
+        "aws_ecs_cluster.this": frozenset({"aws_cloudwatch_log_group.insights"}),
         "aws_eip.nat": frozenset({"aws_internet_gateway.this"}),
         "aws_rds_cluster_instance.reader": frozenset({"aws_rds_cluster_instance.writer"}),
         "aws_s3_object.proxy_config": frozenset({"aws_s3_bucket_public_access_block.this"}),

@@ -1,8 +1,7 @@
-"""The AWS provider: default tags, IAM policy documents, partition, region."""
+"""The AWS provider: default tags and region."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.harness.offline.live.aws import codec, crud
@@ -14,11 +13,8 @@ from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings, Values
 from tests.harness.unknown import UNKNOWN
 
-# Source: AWS, "Amazon Resource Names", partitions and their regions.
-_PARTITIONS = {
-    "cn-": ("aws-cn", "amazonaws.com.cn", "cn.com.amazonaws"),
-    "us-gov-": ("aws-us-gov", "amazonaws.com", "com.amazonaws"),
-}
+# The DNS suffixes of regions with another than amazonaws.com (AWS SDKs, partitions.json).
+_SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 
 def _default_tags(settings: Settings) -> dict[str, Any]:
@@ -52,28 +48,12 @@ def refine(
         planned["region"] = settings.get("region") or UNKNOWN
 
 
-def _partition(settings: Settings) -> tuple[str, str, str]:
-    region = settings.get("region") or ""
-    for prefix, partition in _PARTITIONS.items():
-        if region.startswith(prefix):
-            return partition
-    return ("aws", "amazonaws.com", "com.amazonaws")
-
-
-def _partition_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    name, suffix, reverse = _partition(settings)
-    return {
-        **config,
-        "id": name,
-        "partition": name,
-        "dns_suffix": suffix,
-        "reverse_dns_prefix": reverse,
-    }
-
-
 def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
     region = config.get("region") or config.get("name") or settings.get("region")
-    suffix = _partition(settings)[1]
+    suffix = next(
+        (text for prefix, text in _SUFFIXES.items() if str(region).startswith(prefix)),
+        "amazonaws.com",
+    )
     values = {
         "id": region,
         "name": region,
@@ -82,68 +62,6 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "endpoint": f"ec2.{region}.{suffix}",
     }
     return {**config, **{key: value for key, value in values.items() if key in config}}
-
-
-def _collapse(values: Any) -> Any:
-    """One value as itself, several as a list in descending order, as the provider writes them."""
-    ordered = sorted(values or [], reverse=True)
-    return ordered[0] if len(ordered) == 1 else ordered
-
-
-def _principals(blocks: list[dict[str, Any]]) -> Any:
-    by_type: dict[str, Any] = {}
-    for block in blocks:
-        if block["type"] == "*" and block["identifiers"] == ["*"]:
-            return "*"
-        by_type[block["type"]] = sorted({*by_type.get(block["type"], []), *block["identifiers"]})
-    return {kind: _collapse(names) for kind, names in sorted(by_type.items())}
-
-
-def _conditions(blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    by_test: dict[str, dict[str, Any]] = {}
-    for block in blocks:
-        values = block["values"]
-        by_test.setdefault(block["test"], {})[block["variable"]] = (
-            values[0] if len(values) == 1 else values
-        )
-    return by_test
-
-
-def _statement(block: dict[str, Any]) -> dict[str, Any]:
-    fields: list[tuple[str, Any]] = [
-        ("Sid", block.get("sid")),
-        ("Effect", block.get("effect") or "Allow"),
-        ("Action", _collapse(block.get("actions"))),
-        ("NotAction", _collapse(block.get("not_actions"))),
-        ("Resource", _collapse(block.get("resources"))),
-        ("NotResource", _collapse(block.get("not_resources"))),
-        ("Principal", _principals(block.get("principals") or [])),
-        ("NotPrincipal", _principals(block.get("not_principals") or [])),
-        ("Condition", _conditions(block.get("condition") or [])),
-    ]
-    return {key: value for key, value in fields if value not in (None, "", [], {})}
-
-
-def _policy_document(config: dict[str, Any], _settings: Settings) -> dict[str, Any]:
-    version = config.get("version") or "2012-10-17"
-    document: dict[str, Any] = {"Version": version}
-    if config.get("policy_id"):
-        document["Id"] = config["policy_id"]
-    document["Statement"] = [_statement(block) for block in config.get("statement") or []]
-    minified = json.dumps(document, separators=(",", ":"))
-    statements = [
-        {**block, "effect": block.get("effect") or "Allow"}
-        for block in config.get("statement") or []
-    ]
-    return {
-        **config,
-        "version": version,
-        "statement": statements,
-        "json": json.dumps(document, indent=2),
-        "minified_json": minified,
-        # The provider uses a checksum of the text here; no module refers to it.
-        "id": str(len(minified)),
-    }
 
 
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
@@ -220,8 +138,6 @@ BEHAVIOUR = Behaviour(
     check=_check,
     refine=refine,
     data={
-        "aws_iam_policy_document": _policy_document,
-        "aws_partition": _partition_data,
         "aws_region": _region_data,
     },
 )

@@ -27,6 +27,20 @@ variable "tags" {
   nullable    = false
 }
 
+variable "iam_path" {
+  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
+  type        = string
+  default     = "/"
+  nullable    = false
+}
+
+variable "iam_permissions_boundary_arn" {
+  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 ################################################################################
 # Credentials
 ################################################################################
@@ -82,7 +96,7 @@ variable "secrets_version" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: a change replaces database and Redis."
+  description = "ARN of a KMS key in the region of the stack, for the encryption of database, Redis, buckets, secrets and logs. If empty, keys that AWS manages. Set it before the first apply: database and Redis can not change their key."
   type        = string
   default     = ""
   nullable    = false
@@ -180,14 +194,14 @@ variable "additional_task_security_group_ids" {
 }
 
 variable "vpc_cidr" {
-  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer."
+  description = "IPv4 range of the VPC that the module creates: /16 to /20. Each zone has two subnets with a prefix that is 8 bits longer. It can not change after the first apply."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
 }
 
 variable "azs" {
-  description = "Availability zones of the VPC that the module creates: 2 to 10. Required if vpc_id is empty."
+  description = "Availability zones of the VPC that the module creates: 2 to 10, in any order. Required if vpc_id is empty."
   type        = list(string)
   default     = []
   nullable    = false
@@ -266,7 +280,7 @@ variable "extra_gateway_paths" {
 }
 
 variable "request_timeout_seconds" {
-  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout."
+  description = "Idle timeout of the load balancer in seconds. Long streams need a long timeout. A stopped task has the same time, at most ten minutes, for its streams."
   type        = number
   default     = 3600
   nullable    = false
@@ -479,9 +493,16 @@ variable "create_read_replica" {
 }
 
 variable "db_instance_class" {
-  description = "Instance class of the Aurora instances."
+  description = "Instance class of the Aurora writer, and of the reader without a class of its own."
   type        = string
   default     = "db.r6g.large"
+  nullable    = false
+}
+
+variable "db_reader_instance_class" {
+  description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
+  type        = string
+  default     = ""
   nullable    = false
 }
 
@@ -493,21 +514,21 @@ variable "db_engine_version" {
 }
 
 variable "db_name" {
-  description = "Name of the database of the proxy in the database server that the module creates."
+  description = "Name of the database of the proxy in the database server that the module creates. It can not change after the first apply."
   type        = string
   default     = "litellm"
   nullable    = false
 }
 
 variable "db_master_username" {
-  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password."
+  description = "Master user of the cluster. Only the database bootstrap uses it. RDS stores and rotates its password. It can not change after the first apply."
   type        = string
   default     = "postgres"
   nullable    = false
 }
 
 variable "db_username" {
-  description = "Database user of the proxy and of the migrations, with IAM authentication."
+  description = "Database user of the proxy and of the migrations, with IAM authentication. Another user takes the tables over."
   type        = string
   default     = "litellm_app"
   nullable    = false
@@ -517,6 +538,27 @@ variable "db_backup_retention_days" {
   description = "Retention period of automatic database backups in days: 1 to 35."
   type        = number
   default     = 7
+  nullable    = false
+}
+
+variable "db_restore_snapshot" {
+  description = "Identifier or ARN of the cluster snapshot from which the database is created. If empty, no snapshot. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_source" {
+  description = "Identifier or ARN of the cluster from which the database is created, as it was at db_restore_time. If empty, no cluster. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
   nullable    = false
 }
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.harness.emulators.aws.control_plane import logs
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 from tests.harness.emulators.aws.control_plane.service import (
     EVERY,
@@ -14,6 +15,7 @@ from tests.harness.emulators.aws.control_plane.service import (
     Overlay,
     Refuse,
     Rule,
+    SideEffect,
     State,
 )
 from tests.harness.sdk.aws import paged
@@ -133,7 +135,18 @@ def _overlay(state: State, _: Call, body: bytes) -> bytes:
     return json.dumps(document).encode()
 
 
+def _insights(client: Clients, call: Call) -> None:
+    """Create the log group of Container Insights, in which no logs expire."""
+    cluster = str(call.parameters.get("cluster", "default")).rpartition("/")[2]
+    described = client("ecs").describe_clusters(clusters=[cluster], include=["SETTINGS"])
+    settings = [item for found in described["clusters"] for item in found.get("settings", ())]
+    if {"name": "containerInsights", "value": "enabled"} in settings:
+        logs.create_group(client, f"/aws/ecs/containerinsights/{cluster}/performance")
+
+
 OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}
+# CloudWatch, Container Insights log groups: the metrics of a task create a missing group.
+SIDE_EFFECTS: dict[str, SideEffect] = {"CreateService": _insights}
 REFUSALS: Refuse = {
     "DeleteCluster": [Rule(_cluster, "ECS API, DeleteCluster")],
     "CreateService": [Rule(_draining, "ECS API, DeleteService")],

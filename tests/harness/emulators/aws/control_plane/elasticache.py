@@ -30,6 +30,19 @@ def _cache_subnets(client: Clients, call: Call, _: Observations) -> Refusal | No
     )
 
 
+def _cache_parameters(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    name = call.parameters["CacheParameterGroupName"]
+    caches = paged(client("elasticache"), "describe_cache_clusters", "CacheClusters")
+    groups = [cache.get("CacheParameterGroup", {}) for cache in caches]
+    if name not in {group.get("CacheParameterGroupName") for group in groups}:
+        return None
+    return Refusal(
+        "InvalidCacheParameterGroupState",
+        "One or more cache clusters are still members of this parameter group "
+        f"{name}, so the group cannot be deleted.",
+    )
+
+
 def _overlay(_: State, __: Call, body: bytes) -> bytes:
     """An answer in which each replication group has its own host name.
 
@@ -52,4 +65,7 @@ def _overlay(_: State, __: Call, body: bytes) -> bytes:
 OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}
 REFUSALS: Refuse = {
     "DeleteCacheSubnetGroup": [Rule(_cache_subnets, "ElastiCache API, DeleteCacheSubnetGroup")],
+    "DeleteCacheParameterGroup": [
+        Rule(_cache_parameters, "ElastiCache API, DeleteCacheParameterGroup")
+    ],
 }

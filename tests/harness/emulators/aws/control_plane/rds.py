@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from xml.sax.saxutils import escape
 
+from tests.harness.emulators.aws.control_plane import logs
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal, list_members
 from tests.harness.emulators.aws.control_plane.service import (
     Check,
@@ -83,6 +84,12 @@ def _take_snapshot(client: Clients, call: Call) -> None:
         )
 
 
+def _monitoring(client: Clients, call: Call) -> None:
+    """Create the log group of enhanced monitoring, which all instances of an account share."""
+    if call.parameters.get("MonitoringInterval", "0") != "0":
+        logs.create_group(client, "RDSOSMetrics")
+
+
 _ENDS = ("Endpoint", "ReaderEndpoint", "Port")
 
 
@@ -145,7 +152,11 @@ REFUSALS: Refuse = {
     ],
 }
 # RDS API, DeleteDBCluster: AWS takes the final snapshot.
-SIDE_EFFECTS: dict[str, SideEffect] = {"DeleteDBCluster": _take_snapshot}
+# RDS, enhanced monitoring: the metrics of an instance create a missing group.
+SIDE_EFFECTS: dict[str, SideEffect] = {
+    "CreateDBInstance": _monitoring,
+    "DeleteDBCluster": _take_snapshot,
+}
 COMPLETIONS: dict[str, Completion] = {
     "CreateDBCluster": _clusters,
     "ModifyDBCluster": _clusters,

@@ -17,7 +17,7 @@ from tests.harness.emulators.aws.control_plane.service import Service
 UNCHANGED = Service()
 SERVICES: Mapping[str, Service] = {
     "ec2": Service(refusals=ec2.REFUSALS, completions=ec2.COMPLETIONS),
-    "ecs": Service(refusals=ecs.REFUSALS, overlay=ecs.OVERLAY),
+    "ecs": Service(refusals=ecs.REFUSALS, side_effects=ecs.SIDE_EFFECTS, overlay=ecs.OVERLAY),
     "elasticache": Service(refusals=elasticache.REFUSALS, overlay=elasticache.OVERLAY),
     "elasticloadbalancing": Service(
         refusals=elbv2.REFUSALS,
