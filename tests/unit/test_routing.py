@@ -6,6 +6,7 @@ release. The answers come from one resolved plan for each cloud.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
@@ -161,6 +162,56 @@ def test_dashboard_file_is_served_by_the_ui(
         for url in urls
         for method in ("GET", "HEAD")
         for message in misled(balancers, "ui", method, url)
+    ]
+    assert wrong == []
+
+
+# Pages that no release has. The first segment of the last ones is that of a gateway path.
+NEW_PAGES = ("zz-page", "zz-page/logs", "search", "files", "models", "chat/zz-page")
+
+
+def test_page_of_no_release_is_served_by_the_ui(
+    balancers: Mapping[str, Balancer], files: Mapping[str, tuple[str, ...]]
+) -> None:
+    paths = [
+        path
+        for page in NEW_PAGES
+        for path in (
+            f"/{page}.txt",
+            f"/{page}/index.txt",
+            f"/{page}/__next._full.txt",
+            f"/{page}/__next.!KGRhc2hib2FyZCk.{page.replace('/', '.')}.__PAGE__.txt",
+        )
+    ]
+    assert not set(paths) & {url for urls in files.values() for url in urls}
+    wrong = [
+        message
+        for path in paths
+        for method in ("GET", "HEAD")
+        for message in misled(balancers, "ui", method, path)
+    ]
+    assert wrong == []
+
+
+def test_file_that_a_client_names_is_the_gateways(
+    balancers: Mapping[str, Balancer], owners_by_route: Mapping[Route, str], owned: Ownership
+) -> None:
+    # The client chooses this part of the path: of a provider's API, or the key of a memory.
+    named = re.compile(r"\{(endpoint|key)(:path)?\}$")
+    starts = {
+        named.sub("", route.template)
+        for route, component in owners_by_route.items()
+        if component == "gateway"
+        and "GET" in (route.methods or METHODS)
+        and named.search(route.template)
+        and owned.excepted(route.template) is None
+    }
+    assert len(starts) > 20
+    wrong = [
+        message
+        for start in sorted(starts)
+        for name in ("notes.txt", "a/index.txt")
+        for message in misled(balancers, "gateway", "GET", f"{start}{name}")
     ]
     assert wrong == []
 
