@@ -78,6 +78,10 @@ def _secret(api: Api) -> None:
     api.send("POST", f"/v1/{P}/secrets", {"replication": {"automatic": {}}}, secretId="word")
 
 
+def _backend_service(api: Api) -> None:
+    api.done("POST", f"/compute/v1/{P}/global/backendServices", {"name": "all"})
+
+
 def _bucket(api: Api) -> None:
     api.send("POST", "/storage/v1/b", {"name": "acme-full"}, project="acme-prod-1")
     api.session.post(
@@ -143,6 +147,14 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
             "tier": "db-custom-1-3840", "edition": "ENTERPRISE_PLUS"}},
         "Invalid Tier",
+    ),
+    "two route rules of one priority": (
+        _backend_service, "POST", f"/compute/v1/{P}/global/urlMaps",
+        {"name": "map", "defaultService": f"{P}/global/backendServices/all", "pathMatchers": [
+            {"name": "m", "defaultService": f"{P}/global/backendServices/all", "routeRules": [
+                {"priority": 1, "matchRules": [{"fullPathMatch": "/a"}]},
+                {"priority": 1, "matchRules": [{"fullPathMatch": "/b"}]}]}]},
+        "same priority",
     ),
     "an image of another registry": (
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
