@@ -302,7 +302,6 @@ def test_newest_provider_applies_and_reads_drift(
     api.done("PATCH", f"/sql/v1beta4/{P}/instances/{writer}", grown)
     assert changes(plan(lifecycle)) == {
         'google_cloud_run_v2_service.this["ui"]': "create",
-        'google_cloud_run_v2_service_iam_member.invoker["ui"]': "create",
         'google_secret_manager_secret.this["master_key"]': "update",
     }
     apply(lifecycle)

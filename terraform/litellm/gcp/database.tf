@@ -8,6 +8,9 @@ locals {
     var.db_backup_retention_days, var.db_edition == "ENTERPRISE_PLUS" ? 35 : 7
   )
 
+  # The C4A machines take no persistent disk (Cloud SQL, machine series).
+  database_disk_type = startswith(var.db_tier, "db-c4a-") ? "HYPERDISK_BALANCED" : "PD_SSD"
+
   # log_statement logs schema changes only: other statements of LiteLLM contain user
   # content. pgAudit is loaded, but logs nothing before CREATE EXTENSION.
   db_audit_settings = {
@@ -61,7 +64,7 @@ resource "google_sql_database_instance" "writer" {
     tier              = var.db_tier
     edition           = var.db_edition
     availability_type = "REGIONAL"
-    disk_type         = "PD_SSD"
+    disk_type         = local.database_disk_type
     disk_size         = 20
     disk_autoresize   = true
     user_labels       = local.labels
@@ -122,7 +125,7 @@ resource "google_sql_database_instance" "reader" {
     tier              = var.db_tier
     edition           = var.db_edition
     availability_type = "ZONAL"
-    disk_type         = "PD_SSD"
+    disk_type         = local.database_disk_type
     disk_size         = 20
     disk_autoresize   = true
     user_labels       = local.labels

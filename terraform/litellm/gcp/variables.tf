@@ -308,8 +308,20 @@ variable "create_psa_connection" {
   }
 }
 
+variable "vpc_access" {
+  description = "Path of the services to private addresses: connector (Serverless VPC Access, in vpc_connector_cidr) or direct (Direct VPC egress, in subnet_cidr)."
+  type        = string
+  default     = "connector"
+  nullable    = false
+
+  validation {
+    condition     = contains(["connector", "direct"], var.vpc_access)
+    error_message = "vpc_access must be connector or direct; got \"${var.vpc_access}\". Set vpc_access to one of the two."
+  }
+}
+
 variable "subnet_cidr" {
-  description = "IPv4 range of the subnet in the network that the module creates."
+  description = "Unused IPv4 range of the subnet that the module creates, in its own network or for vpc_access = \"direct\"."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
@@ -322,6 +334,13 @@ variable "subnet_cidr" {
       false
     )
     error_message = "subnet_cidr must be an IPv4 range from /8 to /28 that starts with its first address; got \"${var.subnet_cidr}\". Set subnet_cidr to a range such as 10.40.0.0/16."
+  }
+
+  validation {
+    condition = (
+      var.vpc_access != "direct" || try(tonumber(split("/", var.subnet_cidr)[1]) <= 26, true)
+    )
+    error_message = "subnet_cidr must be /26 or larger with vpc_access = \"direct\", because each instance takes addresses of the subnet; got \"${var.subnet_cidr}\". Set subnet_cidr to a larger range."
   }
 }
 
@@ -340,9 +359,9 @@ variable "vpc_connector_cidr" {
     error_message = "vpc_connector_cidr must be an IPv4 /28 that starts with its first address; got \"${var.vpc_connector_cidr}\". Set vpc_connector_cidr to a range such as 10.41.0.0/28."
   }
 
-  # The module does not use subnet_cidr in an existing network.
+  # With a connector the module does not use subnet_cidr in an existing network.
   validation {
-    condition = !coalesce(var.create_network, var.network == "") || try(
+    condition = var.vpc_access != "connector" || !coalesce(var.create_network, var.network == "") || try(
       cidrhost(
         "${split("/", var.vpc_connector_cidr)[0]}/${split("/", var.subnet_cidr)[1]}", 0
       ) != cidrhost(var.subnet_cidr, 0),
@@ -352,8 +371,20 @@ variable "vpc_connector_cidr" {
   }
 }
 
+variable "vpc_connector_machine_type" {
+  description = "Machine type of the 2 to 3 machines of the connector: f1-micro, e2-micro or e2-standard-4. A larger one has more throughput."
+  type        = string
+  default     = "e2-micro"
+  nullable    = false
+
+  validation {
+    condition     = contains(["f1-micro", "e2-micro", "e2-standard-4"], var.vpc_connector_machine_type)
+    error_message = "vpc_connector_machine_type must be f1-micro, e2-micro or e2-standard-4; got \"${var.vpc_connector_machine_type}\". Set vpc_connector_machine_type to one of the three."
+  }
+}
+
 variable "enable_flow_logs" {
-  description = "Whether to log the traffic of the network that the module creates, with a sampling rate of one half."
+  description = "Whether to log the traffic of the subnets that the module creates, with a sampling rate of one half."
   type        = bool
   default     = true
   nullable    = false

@@ -36,7 +36,8 @@ def _target(cloud: Cloud, place: Mapping[str, str], value: str) -> Route:
     )
     if not service:
         return _NO_BACKEND
-    if not has_role(service, "roles/run.invoker", "allUsers"):
+    checked = not service.body.get("invokerIamDisabled")
+    if checked and not has_role(service, "roles/run.invoker", "allUsers"):
         return _FORBIDDEN
     return {"route": {"cluster": service.name, "timeout": "0s"}}
 
