@@ -21,6 +21,7 @@ from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
 from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
 from tests.harness.sdk import google as google_clients
+from tests.harness.stacks import STACKS
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
@@ -141,6 +142,12 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
         {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
             "tier": "db-custom-1-3840", "ipConfiguration": {"privateNetwork": NETWORK}}},
         "private services connection",
+    ),
+    "a disk that the machines do not take": (
+        None, "POST", f"/sql/v1beta4/{P}/instances",
+        {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
+            "tier": "db-c4a-highmem-4", "edition": "ENTERPRISE_PLUS", "dataDiskType": "PD_SSD"}},
+        "disk type",
     ),
     "a tier of another edition": (
         None, "POST", f"/sql/v1beta4/{P}/instances",
@@ -283,6 +290,7 @@ def test_newest_provider_applies_and_reads_drift(
             "gateway_autoscaling_enabled": False,
             "gateway_desired_count": 2,
             "cloudsql_deletion_protection": False,
+            "skip_final_snapshot": True,
             "gcs_force_destroy": True,
         },
     )
@@ -307,3 +315,33 @@ def test_newest_provider_applies_and_reads_drift(
     apply(lifecycle)
     destroy(lifecycle)
     assert leftovers(lifecycle) == []
+
+
+def _trial() -> dict[str, bool]:
+    """The inputs that the example gives for a trial."""
+    example = STACKS["gcp"].folder / "examples" / "default" / "terraform.tfvars.example"
+    _, _, trial = example.read_text().partition("# For a trial")
+    found = re.findall(r"^# (\w+) += (true|false)$", trial, re.MULTILINE)
+    return {name: value == "true" for name, value in found}
+
+
+def test_trial_leaves_nothing(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    assert len(_trial()) == 3
+    lifecycle = lifecycles(target, {"tenant": "trial", "vpc_access": "direct", **_trial()})
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []
+
+
+def test_destroy_leaves_the_final_backup(
+    cloud: Running, lifecycles: Lifecycles, tmp_path: Path
+) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    inputs = {**_trial(), "tenant": "kept", "skip_final_snapshot": False}
+    lifecycle = lifecycles(target, inputs)
+    apply(lifecycle)
+    destroy(lifecycle)
+    (backup,) = leftovers(lifecycle)
+    assert re.search(r"/backups/kept-litellm-dev-writer-[0-9a-f]{8}-final$", backup)
