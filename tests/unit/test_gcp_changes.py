@@ -127,5 +127,5 @@ def test_destroy_leaves_a_backup_unless_it_is_skipped(live: Terraform) -> None:
 def test_label_without_a_value_is_refused(live: Terraform) -> None:
     result = result_of(live, labels={"team": ""})
     message = " ".join(str(error) for error in result.errors)
-    assert "labels must have a value" in message
+    assert "labels must have values of 1 to 63 characters" in message
     assert "team" in message

@@ -20,7 +20,7 @@ locals {
     connector_subnet        = { suffix = "-conn", limit = 63 - local.range_suffix_length }
     database_writer         = { suffix = "-writer", limit = 98 - 31 - local.random_suffix_length }
     database_reader         = { suffix = "-reader", limit = 98 - 31 - local.random_suffix_length }
-    redis                   = { suffix = "-redis", limit = 40 }
+    redis                   = { suffix = "-redis", limit = 40 - local.random_suffix_length }
     bucket_data             = { suffix = "-data", limit = 63 - local.random_suffix_length, base = local.bucket_base }
     bucket_config           = { suffix = "-config", limit = 63 - local.random_suffix_length, base = local.bucket_base }
     bucket_logs             = { suffix = "-logs", limit = 63 - local.random_suffix_length, base = local.bucket_base }

@@ -102,9 +102,9 @@ variable "labels" {
   validation {
     condition = alltrue([
       for value in values(var.labels) :
-      can(regex("^[a-z0-9_-]{0,63}$", value))
+      can(regex("^[a-z0-9_-]{1,63}$", value))
     ])
-    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Change the invalid value in labels."
+    error_message = "labels must have values of 1 to 63 characters of a-z, 0-9, _ and -, because every plan would set a label without a value again; got ${jsonencode(var.labels)}. Change the invalid value in labels, for example to true."
   }
 }
 
@@ -884,6 +884,32 @@ variable "db_tier" {
   }
 }
 
+variable "db_reader_tier" {
+  description = "Machine type of the read replica. If empty, db_tier. To increase db_tier, increase db_reader_tier in an apply before."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = var.db_reader_tier == "" || can(regex(
+      var.db_edition == "ENTERPRISE_PLUS"
+      ? "^db-(perf-optimized|c4a)-"
+      : "^db-(custom-|f1-micro$|g1-small$)",
+      var.db_reader_tier
+    ))
+    error_message = "db_reader_tier must be empty or a machine type of ${var.db_edition}, as db_tier; got \"${var.db_reader_tier}\". Change db_reader_tier or db_edition."
+  }
+
+  validation {
+    condition = try(
+      tonumber(regex("^db-custom-[0-9]+-([0-9]+)$", var.db_reader_tier)[0])
+      >= tonumber(regex("^db-custom-[0-9]+-([0-9]+)$", var.db_tier)[0]),
+      true
+    )
+    error_message = "db_reader_tier must have at least the memory of db_tier = ${var.db_tier}, because PostgreSQL stops a replica with fewer connections than its primary; got \"${var.db_reader_tier}\". Increase db_reader_tier, or leave it empty."
+  }
+}
+
 variable "db_edition" {
   description = "Edition of Cloud SQL: ENTERPRISE or ENTERPRISE_PLUS."
   type        = string
@@ -965,6 +991,13 @@ variable "cloudsql_deletion_protection" {
   description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "skip_final_snapshot" {
+  description = "Whether to skip the final backup of the database on destroy, and to delete its other backups. False prevents data loss."
+  type        = bool
+  default     = false
   nullable    = false
 }
 

@@ -52,6 +52,7 @@ module "litellm" {
   db_backup_retention_days     = var.db_backup_retention_days
   enable_db_audit_logs         = var.enable_db_audit_logs
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
+  skip_final_snapshot          = var.skip_final_snapshot
 
   create_redis = var.create_redis
   redis_url    = var.redis_url
