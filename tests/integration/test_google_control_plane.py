@@ -17,7 +17,15 @@ from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import cli
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
+from tests.harness.lifecycle.run import (
+    LifecycleError,
+    apply,
+    changes,
+    destroy,
+    leftovers,
+    plan,
+    reconfigured,
+)
 from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
 from tests.harness.sdk import google as google_clients
@@ -345,3 +353,27 @@ def test_destroy_leaves_the_final_backup(
     destroy(lifecycle)
     (backup,) = leftovers(lifecycle)
     assert re.search(r"/backups/kept-litellm-dev-writer-[0-9a-f]{8}-final$", backup)
+
+
+def test_live_stack_takes_changes(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    inputs: dict[str, Any] = {**_trial(), "tenant": "live"}
+    lifecycle = lifecycles(target, inputs)
+    apply(lifecycle)
+    # The writer changes first, so the reader needs the tier in an apply before.
+    with pytest.raises(LifecycleError, match="has a smaller tier"):
+        apply(reconfigured(lifecycle, {**inputs, "db_tier": "db-custom-4-15360"}))
+    for change in (
+        {"redis_tier": "BASIC", "vpc_connector_cidr": "10.51.0.0/28"},
+        {"db_version": "POSTGRES_17"},
+        {"db_reader_tier": "db-custom-4-15360"},
+        {"db_reader_tier": "", "db_tier": "db-custom-4-15360"},
+        {"create_redis": False, "create_read_replica": False},
+        {"vpc_access": "direct"},
+    ):
+        inputs |= change
+        lifecycle = reconfigured(lifecycle, inputs)
+        apply(lifecycle)
+        assert changes(plan(lifecycle)) == {}, change
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []
