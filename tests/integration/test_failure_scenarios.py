@@ -56,7 +56,11 @@ CLOUDS: Mapping[str, Cloud] = {
     "gcp": Cloud(
         lambda options, log: launch.serving(launch.GcpOptions(**options), log),
         google.target,
-        {"cloudsql_deletion_protection": False, "gcs_force_destroy": True},
+        {
+            "cloudsql_deletion_protection": False,
+            "gcs_force_destroy": True,
+            "skip_final_snapshot": True,
+        },
         "gcs_bucket",
     ),
     "aws": Cloud(

@@ -17,10 +17,19 @@ from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import cli
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.lifecycle.run import apply, changes, destroy, leftovers, plan
+from tests.harness.lifecycle.run import (
+    LifecycleError,
+    apply,
+    changes,
+    destroy,
+    leftovers,
+    plan,
+    reconfigured,
+)
 from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
 from tests.harness.sdk import google as google_clients
+from tests.harness.stacks import STACKS
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
@@ -76,6 +85,10 @@ def _subnet(api: Api) -> None:
 
 def _secret(api: Api) -> None:
     api.send("POST", f"/v1/{P}/secrets", {"replication": {"automatic": {}}}, secretId="word")
+
+
+def _backend_service(api: Api) -> None:
+    api.done("POST", f"/compute/v1/{P}/global/backendServices", {"name": "all"})
 
 
 def _bucket(api: Api) -> None:
@@ -138,11 +151,25 @@ REFUSALS: dict[str, tuple[Callable[[Api], None] | None, str, str, Any, str]] = {
             "tier": "db-custom-1-3840", "ipConfiguration": {"privateNetwork": NETWORK}}},
         "private services connection",
     ),
+    "a disk that the machines do not take": (
+        None, "POST", f"/sql/v1beta4/{P}/instances",
+        {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
+            "tier": "db-c4a-highmem-4", "edition": "ENTERPRISE_PLUS", "dataDiskType": "PD_SSD"}},
+        "disk type",
+    ),
     "a tier of another edition": (
         None, "POST", f"/sql/v1beta4/{P}/instances",
         {"name": "db", "databaseVersion": "POSTGRES_16", "settings": {
             "tier": "db-custom-1-3840", "edition": "ENTERPRISE_PLUS"}},
         "Invalid Tier",
+    ),
+    "two route rules of one priority": (
+        _backend_service, "POST", f"/compute/v1/{P}/global/urlMaps",
+        {"name": "map", "defaultService": f"{P}/global/backendServices/all", "pathMatchers": [
+            {"name": "m", "defaultService": f"{P}/global/backendServices/all", "routeRules": [
+                {"priority": 1, "matchRules": [{"fullPathMatch": "/a"}]},
+                {"priority": 1, "matchRules": [{"fullPathMatch": "/b"}]}]}]},
+        "same priority",
     ),
     "an image of another registry": (
         None, "POST", f"/v2/{PARENT}/services?serviceId=s",
@@ -271,6 +298,7 @@ def test_newest_provider_applies_and_reads_drift(
             "gateway_autoscaling_enabled": False,
             "gateway_desired_count": 2,
             "cloudsql_deletion_protection": False,
+            "skip_final_snapshot": True,
             "gcs_force_destroy": True,
         },
     )
@@ -290,9 +318,62 @@ def test_newest_provider_applies_and_reads_drift(
     api.done("PATCH", f"/sql/v1beta4/{P}/instances/{writer}", grown)
     assert changes(plan(lifecycle)) == {
         'google_cloud_run_v2_service.this["ui"]': "create",
-        'google_cloud_run_v2_service_iam_member.invoker["ui"]': "create",
         'google_secret_manager_secret.this["master_key"]': "update",
     }
     apply(lifecycle)
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []
+
+
+def _trial() -> dict[str, bool]:
+    """The inputs that the example gives for a trial."""
+    example = STACKS["gcp"].folder / "examples" / "default" / "terraform.tfvars.example"
+    _, _, trial = example.read_text().partition("# For a trial")
+    found = re.findall(r"^# (\w+) += (true|false)$", trial, re.MULTILINE)
+    return {name: value == "true" for name, value in found}
+
+
+def test_trial_leaves_nothing(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    assert len(_trial()) == 3
+    lifecycle = lifecycles(target, {"tenant": "trial", "vpc_access": "direct", **_trial()})
+    apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
+    destroy(lifecycle)
+    assert leftovers(lifecycle) == []
+
+
+def test_destroy_leaves_the_final_backup(
+    cloud: Running, lifecycles: Lifecycles, tmp_path: Path
+) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    inputs = {**_trial(), "tenant": "kept", "skip_final_snapshot": False}
+    lifecycle = lifecycles(target, inputs)
+    apply(lifecycle)
+    destroy(lifecycle)
+    (backup,) = leftovers(lifecycle)
+    assert re.search(r"/backups/kept-litellm-dev-writer-[0-9a-f]{8}-final$", backup)
+
+
+def test_live_stack_takes_changes(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
+    target = google.target(cloud.url, tmp_path, newest=True)
+    inputs: dict[str, Any] = {**_trial(), "tenant": "live"}
+    lifecycle = lifecycles(target, inputs)
+    apply(lifecycle)
+    # The writer changes first, so the reader needs the tier in an apply before.
+    with pytest.raises(LifecycleError, match="has a smaller tier"):
+        apply(reconfigured(lifecycle, {**inputs, "db_tier": "db-custom-4-15360"}))
+    for change in (
+        {"redis_tier": "BASIC", "vpc_connector_cidr": "10.51.0.0/28"},
+        {"db_version": "POSTGRES_17"},
+        {"db_reader_tier": "db-custom-4-15360"},
+        {"db_reader_tier": "", "db_tier": "db-custom-4-15360"},
+        {"create_redis": False, "create_read_replica": False},
+        {"vpc_access": "direct"},
+    ):
+        inputs |= change
+        lifecycle = reconfigured(lifecycle, inputs)
+        apply(lifecycle)
+        assert changes(plan(lifecycle)) == {}, change
     destroy(lifecycle)
     assert leftovers(lifecycle) == []

@@ -15,6 +15,7 @@ CASE = Case(
         "lb_domains": [DOMAIN],
         "allow_plaintext_lb": False,
         "cloudsql_deletion_protection": False,
+        "skip_final_snapshot": True,
         "gcs_force_destroy": True,
         "labels": {"team": "platform"},
     },

@@ -130,12 +130,14 @@ def client(stack: Stack, tmp_path: Any) -> Iterator[requests.Session]:
 def paths(plan: Plan) -> list[str]:
     """For each pattern a path that matches, a path below it, and a path with the same prefix."""
     candidates = {"/", "/key/generate", "/health", "/nobody/knows", "/v1", "/x.txt"}
+    candidates |= {"/teams/__next.!KGRhc2hib2FyZCk.teams.__PAGE__.txt", "/chat/logs.txt", "/.txt"}
     for rule in routing.path_rules(plan):
         for pattern in rule.paths:
-            stem = pattern.replace("?", "!").replace("*", "")
+            stem = pattern.replace("*", "")
             candidates |= {
                 stem,
                 f"{stem.rstrip('/')}/a/b",
+                f"{stem.rstrip('/')}/a.txt",
                 f"{stem.rstrip('/')}x",
                 f"{stem}?a=/ui/",
             }
@@ -156,7 +158,7 @@ def test_envoy_agrees_with_the_routing_model(
         if answer.json()["component"] != expected:
             errors.append(f"{method} {path}: {answer.json()['component']}, not {expected}")
         assert answer.json()["path"] == path
-    assert len(candidates) > 700
+    assert len(candidates) > 500
     assert errors == []
 
 

@@ -32,7 +32,6 @@ NOT_IN_THE_TABLE = {
     "aws_s3_bucket": "the name ends in random digits; a test checks its beginning and its length",
     "google_storage_bucket": "likewise",
     "google_sql_database_instance": "likewise",
-    "google_cloud_run_v2_service_iam_member": "the name is that of the service",
     "google_sql_database": "the name is an input, and the instance belongs to the stack",
     "google_sql_user": "the name is an input, and the instance belongs to the stack",
     "google_storage_bucket_object": "the bucket belongs to the stack",

@@ -172,14 +172,15 @@ def test_derived_labels_hold_defaults_and_attribution(planned: Planned) -> None:
               path_matcher {
                 name            = "m"
                 default_service = "b"
-                path_rule {
-                  paths   = ["/v1/models*"]
-                  service = "b"
+                route_rules {
+                  priority = 1
+                  service  = "b"
+                  match_rules { path_template_match = "/**/a/*" }
                 }
               }
             }""",
-            '"paths"',
-            '"/v1/models*"',
+            '"path_template_match"',
+            '"/**/a/*"',
         ),
     ],
 )

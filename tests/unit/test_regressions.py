@@ -388,10 +388,11 @@ def test_secret_input_hides_no_other_value(session: planning.Session, stack: str
 # ---- Routes ----
 
 
-def test_path_rule_has_the_form_of_a_url_map(session: planning.Session) -> None:
+def test_path_pattern_has_the_form_of_a_url_map(session: planning.Session) -> None:
     plan = planned(session, "gcp", "everything")
     paths = [path for rule in path_rules(plan) for path in rule.paths]
-    assert [path for path in paths if not re.fullmatch(r"/[^*]*|(/[^*]*)?/\*", path)] == []
+    form = r"/[^*]*|(/[^*]*)?/\*|/\*\.txt"
+    assert [path for path in paths if not re.fullmatch(form, path)] == []
     assert sorted(paths) == sorted(set(paths))
 
 

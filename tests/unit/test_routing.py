@@ -6,7 +6,8 @@ release. The answers come from one resolved plan for each cloud.
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
@@ -57,8 +58,8 @@ def files() -> Mapping[str, tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def split(files: Mapping[str, tuple[str, ...]]) -> Split:
-    return ownership.split(MODULES / "aws", (url for urls in files.values() for url in urls))
+def split() -> Split:
+    return ownership.split(MODULES / "aws")
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,56 @@ def test_dashboard_file_is_served_by_the_ui(
     assert wrong == []
 
 
+# Pages that no release has. The first segment of the last ones is that of a gateway path.
+NEW_PAGES = ("zz-page", "zz-page/logs", "search", "files", "models", "chat/zz-page")
+
+
+def test_page_of_no_release_is_served_by_the_ui(
+    balancers: Mapping[str, Balancer], files: Mapping[str, tuple[str, ...]]
+) -> None:
+    paths = [
+        path
+        for page in NEW_PAGES
+        for path in (
+            f"/{page}.txt",
+            f"/{page}/index.txt",
+            f"/{page}/__next._full.txt",
+            f"/{page}/__next.!KGRhc2hib2FyZCk.{page.replace('/', '.')}.__PAGE__.txt",
+        )
+    ]
+    assert not set(paths) & {url for urls in files.values() for url in urls}
+    wrong = [
+        message
+        for path in paths
+        for method in ("GET", "HEAD")
+        for message in misled(balancers, "ui", method, path)
+    ]
+    assert wrong == []
+
+
+def test_file_that_a_client_names_is_the_gateways(
+    balancers: Mapping[str, Balancer], owners_by_route: Mapping[Route, str], owned: Ownership
+) -> None:
+    # The client chooses this part of the path: of a provider's API, or the key of a memory.
+    named = re.compile(r"\{(endpoint|key)(:path)?\}$")
+    starts = {
+        named.sub("", route.template)
+        for route, component in owners_by_route.items()
+        if component == "gateway"
+        and "GET" in (route.methods or METHODS)
+        and named.search(route.template)
+        and owned.excepted(route.template) is None
+    }
+    assert len(starts) > 20
+    wrong = [
+        message
+        for start in sorted(starts)
+        for name in ("notes.txt", "a/index.txt")
+        for message in misled(balancers, "gateway", "GET", f"{start}{name}")
+    ]
+    assert wrong == []
+
+
 # ---- Near-misses ----
 
 _MUTATIONS: tuple[Callable[[str], str], ...] = (
@@ -191,12 +242,14 @@ _MUTATIONS: tuple[Callable[[str], str], ...] = (
     lambda path: path.removesuffix(".txt"),
     lambda path: f"{path}%2Fx",
 )
+# Files of a page, from which near misses are derived.
+PAGE_FILES = ("/teams.txt", "/teams/__next.!KGRhc2hib2FyZCk.teams.__PAGE__.txt", "/chat/logs.txt")
 _WORDS = st.text("abz019._~-@:+$&'!", min_size=1, max_size=8)
 
 
 def near_misses(split: Split) -> st.SearchStrategy[str]:
     """Paths that equal or nearly equal a path of a rule."""
-    named = sorted({path for _, path in split.patterns} | {p.rstrip("*") for p in EXTRA})
+    named = sorted({*split.patterns, *PAGE_FILES} | {p.rstrip("*") for p in EXTRA})
     mutated = st.builds(
         lambda path, change, again: again(change(path)),
         st.sampled_from(named),
@@ -207,11 +260,10 @@ def near_misses(split: Split) -> st.SearchStrategy[str]:
     return st.one_of(mutated, mutated, mutated, free)
 
 
-def test_near_misses_differ_only_as_listed(
-    balancers: Mapping[str, Balancer], split: Split, owned: Ownership, record_property: Record
+def test_near_miss_has_one_answer_on_both_clouds(
+    balancers: Mapping[str, Balancer], split: Split, record_property: Record
 ) -> None:
     requests: set[tuple[str, str]] = set()
-    occurred: set[str] = set()
 
     @settings(
         max_examples=NEAR_MISSES,
@@ -227,42 +279,36 @@ def test_near_misses_differ_only_as_listed(
     @example("/nowhere.txt", "GET")
     @example("/teams.txt", "POST")
     @example("/chat/logs.txt", "POST")
-    @example("/guardrails/__next.xKGRhc2hib2FyZCk.guardrails.__PAGE__.txt", "POST")
+    @example("/chat/logs.txt", "GET")
     @example("/acme/", "POST")
+    @example("/acme/a.txt", "GET")
     @example("/v9/deep/er", "POST")
     @example("/robots.txt", "GET")
     def request(path: str, method: str) -> None:
         requests.add((method, path))
-        meant = split.component(path, EXTRA)
-        assert balancers["gcp"].answer(method, path) == meant
-        page = path in split.files
-        apart = [d for d in owned.differences if d.has(method, path, page, meant)]
-        occurred.update(entry.reason for entry in apart)
-        assert balancers["aws"].answer(method, path) == (apart[0].aws if apart else meant)
+        assert list(misled(balancers, split.component(method, path, EXTRA), method, path)) == []
 
     request()
     record_property("near_misses", len(requests))
     assert len(requests) > NEAR_MISSES // 2
-    assert occurred == {entry.reason for entry in owned.differences}
 
 
 # ---- Limits ----
 
 
-def test_limits_hold_with_the_costliest_extra_paths(
-    resolved_session: planning.Session, split: Split
-) -> None:
-    # On AWS the files of a page precede a gateway path with the same first word, in separate rules.
-    # Extra paths with the words of most files therefore need most rules.
-    words = Counter(file.split("/")[1] for file in split.files if "!" not in file.split("/")[1])
-    extra = [f"/{word}/*" for word, _ in words.most_common(MOST_EXTRA)]
-    assert len(extra) == MOST_EXTRA
+def test_limits_hold_with_the_most_extra_paths(resolved_session: planning.Session) -> None:
+    extra = [f"/p{i:02}{'x' * 122}/*" for i in range(MOST_EXTRA)]
+    assert {len(path) for path in extra} == {128}
     for name, stack in STACKS.items():
         inputs = {**stack.smallest, "extra_gateway_paths": extra}
         result = planning.plan(resolved_session, planning.Case("most-rules", name, inputs))
         assert result.plan is not None, str(result)
         outcomes = CONTRACT.outcomes(subject(resolved_session, stack, inputs, result.plan))
         assert [str(o) for o in outcomes if o.verdict != "passed"] == []
+        if name == "gcp":
+            url_map = result.plan.resources["google_compute_url_map.routes"]
+            # The size of a URL map (Cloud Load Balancing, quotas, before the increase to 1 MB).
+            assert len(json.dumps(url_map.values, default=str)) < 64 * 1024
 
 
 # ---- The routing model and the description of the release ----

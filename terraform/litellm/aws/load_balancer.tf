@@ -14,49 +14,11 @@ locals {
 # ---- Rules ----
 
 locals {
-  # An ALB applies the first rule that matches, by priority; a URL map of Google
-  # Cloud applies the longest path. To get the same result, the page files that a
-  # gateway prefix could cover come before the gateway rules. They share the first
-  # segment of a gateway path. The other UI rules come last: AWS bills each evaluated
-  # rule, and most requests are for the gateway. There one wildcard covers all page
-  # files, including those of a later dashboard.
-  page_paths_by_segment = { for path in local.ui_page_paths : split("/", path)[1] => path... }
-  gateway_segments      = toset([for path in local.gateway_paths : split("/", path)[1]])
-  page_segments         = keys(local.page_paths_by_segment)
-  overlapping_ui_paths = flatten([
-    for segment in setintersection(local.page_segments, local.gateway_segments) :
-    local.page_paths_by_segment[segment]
-  ])
-
-  # A path in extra_gateway_paths may equal a backend path, and then replaces it.
-  backend_paths = [
-    for path in local.routes.backend.exact : path if !contains(local.gateway_paths, path)
-  ]
-
-  # Each group has a fixed range of priorities, so that a longer list does not move
-  # the rules of another group. Two rules can not share a priority during an apply.
-  rule_groups = [
-    { name = "ui-below", target = "ui", first = 1000, paths = local.overlapping_ui_paths },
-    { name = "gateway", target = "gateway", first = 2000, paths = local.gateway_paths },
-    { name = "backend", target = "backend", first = 3000, paths = local.backend_paths },
-    { name = "ui", target = "ui", first = 4000, paths = local.ui_base_paths },
-  ]
-
-  # Browsers only fetch files. Other methods go to the backend.
-  text_file_rule = { target = "ui", priority = 5000, paths = ["/*.txt"], methods = ["GET", "HEAD"] }
-
-  routing_rules = merge({ ui-files = local.text_file_rule }, [
-    for group in local.rule_groups : {
-      for i, paths in chunklist(group.paths, local.paths_per_rule) :
-      format("%s-%02d", group.name, i) => {
-        target = group.target, priority = group.first + i, paths = paths, methods = []
-      }
-    }
-  ]...)
+  rules_by_key = { for rule in local.routing_rules : rule.key => rule }
 
   # Terraform evaluates for_each once for each instance. Plans are faster with a map
   # without the paths.
-  rule_targets = { for key, rule in local.routing_rules : key => rule.target }
+  rule_targets = { for rule in local.routing_rules : rule.key => rule.target }
 
   # ALB quotas: 5 condition values and 5 wildcards a rule, 100 rules.
   paths_per_rule = 5
@@ -204,7 +166,7 @@ resource "aws_lb_listener_rule" "this" {
   for_each = local.rule_targets
 
   listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
-  priority     = local.routing_rules[each.key].priority
+  priority     = local.rules_by_key[each.key].priority
   tags         = local.tags
 
   action {
@@ -214,14 +176,12 @@ resource "aws_lb_listener_rule" "this" {
 
   condition {
     path_pattern {
-      # A pattern can not contain "!" (ELBv2 API, path conditions). "?" matches any
-      # single character.
-      values = [for path in local.routing_rules[each.key].paths : replace(path, "!", "?")]
+      values = local.rules_by_key[each.key].paths
     }
   }
 
   dynamic "condition" {
-    for_each = length(local.routing_rules[each.key].methods) > 0 ? [local.routing_rules[each.key].methods] : []
+    for_each = length(local.rules_by_key[each.key].methods) > 0 ? [local.rules_by_key[each.key].methods] : []
 
     content {
       http_request_method {

@@ -1,52 +1,58 @@
-# The path patterns, from routes.yaml. Both files are identical in the two modules. A
-# pattern is an exact path or ends in "/*": both load balancers match these the same way.
+# The path patterns, from routes.yaml, and the rules of the load balancer. Both files are
+# identical in the two modules. A pattern is an exact path, ends in "/*", or is "/*.txt".
 
 locals {
   routes = yamldecode(file("${path.module}/routes.yaml"))
 
-  pages = concat(local.routes.ui.pages.dashboard, local.routes.ui.pages.plain)
-
-  # One file for each pair of a page and a file of routes.yaml.
-  page_file_pairs   = setproduct(local.pages, local.routes.ui.page_files)
-  page_folder_files = [for pair in local.page_file_pairs : join("/", compact(pair))]
-
-  # The export of the dashboard encodes the route group (dashboard) as
-  # "!KGRhc2hib2FyZCk".
-  dashboard_file_parts = {
-    for page in local.routes.ui.pages.dashboard :
-    page => compact(["__next.!KGRhc2hib2FyZCk", replace(page, "/", "."), "__PAGE__.txt"])
+  gateway_prefix_paths = {
+    for list in ["prefixes", "file_prefixes"] : list => flatten([
+      for prefix in local.routes.gateway[list] :
+      endswith(prefix, "/") ? ["${prefix}*"] : [prefix, "${prefix}/*"]
+    ])
   }
-  dashboard_files = [
-    for page in local.routes.ui.pages.dashboard :
-    trimprefix("${page}/${join(".", local.dashboard_file_parts[page])}", "/")
-  ]
-  plain_files = [
-    for page in local.routes.ui.pages.plain :
-    "${page}/__next.${replace(page, "/", ".")}.__PAGE__.txt"
-  ]
 
-  page_files = concat(
-    [for page in local.pages : "${page}.txt" if page != ""],
-    local.page_folder_files,
-    local.dashboard_files,
-    local.plain_files,
-  )
+  gateway_paths = {
+    api   = concat(local.routes.gateway.exact, local.gateway_prefix_paths["prefixes"])
+    files = concat(local.gateway_prefix_paths["file_prefixes"], var.extra_gateway_paths)
+  }
 
-  ui_base_paths = concat(
+  ui_paths = concat(
     local.routes.ui.exact,
     [for prefix in local.routes.ui.prefixes : "${prefix}*"],
   )
+}
 
-  ui_page_paths = [for file in local.page_files : "/${file}"]
+# ---- Rules ----
 
-  ui_paths = concat(local.ui_base_paths, local.ui_page_paths)
+locals {
+  # Both load balancers apply the first rule that matches, by priority. Each group has a
+  # fixed range of priorities, so that a longer list does not move the rules of another
+  # group. Two rules can not share a priority during an apply.
+  #
+  # Browsers only fetch the files of the dashboard. Other methods go to the API.
+  rule_groups = [
+    { name = "gateway-files", target = "gateway", first = 1000, methods = [], paths = distinct(local.gateway_paths["files"]) },
+    { name = "backend", target = "backend", first = 2000, methods = [], paths = local.other_paths["backend"] },
+    { name = "ui-files", target = "ui", first = 3000, methods = ["GET", "HEAD"], paths = ["/*.txt"] },
+    { name = "gateway", target = "gateway", first = 4000, methods = [], paths = local.other_paths["gateway"] },
+    { name = "ui", target = "ui", first = 5000, methods = [], paths = local.ui_paths },
+  ]
 
-  gateway_prefix_paths = flatten([
-    for prefix in local.routes.gateway.prefixes :
-    endswith(prefix, "/") ? ["${prefix}*"] : [prefix, "${prefix}/*"]
+  # A path in extra_gateway_paths may equal one of these, and then replaces it.
+  other_paths = {
+    for component, paths in { backend = local.routes.backend.exact, gateway = local.gateway_paths["api"] } :
+    component => [for path in paths : path if !contains(var.extra_gateway_paths, path)]
+  }
+
+  routing_rules = flatten([
+    for group in local.rule_groups : [
+      for i, paths in chunklist(group.paths, local.paths_per_rule) : {
+        key      = format("%s-%02d", group.name, i)
+        target   = group.target
+        priority = group.first + i
+        paths    = paths
+        methods  = group.methods
+      }
+    ]
   ])
-
-  gateway_paths = distinct(concat(
-    local.routes.gateway.exact, local.gateway_prefix_paths, var.extra_gateway_paths,
-  ))
 }

@@ -565,7 +565,7 @@ variable "alb_deletion_protection" {
 }
 
 variable "extra_gateway_paths" {
-  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*), before the files of a dashboard page with the same path. At most 60."
   type        = list(string)
   default     = []
   nullable    = false
@@ -594,12 +594,6 @@ variable "extra_gateway_paths" {
       ]
     ]))
     error_message = "extra_gateway_paths must not contain paths of the UI (/, /ui, /_next, /assets, /litellm-asset-prefix, /favicon.ico); got ${jsonencode(var.extra_gateway_paths)}. Remove these paths from extra_gateway_paths."
-  }
-
-  # local.ui_paths is constant.
-  validation {
-    condition     = !anytrue([for path in var.extra_gateway_paths : contains(local.ui_paths, path)])
-    error_message = "extra_gateway_paths must not contain a file of a dashboard page (routes.yaml lists the pages); got ${jsonencode(var.extra_gateway_paths)}. Remove these paths from extra_gateway_paths."
   }
 }
 

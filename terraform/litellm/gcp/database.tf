@@ -8,6 +8,17 @@ locals {
     var.db_backup_retention_days, var.db_edition == "ENTERPRISE_PLUS" ? 35 : 7
   )
 
+  # Without a tier of its own the reader has that of the writer. The C4A machines take no
+  # persistent disk (Cloud SQL, machine series).
+  database_tiers = { writer = var.db_tier, reader = coalesce(var.db_reader_tier, var.db_tier) }
+  database_disk_types = {
+    for role, tier in local.database_tiers :
+    role => startswith(tier, "db-c4a-") ? "HYPERDISK_BALANCED" : "PD_SSD"
+  }
+
+  # The default of Cloud SQL for a final backup.
+  final_backup_days = 30
+
   # log_statement logs schema changes only: other statements of LiteLLM contain user
   # content. pgAudit is loaded, but logs nothing before CREATE EXTENSION.
   db_audit_settings = {
@@ -57,14 +68,24 @@ resource "google_sql_database_instance" "writer" {
   encryption_key_name = local.kms_key_name
   deletion_protection = var.cloudsql_deletion_protection
 
+  # Cloud SQL upgrades a writer only together with its readers.
+  include_replicas_for_major_version_upgrade = true
+
   settings {
-    tier              = var.db_tier
+    tier              = local.database_tiers["writer"]
     edition           = var.db_edition
     availability_type = "REGIONAL"
-    disk_type         = "PD_SSD"
+    disk_type         = local.database_disk_types["writer"]
     disk_size         = 20
     disk_autoresize   = true
     user_labels       = local.labels
+
+    retain_backups_on_delete = !var.skip_final_snapshot
+
+    final_backup_config {
+      enabled        = !var.skip_final_snapshot
+      retention_days = var.skip_final_snapshot ? null : local.final_backup_days
+    }
 
     backup_configuration {
       enabled                        = true
@@ -107,7 +128,8 @@ resource "google_sql_database_instance" "writer" {
   depends_on = [google_service_networking_connection.psa]
 }
 
-# A reader in the region of the writer uses the encryption key of the writer.
+# A reader in the region of the writer uses the encryption key of the writer. Terraform
+# changes the writer first, and an upgrade of the writer includes the reader.
 resource "google_sql_database_instance" "reader" {
   count = local.has_reader ? 1 : 0
 
@@ -119,10 +141,10 @@ resource "google_sql_database_instance" "reader" {
   deletion_protection  = var.cloudsql_deletion_protection
 
   settings {
-    tier              = var.db_tier
+    tier              = local.database_tiers["reader"]
     edition           = var.db_edition
     availability_type = "ZONAL"
-    disk_type         = "PD_SSD"
+    disk_type         = local.database_disk_types["reader"]
     disk_size         = 20
     disk_autoresize   = true
     user_labels       = local.labels
@@ -147,8 +169,11 @@ resource "google_sql_database_instance" "reader" {
     }
   }
 
+  # The services must release the address of a reader before its deletion. Terraform
+  # updates them first only if the reader is created before it is destroyed.
   lifecycle {
-    ignore_changes = [settings[0].disk_size]
+    create_before_destroy = true
+    ignore_changes        = [settings[0].disk_size, database_version]
   }
 
   depends_on = [google_service_networking_connection.psa]
@@ -163,6 +188,16 @@ resource "google_sql_database" "this" {
   instance        = google_sql_database_instance.writer[0].name
   name            = var.db_name
   deletion_policy = "ABANDON"
+
+  # Another name would create an empty database beside the data.
+  lifecycle {
+    ignore_changes = [name]
+
+    postcondition {
+      condition     = self.name == var.db_name
+      error_message = "db_name must not change, because the data is in the database \"${self.name}\"; got \"${var.db_name}\". Set db_name to \"${self.name}\"."
+    }
+  }
 }
 
 # The user gets the password that the secret contains, also if an earlier apply failed
@@ -184,4 +219,14 @@ resource "google_sql_user" "app" {
   password_wo         = ephemeral.google_secret_manager_secret_version.db_password[0].secret_data
   password_wo_version = tonumber(google_secret_manager_secret_version.this["db_password"].version)
   deletion_policy     = "ABANDON"
+
+  # The tables belong to the user that ran the migrations. Another user has no access.
+  lifecycle {
+    ignore_changes = [name]
+
+    postcondition {
+      condition     = self.name == var.db_username
+      error_message = "db_username must not change, because the tables belong to the user \"${self.name}\"; got \"${var.db_username}\". Set db_username to \"${self.name}\"."
+    }
+  }
 }

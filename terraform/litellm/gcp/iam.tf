@@ -57,15 +57,3 @@ resource "google_storage_bucket_iam_member" "logs" {
   role   = "roles/storage.objectCreator"
   member = "group:cloud-storage-analytics@google.com"
 }
-
-# LiteLLM authenticates the requests, so allUsers may invoke the services. Only the
-# load balancer and the networks of the project can reach them (ingress in services.tf).
-resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  for_each = local.components
-
-  project  = var.project
-  location = var.region
-  name     = google_cloud_run_v2_service.this[each.key].name
-  role     = "roles/run.invoker"
-  member   = "allUsers"
-}

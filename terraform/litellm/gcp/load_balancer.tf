@@ -9,23 +9,27 @@ locals {
 # ---- Rules ----
 
 locals {
-  # A URL map applies the longest path that matches, in any order. It can not match a
-  # suffix, so the rules list every page file.
-  routing_rules = concat(
-    [
-      for paths in chunklist(local.ui_paths, local.paths_per_rule) :
-      { target = "ui", paths = paths }
-    ],
-    [
-      for paths in chunklist(local.gateway_paths, local.paths_per_rule) :
-      { target = "gateway", paths = paths }
-    ],
-  )
+  # A route rule has a match for each path and method. In a path template "**" matches
+  # any characters, with "/" (Cloud Load Balancing, URL maps overview).
+  route_rules = [
+    for rule in local.routing_rules : {
+      target   = rule.target
+      priority = rule.priority
+      matches = [
+        for pair in setproduct(rule.paths, coalescelist(rule.methods, [""])) : {
+          full     = strcontains(pair[0], "*") ? null : pair[0]
+          prefix   = endswith(pair[0], "/*") ? trimsuffix(pair[0], "*") : null
+          template = can(regex("[*].", pair[0])) ? replace(pair[0], "*", "**") : null
+          methods  = compact([pair[1]])
+        }
+      ]
+    }
+  ]
 
-  # A rule accepts at least ten paths. A path matcher accepts 1000 predicates, and each
-  # path is one (Cloud Load Balancing, quotas of URL maps).
-  paths_per_rule = 10
-  max_rules      = 100
+  # Five matches in a rule are known to work. A path matcher accepts 200 route rules
+  # (Cloud Load Balancing, quotas of URL maps).
+  paths_per_rule = 5
+  max_rules      = 200
 }
 
 # ---- Load balancer ----
@@ -83,12 +87,31 @@ resource "google_compute_url_map" "routes" {
     name            = "main"
     default_service = google_compute_backend_service.this["backend"].id
 
-    dynamic "path_rule" {
-      for_each = local.routing_rules
+    dynamic "route_rules" {
+      for_each = local.route_rules
 
       content {
-        paths   = path_rule.value.paths
-        service = google_compute_backend_service.this[path_rule.value.target].id
+        priority = route_rules.value.priority
+        service  = google_compute_backend_service.this[route_rules.value.target].id
+
+        dynamic "match_rules" {
+          for_each = route_rules.value.matches
+
+          content {
+            full_path_match     = match_rules.value.full
+            prefix_match        = match_rules.value.prefix
+            path_template_match = match_rules.value.template
+
+            dynamic "header_matches" {
+              for_each = match_rules.value.methods
+
+              content {
+                header_name = ":method"
+                exact_match = header_matches.value
+              }
+            }
+          }
+        }
       }
     }
   }

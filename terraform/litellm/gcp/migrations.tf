@@ -62,8 +62,16 @@ resource "google_cloud_run_v2_job" "migrations" {
       }
 
       vpc_access {
-        connector = google_vpc_access_connector.this.id
+        connector = local.connector_id
         egress    = "PRIVATE_RANGES_ONLY"
+
+        dynamic "network_interfaces" {
+          for_each = local.egress_subnets
+
+          content {
+            subnetwork = network_interfaces.value
+          }
+        }
       }
     }
   }

@@ -16,10 +16,11 @@ locals {
     subnet                  = { suffix = "-${var.region}", limit = 63 }
     firewall                = { suffix = "-deny", limit = 63 }
     psa_range               = { suffix = "-psa", limit = 63 }
-    connector               = { suffix = "-conn", limit = 25 }
+    connector               = { suffix = "-conn", limit = 25 - local.range_suffix_length }
+    connector_subnet        = { suffix = "-conn", limit = 63 - local.range_suffix_length }
     database_writer         = { suffix = "-writer", limit = 98 - 31 - local.random_suffix_length }
     database_reader         = { suffix = "-reader", limit = 98 - 31 - local.random_suffix_length }
-    redis                   = { suffix = "-redis", limit = 40 }
+    redis                   = { suffix = "-redis", limit = 40 - local.random_suffix_length }
     bucket_data             = { suffix = "-data", limit = 63 - local.random_suffix_length, base = local.bucket_base }
     bucket_config           = { suffix = "-config", limit = 63 - local.random_suffix_length, base = local.bucket_base }
     bucket_logs             = { suffix = "-logs", limit = 63 - local.random_suffix_length, base = local.bucket_base }
@@ -55,6 +56,9 @@ locals {
 
   # A hyphen and four bytes of random_id in hex, or of a hash.
   random_suffix_length = 9
+
+  # A hyphen and three digits of the hash of a range.
+  range_suffix_length = 4
 
   # Bucket names are global, so the project is part of them. Cloud Storage rejects
   # the names of some projects in a bucket name.

@@ -1,13 +1,16 @@
 # The network of the stack, or the existing network of the caller. Private services
-# access connects Cloud SQL and Memorystore to it, the connector Cloud Run.
+# access connects Cloud SQL and Memorystore to it. A connector or Direct VPC egress
+# connects Cloud Run.
 
 locals {
   # Only Cloud SQL and Memorystore use private services access.
   create_psa = (var.create_database || var.create_redis) && var.create_psa_connection
 
-  network_name = (
-    local.create_network ? one(google_compute_network.this[*].name) : basename(var.network)
-  )
+  has_connector = var.vpc_access == "connector"
+  connector_id  = one(google_vpc_access_connector.this[*].id)
+
+  # The subnet that the services and the job are in with Direct VPC egress.
+  egress_subnets = local.has_connector ? [] : google_compute_subnetwork.this[*].id
 }
 
 resource "google_compute_network" "this" {
@@ -20,12 +23,12 @@ resource "google_compute_network" "this" {
 }
 
 resource "google_compute_subnetwork" "this" {
-  count = local.create_network ? 1 : 0
+  count = local.create_network || !local.has_connector ? 1 : 0
 
   project                  = var.project
   region                   = var.region
   name                     = local.names.subnet
-  network                  = google_compute_network.this[0].id
+  network                  = local.network_id
   ip_cidr_range            = var.subnet_cidr
   private_ip_google_access = true
 
@@ -90,14 +93,55 @@ resource "google_service_networking_connection" "psa" {
 
 # ---- Serverless VPC access ----
 
+# The connector has a subnet of its own, because flow logs are a setting of a subnet.
+# The range of both can not change, and the name of a connector in use is taken. So
+# another range creates a connector with another name first.
+locals {
+  connector_suffix = substr(sha256(var.vpc_connector_cidr), 0, 3)
+}
+
+resource "google_compute_subnetwork" "connector" {
+  count = local.has_connector ? 1 : 0
+
+  project                  = var.project
+  region                   = var.region
+  name                     = "${local.names.connector_subnet}-${local.connector_suffix}"
+  network                  = local.network_id
+  ip_cidr_range            = var.vpc_connector_cidr
+  private_ip_google_access = true
+
+  dynamic "log_config" {
+    for_each = var.enable_flow_logs ? ["on"] : []
+
+    content {
+      aggregation_interval = "INTERVAL_5_SEC"
+      flow_sampling        = 0.5
+      metadata             = "INCLUDE_ALL_METADATA"
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
 resource "google_vpc_access_connector" "this" {
-  project       = var.project
-  region        = var.region
-  name          = local.names.connector
-  network       = local.network_name
-  ip_cidr_range = var.vpc_connector_cidr
+  count = local.has_connector ? 1 : 0
+
+  project      = var.project
+  region       = var.region
+  name         = "${local.names.connector}-${local.connector_suffix}"
+  machine_type = var.vpc_connector_machine_type
+
+  subnet {
+    name = google_compute_subnetwork.connector[0].name
+  }
 
   # The API requires both. These are the minimum values.
   min_instances = 2
   max_instances = 3
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -1,5 +1,6 @@
 # The three Cloud Run services. Only the load balancer and the networks of the project
-# can reach them.
+# can reach them. LiteLLM authenticates the requests, so Cloud Run does not. A policy for
+# allUsers would do the same, but many organizations restrict the domains of members.
 
 resource "google_cloud_run_v2_service" "this" {
   for_each = local.components
@@ -10,6 +11,8 @@ resource "google_cloud_run_v2_service" "this" {
   ingress             = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
   deletion_protection = false
   labels              = local.labels
+
+  invoker_iam_disabled = true
 
   # Without scaling_mode a MANUAL service would remain MANUAL.
   scaling {
@@ -126,11 +129,19 @@ resource "google_cloud_run_v2_service" "this" {
     }
 
     dynamic "vpc_access" {
-      for_each = each.value.private ? [google_vpc_access_connector.this.id] : []
+      for_each = each.value.private ? ["on"] : []
 
       content {
-        connector = vpc_access.value
+        connector = local.connector_id
         egress    = "PRIVATE_RANGES_ONLY"
+
+        dynamic "network_interfaces" {
+          for_each = local.egress_subnets
+
+          content {
+            subnetwork = network_interfaces.value
+          }
+        }
       }
     }
   }

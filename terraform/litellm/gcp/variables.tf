@@ -102,9 +102,9 @@ variable "labels" {
   validation {
     condition = alltrue([
       for value in values(var.labels) :
-      can(regex("^[a-z0-9_-]{0,63}$", value))
+      can(regex("^[a-z0-9_-]{1,63}$", value))
     ])
-    error_message = "labels must have values of at most 63 characters of a-z, 0-9, _ and -; got ${jsonencode(var.labels)}. Change the invalid value in labels."
+    error_message = "labels must have values of 1 to 63 characters of a-z, 0-9, _ and -, because every plan would set a label without a value again; got ${jsonencode(var.labels)}. Change the invalid value in labels, for example to true."
   }
 }
 
@@ -377,8 +377,20 @@ variable "create_psa_connection" {
   }
 }
 
+variable "vpc_access" {
+  description = "Path of the services to private addresses: connector (Serverless VPC Access, in vpc_connector_cidr) or direct (Direct VPC egress, in subnet_cidr)."
+  type        = string
+  default     = "connector"
+  nullable    = false
+
+  validation {
+    condition     = contains(["connector", "direct"], var.vpc_access)
+    error_message = "vpc_access must be connector or direct; got \"${var.vpc_access}\". Set vpc_access to one of the two."
+  }
+}
+
 variable "subnet_cidr" {
-  description = "IPv4 range of the subnet in the network that the module creates."
+  description = "Unused IPv4 range of the subnet that the module creates, in its own network or for vpc_access = \"direct\"."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
@@ -391,6 +403,13 @@ variable "subnet_cidr" {
       false
     )
     error_message = "subnet_cidr must be an IPv4 range from /8 to /28 that starts with its first address; got \"${var.subnet_cidr}\". Set subnet_cidr to a range such as 10.40.0.0/16."
+  }
+
+  validation {
+    condition = (
+      var.vpc_access != "direct" || try(tonumber(split("/", var.subnet_cidr)[1]) <= 26, true)
+    )
+    error_message = "subnet_cidr must be /26 or larger with vpc_access = \"direct\", because each instance takes addresses of the subnet; got \"${var.subnet_cidr}\". Set subnet_cidr to a larger range."
   }
 }
 
@@ -409,9 +428,9 @@ variable "vpc_connector_cidr" {
     error_message = "vpc_connector_cidr must be an IPv4 /28 that starts with its first address; got \"${var.vpc_connector_cidr}\". Set vpc_connector_cidr to a range such as 10.41.0.0/28."
   }
 
-  # The module does not use subnet_cidr in an existing network.
+  # With a connector the module does not use subnet_cidr in an existing network.
   validation {
-    condition = !coalesce(var.create_network, var.network == "") || try(
+    condition = var.vpc_access != "connector" || !coalesce(var.create_network, var.network == "") || try(
       cidrhost(
         "${split("/", var.vpc_connector_cidr)[0]}/${split("/", var.subnet_cidr)[1]}", 0
       ) != cidrhost(var.subnet_cidr, 0),
@@ -421,8 +440,20 @@ variable "vpc_connector_cidr" {
   }
 }
 
+variable "vpc_connector_machine_type" {
+  description = "Machine type of the 2 to 3 machines of the connector: f1-micro, e2-micro or e2-standard-4. A larger one has more throughput."
+  type        = string
+  default     = "e2-micro"
+  nullable    = false
+
+  validation {
+    condition     = contains(["f1-micro", "e2-micro", "e2-standard-4"], var.vpc_connector_machine_type)
+    error_message = "vpc_connector_machine_type must be f1-micro, e2-micro or e2-standard-4; got \"${var.vpc_connector_machine_type}\". Set vpc_connector_machine_type to one of the three."
+  }
+}
+
 variable "enable_flow_logs" {
-  description = "Whether to log the traffic of the network that the module creates, with a sampling rate of one half."
+  description = "Whether to log the traffic of the subnets that the module creates, with a sampling rate of one half."
   type        = bool
   default     = true
   nullable    = false
@@ -477,7 +508,7 @@ variable "security_policy" {
 }
 
 variable "extra_gateway_paths" {
-  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*), before the files of a dashboard page with the same path. At most 60."
   type        = list(string)
   default     = []
   nullable    = false
@@ -506,12 +537,6 @@ variable "extra_gateway_paths" {
       ]
     ]))
     error_message = "extra_gateway_paths must not contain paths of the UI (/, /ui, /_next, /assets, /litellm-asset-prefix, /favicon.ico); got ${jsonencode(var.extra_gateway_paths)}. Remove these paths from extra_gateway_paths."
-  }
-
-  # local.ui_paths is constant.
-  validation {
-    condition     = !anytrue([for path in var.extra_gateway_paths : contains(local.ui_paths, path)])
-    error_message = "extra_gateway_paths must not contain a file of a dashboard page (routes.yaml lists the pages); got ${jsonencode(var.extra_gateway_paths)}. Remove these paths from extra_gateway_paths."
   }
 }
 
@@ -922,6 +947,32 @@ variable "db_tier" {
   }
 }
 
+variable "db_reader_tier" {
+  description = "Machine type of the read replica. If empty, db_tier. To increase db_tier, increase db_reader_tier in an apply before."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = var.db_reader_tier == "" || can(regex(
+      var.db_edition == "ENTERPRISE_PLUS"
+      ? "^db-(perf-optimized|c4a)-"
+      : "^db-(custom-|f1-micro$|g1-small$)",
+      var.db_reader_tier
+    ))
+    error_message = "db_reader_tier must be empty or a machine type of ${var.db_edition}, as db_tier; got \"${var.db_reader_tier}\". Change db_reader_tier or db_edition."
+  }
+
+  validation {
+    condition = try(
+      tonumber(regex("^db-custom-[0-9]+-([0-9]+)$", var.db_reader_tier)[0])
+      >= tonumber(regex("^db-custom-[0-9]+-([0-9]+)$", var.db_tier)[0]),
+      true
+    )
+    error_message = "db_reader_tier must have at least the memory of db_tier = ${var.db_tier}, because PostgreSQL stops a replica with fewer connections than its primary; got \"${var.db_reader_tier}\". Increase db_reader_tier, or leave it empty."
+  }
+}
+
 variable "db_edition" {
   description = "Edition of Cloud SQL: ENTERPRISE or ENTERPRISE_PLUS."
   type        = string
@@ -1015,6 +1066,13 @@ variable "cloudsql_deletion_protection" {
   description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "skip_final_snapshot" {
+  description = "Whether to skip the final backup of the database on destroy, and to delete its other backups. False prevents data loss."
+  type        = bool
+  default     = false
   nullable    = false
 }
 

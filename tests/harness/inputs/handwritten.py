@@ -319,7 +319,7 @@ def _labels(_inputs: Values) -> SearchStrategy[dict[str, str]]:
         st.tuples(st.sampled_from(_LOWER), words(0, 12, inner)).map("".join),
         st.sampled_from(["managed-by", "litellm-stack", "cost-center", "k" * 63]),
     )
-    values = st.one_of(words(0, 12, inner), st.just("v" * 63))
+    values = st.one_of(words(1, 12, inner), st.just("v" * 63))
     most = words(1, 6).map(lambda word: {f"l{word}{i}": word for i in range(60)})
     return _rarely(most, st.dictionaries(keys, values, max_size=5))
 
@@ -396,6 +396,7 @@ _GCP: Mapping[str, Handwritten] = {
     "network": _gcp_network,
     "subnet_cidr": _networks(8, 28),
     "vpc_connector_cidr": _networks(28, 28),
+    "db_reader_tier": lambda inputs: st.sampled_from(["", inputs["db_tier"]]),
     "image_registry": _registries,
     **{f"{component}_image": _image for component in (*_COMPONENTS, "migrations")},
     **{f"{component}_memory": _memory(component) for component in _COMPONENTS},

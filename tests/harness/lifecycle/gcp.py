@@ -36,6 +36,7 @@ _COLLECTIONS = (
     ("cloud_run_v2", "projects/{project}/locations/{region}/jobs", "jobs"),
     ("redis", "projects/{project}/locations/{region}/instances", "instances"),
     ("sql", "projects/{project}/instances", "items"),
+    ("sql", "projects/{project}/backups", "backups"),
     ("secret_manager", "projects/{project}/secrets", "secrets"),
     ("storage", "b", "items"),
     ("artifact_registry", "projects/{project}/locations/{region}/repositories", "repositories"),

@@ -1,15 +1,13 @@
 """Which component owns a path, from sources other than a plan.
 
 There are three: the allow-lists of the components (``tests/data/routes.yaml``), the lists by which
-LiteLLM classifies its routes, and a module's ``routes.yaml`` with the files of the dashboard.
+LiteLLM classifies its routes, and a module's ``routes.yaml``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -83,39 +81,12 @@ class Exempt:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Requests that the clouds answer differently: AWS with ``aws``, GCP with ``meant``.
-
-    The paths match one of ``only`` and none of ``but``; ``page`` tells whether they are files of a
-    dashboard page.
-    """
-
-    reason: str
-    only: tuple[str, ...]
-    but: tuple[str, ...]
-    page: bool
-    methods: tuple[str, ...]
-    meant: str
-    aws: str
-
-    def has(self, method: str, path: str, page: bool, meant: str) -> bool:
-        """Whether a request is one of these; ``meant`` is its component by the split."""
-        return (
-            (page, meant) == (self.page, self.meant)
-            and method in self.methods
-            and any(fnmatchcase(path, form) for form in self.only)
-            and not any(fnmatchcase(path, form) for form in self.but)
-        )
-
-
 @dataclass(frozen=True)
 class Ownership:
     """The content of ``tests/data/routes.yaml``."""
 
     allowed: Mapping[str, Allowed]
     exceptions: tuple[Exempt, ...]
-    differences: tuple[Difference, ...]
 
     def listed(self, route: str) -> str | None:
         """The component with the longest entry that matches a path or template, or None."""
@@ -140,18 +111,6 @@ def load(path: Path = ROUTES) -> Ownership:
         exceptions=tuple(
             Exempt(tuple(entry["routes"]), entry["answered"], entry["reason"])
             for entry in document["exceptions"]
-        ),
-        differences=tuple(
-            Difference(
-                entry["reason"],
-                tuple(entry["only"]),
-                tuple(entry["but"]),
-                entry["page"],
-                tuple(entry["methods"]),
-                entry["meant"],
-                entry["aws"],
-            )
-            for entry in document["differences"]
         ),
     )
 
@@ -186,29 +145,36 @@ def owners(description: Description, owned: Ownership) -> Mapping[Route, str]:
 
 @dataclass(frozen=True)
 class Split:
-    """The split of paths by a module's ``routes.yaml`` and the files of the dashboard."""
+    """The split of requests by a module's ``routes.yaml``. Its head describes each part."""
 
     document: Mapping[str, Any]
-    files: frozenset[str]
 
     @cached_property
-    def patterns(self) -> tuple[tuple[str, str], ...]:
-        """Component and prefix or exact path, from which tests derive near misses."""
-        parts = [("ui", self.document["ui"]), ("gateway", self.document["gateway"])]
-        named = [
-            (n, path) for n, part in parts for key in ("exact", "prefixes") for path in part[key]
-        ]
-        return (*named, *(("ui", file) for file in sorted(self.files)))
+    def patterns(self) -> tuple[str, ...]:
+        """Prefixes and exact paths, from which tests derive near misses."""
+        return tuple(
+            path for part in self.document.values() for paths in part.values() for path in paths
+        )
 
-    def component(self, path: str, extra: Iterable[str] = ()) -> str:
-        """The component of a path: of a page file, else of a listed path, else the backend."""
-        if path in self.files:
+    def component(self, method: str, path: str, extra: Iterable[str] = ()) -> str:
+        """The component of a request.
+
+        Extra paths and the file prefixes of the gateway come first, then the files of the backend
+        and of the dashboard, then the other listed paths. All else is the backend's.
+        """
+        gateway, ui = self.document["gateway"], self.document["ui"]
+        if any(fits(pattern, path) for pattern in extra):
+            return "gateway"
+        if any(below(prefix, path) for prefix in gateway["file_prefixes"]):
+            return "gateway"
+        if path in self.document["backend"]["exact"]:
+            return "backend"
+        if path.endswith(".txt") and method in ("GET", "HEAD"):
             return "ui"
-        for name in ("ui", "gateway"):
-            part = self.document[name]
+        for name, part in (("gateway", gateway), ("ui", ui)):
             if path in part["exact"] or any(below(prefix, path) for prefix in part["prefixes"]):
                 return name
-        return "gateway" if any(fits(pattern, path) for pattern in extra) else "backend"
+        return "backend"
 
 
 def fits(pattern: str, path: str) -> bool:
@@ -216,10 +182,9 @@ def fits(pattern: str, path: str) -> bool:
     return path.startswith(pattern[:-1]) if pattern.endswith("/*") else path == pattern
 
 
-def split(module: Path, files: Iterable[str]) -> Split:
-    """The split of a module; of ``files`` (URLs) it takes the payloads at the root of the site."""
-    payloads = frozenset(f for f in files if f.endswith(".txt") and not re.match("/ui/|/_next/", f))
-    return Split(_document(module / "routes.yaml"), payloads)
+def split(module: Path) -> Split:
+    """The split of a module."""
+    return Split(_document(module / "routes.yaml"))
 
 
 @cache

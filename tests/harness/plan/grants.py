@@ -57,7 +57,6 @@ def _on_aws(plan: Plan) -> Iterator[Grant]:
 _BOUND = {
     "google_secret_manager_secret_iam_member": ("project", "secret_id"),
     "google_storage_bucket_iam_member": ("bucket",),
-    "google_cloud_run_v2_service_iam_member": ("name",),
 }
 
 
@@ -77,9 +76,16 @@ def _on_gcp(plan: Plan) -> Iterator[Grant]:
         yield Grant(component, role, values["role"], target)
 
 
+def _unchecked(plan: Plan) -> Iterator[Grant]:
+    """Everyone may call a service that does not check the invoker."""
+    for service in plan.of_type("google_cloud_run_v2_service").values():
+        if service.values.get("invoker_iam_disabled"):
+            yield Grant("everyone", "everyone", "roles/run.invoker", service.values["name"])
+
+
 def grants(plan: Plan) -> list[Grant]:
     """All grants of a plan. A binding of an unlisted type grants access to any resource (``*``)."""
-    return sorted({*_on_aws(plan), *_on_gcp(plan)})
+    return sorted({*_on_aws(plan), *_on_gcp(plan), *_unchecked(plan)})
 
 
 def identities(plan: Plan, address: str) -> set[str]:

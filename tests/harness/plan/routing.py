@@ -6,9 +6,9 @@ be a resolved plan. Otherwise an answer that depends on an unknown value is
 
 An Application Load Balancer applies the rule with the lowest priority number of which all
 conditions match. If none matches, it applies the default action of the listener (Elastic Load
-Balancing, "Listener rules"). A URL map applies the longest matching path, in any order, else the
-default of the path matcher (Compute Engine API, urlMaps; Cloud Load Balancing, "URL maps
-overview").
+Balancing, "Listener rules"). A URL map with route rules applies the route rule with the lowest
+priority number that has a match, else the default of the path matcher (Compute Engine API,
+urlMaps).
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ class RoutingError(ValueError):
 class Rule:
     """Path patterns with their target: the ARN of a target group or the id of a backend service.
 
-    ``methods`` are the HTTP methods that the rule matches; empty means all. Only an Application
-    Load Balancer has ``priority`` and ``listener`` (an ARN).
+    A pattern has the form of an Application Load Balancer on both clouds: an exact path, ``/a/*``
+    for a prefix match of a URL map, and ``/*.txt`` for the path template ``/**.txt``. ``methods``
+    are the HTTP methods that the rule matches; empty means all. Only an Application Load Balancer
+    has ``listener`` (an ARN).
     """
 
     paths: tuple[str, ...]
@@ -84,12 +86,14 @@ class Balancer:
 
 
 def path_rules(plan: Plan) -> list[Rule]:
-    """The rules of the load balancer: by priority on AWS, in the order of the URL map otherwise."""
+    """The rules of the load balancer, by priority."""
     listener_rules = plan.of_type("aws_lb_listener_rule").values()
-    if listener_rules:
-        return sorted(map(_listener_rule, listener_rules), key=lambda rule: int(rule.priority))
-    (matcher,) = plan.resources["google_compute_url_map.routes"].values["path_matcher"]
-    return [Rule(tuple(rule["paths"]), rule["service"]) for rule in matcher["path_rule"]]
+    rules = (
+        list(map(_listener_rule, listener_rules))
+        if listener_rules
+        else _route_rules(plan.resources["google_compute_url_map.routes"])
+    )
+    return sorted(rules, key=lambda rule: int(rule.priority))
 
 
 def targets(plan: Plan) -> Mapping[str, str]:
@@ -118,6 +122,21 @@ def glob(pattern: str) -> re.Pattern[str]:
     sensitive (Elastic Load Balancing API, PathPatternConditionConfig).
     """
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def _matching(rules: list[Rule]) -> Callable[[str, str], Iterator[Rule]]:
+    """A function of method and path that yields the rules that match, in the given order."""
+    # Compiled once, because many requests are matched with a few hundred patterns.
+    patterns = [tuple(map(glob, rule.paths)) for rule in rules]
+
+    def matched(method: str, path: str) -> Iterator[Rule]:
+        for rule, rule_patterns in zip(rules, patterns, strict=True):
+            if rule.methods and method not in rule.methods:
+                continue
+            if any(pattern.fullmatch(path) for pattern in rule_patterns):
+                yield rule
+
+    return matched
 
 
 def _component(components: Mapping[Any, str], target: Any) -> Answer:
@@ -155,19 +174,13 @@ def _listener_rule(resource: Resource) -> Rule:
 
 
 def _listeners(plan: Plan) -> Iterator[tuple[int, Callable[[str, str], Answer]]]:
-    components, rules = targets(plan), path_rules(plan)
-    # Compiled once, because many requests are matched with a few hundred patterns.
-    patterns = [tuple(map(glob, rule.paths)) for rule in rules]
+    components, matched = targets(plan), _matching(path_rules(plan))
     for listener in plan.of_type("aws_lb_listener").values():
         arn = listener.values["arn"]
 
         def answer(method: str, path: str, listener: Resource = listener, arn: Any = arn) -> Answer:
-            for rule, rule_patterns in zip(rules, patterns, strict=True):
+            for rule in matched(method, path):
                 if arn is not UNKNOWN and rule.listener not in (arn, UNKNOWN):
-                    continue
-                if not any(path_pattern.fullmatch(path) for path_pattern in rule_patterns):
-                    continue
-                if rule.methods and method not in rule.methods:
                     continue
                 # If the ARN of a listener is unknown, a matching rule may belong to another.
                 is_own_rule = arn is not UNKNOWN and rule.listener == arn
@@ -225,32 +238,70 @@ def _url_map(resource: Resource, components: Mapping[Any, str]) -> Callable[[str
             block["redirect_response_code"],
         )
         return lambda method, path: redirect
-    matcher = _matcher_of_all_hosts(resource)
-    exact: dict[str, Any] = {}
-    prefixes: dict[str, Any] = {}
-    for rule in matcher["path_rule"]:
-        if rule.get("url_redirect") or rule.get("route_action"):
-            raise RoutingError(
-                f"{resource.address}: the model supports only path rules with a service; add "
-                "url_redirect and route_action to tests/harness/plan/routing.py"
-            )
-        for path in rule["paths"]:
-            # "/a/*" matches "/a/" and all paths below, but not "/a" (URL maps overview).
-            if path.endswith("/*"):
-                prefixes[path[:-1]] = rule["service"]
-            else:
-                exact[path] = rule["service"]
+    default = _matcher_of_all_hosts(resource)["default_service"]
+    matched = _matching(sorted(_route_rules(resource), key=lambda rule: int(rule.priority)))
 
     def answer(method: str, path: str) -> Answer:
-        if path in exact:
-            return _component(components, exact[path])
-        ends = [i + 1 for i, character in enumerate(path) if character == "/"]
-        for end in reversed(ends):
-            if path[:end] in prefixes:
-                return _component(components, prefixes[path[:end]])
-        return _component(components, matcher["default_service"])
+        rule = next(matched(method, path), None)
+        return _component(components, default if rule is None else rule.target)
 
     return answer
+
+
+def _route_rules(resource: Resource) -> list[Rule]:
+    matcher = _matcher_of_all_hosts(resource)
+    return [_route_rule(resource, rule) for rule in matcher["route_rules"]]
+
+
+def _route_rule(resource: Resource, rule: Mapping[str, Any]) -> Rule:
+    matches = [
+        (_pattern(resource, match), _method(resource, match)) for match in rule["match_rules"]
+    ]
+    paths = tuple(dict.fromkeys(path for path, _ in matches))
+    methods = tuple(dict.fromkeys(method for _, method in matches))
+    unsupported = [
+        key for key in ("url_redirect", "route_action", "header_action") if rule.get(key)
+    ]
+    if unsupported or set(matches) != {(path, method) for path in paths for method in methods}:
+        raise RoutingError(
+            f"{resource.address}: the model supports only route rules with a service and the same "
+            f"methods for each path; add {unsupported or methods} to tests/harness/plan/routing.py"
+        )
+    return Rule(paths, rule["service"], tuple(filter(None, methods)), rule["priority"])
+
+
+def _pattern(resource: Resource, match: Mapping[str, Any]) -> str:
+    """The pattern of a match in the form of an Application Load Balancer.
+
+    A full path matches itself, a prefix all paths that begin with it, and ``**`` in a path template
+    any characters including ``/`` (Compute Engine API, HttpRouteRuleMatch; Cloud Load Balancing,
+    URL maps overview). A prefix that does not end in ``/`` would match a longer segment.
+    """
+    full, prefix = match.get("full_path_match"), match.get("prefix_match")
+    template = match.get("path_template_match")
+    if full and not (prefix or template):
+        return str(full)
+    if prefix and prefix.endswith("/") and not (full or template):
+        return f"{prefix}*"
+    if template and not (full or prefix) and re.fullmatch(r"/[^*{}]*\*\*[^*{}]*", template):
+        return str(template).replace("**", "*")
+    raise RoutingError(
+        f"{resource.address}: the model does not support the match {dict(match)}; use one of a "
+        'full path, a prefix that ends in "/", and a template with one "**"'
+    )
+
+
+def _method(resource: Resource, match: Mapping[str, Any]) -> str:
+    """The method that a match requires; empty if it has no condition on it."""
+    headers = match.get("header_matches") or ()
+    names = [header["header_name"] for header in headers]
+    others = [key for key in ("metadata_filters", "query_parameter_matches") if match.get(key)]
+    if names not in ([], [":method"]) or others:
+        raise RoutingError(
+            f"{resource.address}: the model does not support conditions on {names or others}; add "
+            "them to tests/harness/plan/routing.py"
+        )
+    return str(headers[0]["exact_match"]) if headers else ""
 
 
 def _matcher_of_all_hosts(resource: Resource) -> Mapping[str, Any]:
@@ -266,8 +317,8 @@ def _matcher_of_all_hosts(resource: Resource) -> Mapping[str, Any]:
             f"are {[host for host, _ in hosts]}"
         )
     matcher = matchers[hosts[0][1]]
-    if matcher.get("route_rules"):
+    if matcher.get("path_rule"):
         raise RoutingError(
-            f"{resource.address}: the model does not support route rules; use path rules"
+            f"{resource.address}: the model does not support path rules; use route rules"
         )
     return matcher

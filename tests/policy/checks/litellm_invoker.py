@@ -1,4 +1,4 @@
-"""allUsers may invoke a service only if the service has internal ingress."""
+"""Everyone may invoke a service only if the service has internal ingress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checkov.common.models.enums import CheckResult
-from litellm_reading import Check, answer, at, body, judge, late, many
+from litellm_reading import Check, answer, at, body, judge, late, many, on
 
 _EVERYONE = {"allUsers", "allAuthenticatedUsers"}
 _SERVICE = "google_cloud_run_v2_service"
@@ -18,6 +18,7 @@ class Invoker(Check):
             2,
             "Ensure allUsers may only invoke a service, and only one with internal ingress",
             (
+                _SERVICE,
                 f"{_SERVICE}_iam_member",
                 f"{_SERVICE}_iam_binding",
                 "google_cloud_run_service_iam_member",
@@ -26,6 +27,9 @@ class Invoker(Check):
         )
 
     def answers(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        if "template" in conf:
+            yield from self._unchecked(conf)
+            return
         self.evaluated_keys = ["member", "members", "role", "name", "service"]
         members = [*many(at(conf, "member")), *many(at(conf, "members"))]
         if not _EVERYONE & {str(member) for member in members}:
@@ -41,11 +45,20 @@ class Invoker(Check):
             # A service that is not in this plan may accept all traffic.
             yield answer(bool(services))
         for service in services:
-            # By default, a service accepts all traffic.
-            yield judge(
-                at(service, "ingress") or "INGRESS_TRAFFIC_ALL",
-                lambda ingress: ingress != "INGRESS_TRAFFIC_ALL",
-            )
+            yield self._internal(service)
+
+    def _unchecked(self, conf: dict[str, Any]) -> Iterator[CheckResult]:
+        """A service that does not check the invoker admits everyone."""
+        self.evaluated_keys = ["invoker_iam_disabled", "ingress"]
+        if on(at(conf, "invoker_iam_disabled")):
+            yield self._internal(conf)
+
+    def _internal(self, service: dict[str, Any]) -> CheckResult:
+        # By default, a service accepts all traffic.
+        return judge(
+            at(service, "ingress") or "INGRESS_TRAFFIC_ALL",
+            lambda ingress: ingress != "INGRESS_TRAFFIC_ALL",
+        )
 
 
 check = Invoker()

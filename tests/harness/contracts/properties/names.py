@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -109,20 +110,25 @@ def modelled(subject: Subject) -> set[str]:
     return set(evaluate(table, module.scope(subject.inputs)).values())
 
 
+# Types with a name that ends in a hash of the inputs that replace the resource.
+_HASHED = (
+    "google_compute_managed_ssl_certificate",
+    "google_compute_subnetwork",
+    "google_redis_instance",
+    "google_vpc_access_connector",
+)
+
+
 def _derived(type_name: str, name: str, known: set[str]) -> bool:
     """Whether the module's table has a name, or its prefix before a hyphen."""
     if type_name in ("aws_cloudwatch_log_group", "aws_iam_role_policy"):
         return True
     if name in known:
         return True
-    # A scaling policy is named after its service; a certificate has a hash of its domains, and the
-    # secret with the salt key a random part.
-    wider = (
-        "aws_appautoscaling_policy",
-        "aws_secretsmanager_secret",
-        "google_compute_managed_ssl_certificate",
-    )
-    return type_name in wider and any(name.startswith(f"{prefix}-") for prefix in known)
+    # A scaling policy is named after its service; the secret of the salt key has a random part.
+    if type_name in ("aws_appautoscaling_policy", "aws_secretsmanager_secret"):
+        return any(name.startswith(f"{prefix}-") for prefix in known)
+    return type_name in _HASHED and re.sub(r"-[0-9a-f]{3,8}$", "", name) in known
 
 
 def _is_valid(name: Any, form: Any, reserved: tuple[str, ...] | str | None) -> bool:

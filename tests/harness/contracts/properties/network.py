@@ -198,11 +198,14 @@ def _gcp_placed(plan: Plan, component: str, address: str) -> Iterator[Outcome]:
     yield equal(
         "way-out", f"{address} egress", [a["egress"] for a in access], ["PRIVATE_RANGES_ONLY"]
     )
-    (connector,) = plan.of_type("google_vpc_access_connector").values()
-    used = [a["connector"] for a in access]
-    yield equal(
-        "way-out", f"{address} connector", used[0] if used else None, connector.values["id"]
-    )
+    # A connector, or an interface in the subnet of the stack.
+    ways = {r.values["id"] for r in plan.of_type("google_vpc_access_connector").values()}
+    if not ways:
+        ways = {r.values["id"] for r in plan.of_type("google_compute_subnetwork").values()}
+    interfaces = [i["subnetwork"] for a in access for i in a["network_interfaces"] or ()]
+    connectors = [a["connector"] for a in access if a["connector"] is not None]
+    used = {*connectors, *interfaces}
+    yield equal("way-out", f"{address} path", used, ways)
 
 
 def check(subject: Subject) -> Iterator[Outcome]:

@@ -20,8 +20,7 @@ class Limits:
     """The limits of a load balancer.
 
     ``rules`` and ``paths`` in total; ``values`` and ``wildcards`` of a rule; the ``length`` in
-    characters and the ``form`` of a path. ``priorities`` are the lowest and highest, None without
-    priorities.
+    characters and the ``form`` of a path. ``priorities`` are the lowest and highest.
     """
 
     rules: int
@@ -30,7 +29,7 @@ class Limits:
     wildcards: int
     length: int
     form: str
-    priorities: tuple[int, int] | None
+    priorities: tuple[int, int]
 
 
 LIMITS: Mapping[str, Limits] = {
@@ -46,18 +45,18 @@ LIMITS: Mapping[str, Limits] = {
         form=r"/[A-Za-z0-9_.$/~\"'@:+&*?-]*",
         priorities=(1, 50000),
     ),
-    # Compute Engine API, urlMaps (a path begins with "/", has "*" at its end only and only after
-    # "/", and no "?" or "#"; 1024 characters); Cloud Load Balancing, quotas (1000 rules and 1000
-    # predicates, of which each path is one, in a path matcher); ten paths in a rule are known to
-    # work (LiteLLM's own stack).
+    # Compute Engine API, urlMaps (a path begins with "/"; a template has at most 5 operators; the
+    # priorities), and the provider's documentation (a template of 255 characters); Cloud Load
+    # Balancing, quotas (200 route rules and 1000 predicates in a path matcher). Five matches in a
+    # rule are the limit of Media CDN, which has the same route rules.
     "gcp": Limits(
-        rules=1000,
+        rules=200,
         paths=1000,
-        values=10,
-        wildcards=10,
-        length=1024,
-        form=r"/[^*?#]*|(/[^*?#]*)?/\*",
-        priorities=None,
+        values=5,
+        wildcards=5,
+        length=255,
+        form=r"/[^*?#]*|(/[^*?#]*)?/\*|/\*\.[a-z]+",
+        priorities=(0, 2147483647),
     ),
 }
 
@@ -120,6 +119,19 @@ UI = (
     "/chat/logs/__next._full.txt",
     "/mcp/oauth/callback.txt",
     "/onboarding.txt",
+    # Pages that no release has, also below a path of the gateway.
+    "/zz-page.txt",
+    "/zz-page/a/index.txt",
+    "/search/__next._full.txt",
+    "/models/index.txt",
+)
+# Files with names that a client chooses.
+FILES = (
+    "/v1/memory/notes.txt",
+    "/v1/files/a/content",
+    "/vertex_ai/a/index.txt",
+    "/openai/a.txt",
+    "/watsonx/a.txt",
 )
 BACKEND = (
     "/key/generate",
@@ -147,8 +159,8 @@ BACKEND = (
     "/nowhere",
     "/V1/chat/completions",
 )
-# On AWS "/*.txt" must match only GET and HEAD requests of these.
-POSTED = ("/nowhere.txt", "/key/a.txt")
+# "/*.txt" must match only GET and HEAD requests.
+POSTED = ("/nowhere.txt", "/key/a.txt", "/teams/index.txt")
 
 CLAUSES = {
     "rules": "a load balancer has no more rules and paths than its cloud allows",
@@ -207,8 +219,6 @@ def _most(clause: str, where: str, count: int, most: int) -> Outcome:
 
 
 def _priorities(rules: list[Rule], limits: Limits) -> Iterator[Outcome]:
-    if limits.priorities is None:
-        return
     lowest, highest = limits.priorities
     # All rules belong to one listener; the answers verify it.
     times = Counter(rule.priority for rule in rules)
@@ -229,17 +239,26 @@ def _once(rules: list[Rule]) -> Iterator[Outcome]:
 def _components(subject: Subject, model: Balancer) -> Iterator[Outcome]:
     extra = tuple(subject.value("extra_gateway_paths", ()))
     asked = [("gateway", "POST", path) for path in GATEWAY]
-    asked += [("ui", "GET", path) for path in UI]
-    # An extra path may cover a path of the backend.
-    for method, paths in (("GET", BACKEND), ("POST", POSTED)):
+    asked += [("gateway", "GET", path) for path in FILES]
+    # An extra path may cover a path of another component.
+    for component, method, paths in (
+        ("ui", "GET", UI),
+        ("backend", "GET", BACKEND),
+        ("backend", "POST", POSTED),
+    ):
         for path in paths:
             taken = any(fits(pattern, path) for pattern in extra)
-            asked.append(("gateway" if taken else "backend", method, path))
-    asked += [("gateway", "POST", path) for pattern in extra for path in _of(pattern)]
+            asked.append(("gateway" if taken else component, method, path))
+    asked += [
+        ("gateway", method, path)
+        for pattern in extra
+        for path in _of(pattern)
+        for method in ("GET", "POST")
+    ]
     # routes.yaml may give the gateway a path beside an extra path.
-    own = split(subject.stack.folder, ())
+    own = split(subject.stack.folder)
     beside = [path for pattern in extra for path in _beside(pattern)]
-    asked += [(own.component(path, extra), "POST", path) for path in beside]
+    asked += [(own.component("POST", path, extra), "POST", path) for path in beside]
     for component, method, path in asked:
         yield equal(component, f"{method} {path}", model.answer(method, path), component)
 
@@ -254,8 +273,7 @@ def _of(pattern: str) -> tuple[str, ...]:
 def _beside(pattern: str) -> tuple[str, ...]:
     """Paths that an extra path does not cover: a longer word, and the bare path of a prefix."""
     bare = pattern.removesuffix("/*")
-    # The bare path may be a file of a dashboard page, which the UI serves.
-    return (f"{bare}_x9",) if bare == pattern or bare.endswith(".txt") else (bare, f"{bare}_x9")
+    return (f"{bare}_x9",) if bare == pattern else (bare, f"{bare}_x9")
 
 
 def _plain(subject: Subject, model: Balancer) -> Iterator[Outcome]:
@@ -277,9 +295,8 @@ def _output(subject: Subject, rules: list[Rule], model: Balancer) -> Iterator[Ou
         yield Outcome("output", "routes", "unknown", "the plan does not pass the output on")
         return
     given = {path for rule in rules for path in rule.paths}
-    # An ALB pattern has "?" for "!"; /robots.txt is the only rule of the backend.
-    put = str.maketrans("!", "?") if subject.stack.name == "aws" else {}
-    named = {path.translate(put) for paths in routes.values() for path in paths}
+    named = {path for paths in routes.values() for path in paths}
+    # /robots.txt is the only rule of the backend.
     for path in sorted(given | named):
         right = path in given and (path in named or path == "/robots.txt")
         message = "is in no rule" if path in named else "is not in the output"

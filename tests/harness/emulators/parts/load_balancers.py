@@ -269,17 +269,50 @@ def url_map_routes(
         path_matcher["name"]: path_matcher for path_matcher in document.get("pathMatchers", [])
     }
     matcher = matchers[rules[0]["pathMatcher"]] if rules else {}
-    paths = [
-        (path, rule["service"]) for rule in matcher.get("pathRules", []) for path in rule["paths"]
-    ]
-    # The longest matching path wins, in any order; an exact path wins over its prefix.
-    for path, service in sorted(
-        paths, key=lambda entry: (-len(entry[0].removesuffix("*")), entry[0])
-    ):
-        key = "prefix" if path.endswith("/*") else "path"
-        yield {"match": {key: path.removesuffix("*")}, **target(service)}
+    if matcher.get("pathRules"):
+        raise LoadBalancerError("path rules are not translated; use route rules")
+    for rule in sorted(matcher.get("routeRules", []), key=lambda rule: int(rule["priority"])):
+        untranslated = set(rule) - {"priority", "matchRules", "service"}
+        if untranslated:
+            raise LoadBalancerError(f"{sorted(untranslated)} of a route rule are not translated")
+        for match in rule["matchRules"]:
+            yield {"match": _match(match), **target(rule["service"])}
     default = matcher.get("defaultService") or document["defaultService"]
     yield {"match": {"prefix": "/"}, **target(default)}
+
+
+# The fields of a match in the API, with the fields of Envoy's match.
+_PATHS = {
+    "fullPathMatch": "path",
+    "prefixMatch": "prefix",
+    "pathTemplateMatch": "path_match_policy",
+}
+
+
+def _match(match: Mapping[str, Any]) -> dict[str, Any]:
+    """Envoy's match of a match of a route rule."""
+    conditions = {key: value for key, value in match.items() if value not in (None, "", [], False)}
+    untranslated = set(conditions) - {*_PATHS, "headerMatches"}
+    paths = [key for key in _PATHS if key in conditions]
+    if untranslated or len(paths) != 1:
+        raise LoadBalancerError(f"the match {dict(match)} is not translated")
+    (key,) = paths
+    path: Any = conditions[key]
+    if key == "pathTemplateMatch":
+        kind = f"{API}.path.match.uri_template.v3.UriTemplateMatchConfig"
+        path = {
+            "name": "envoy.path.match.uri_template.uri_template_matcher",
+            "typed_config": {"@type": kind, "path_template": path},
+        }
+    headers = [_header(header) for header in conditions.get("headerMatches", [])]
+    return {_PATHS[key]: path, **({"headers": headers} if headers else {})}
+
+
+def _header(header: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = {key: value for key, value in header.items() if value not in (None, "", False)}
+    if set(conditions) != {"headerName", "exactMatch"}:
+        raise LoadBalancerError(f"the header match {dict(header)} is not translated")
+    return {"name": header["headerName"], "string_match": {"exact": header["exactMatch"]}}
 
 
 # ---- Envoy ----

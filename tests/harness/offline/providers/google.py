@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from tests.harness.offline.engine.values import known_items
@@ -90,31 +91,40 @@ def _secret_version(config: dict[str, Any], settings: Settings) -> dict[str, Any
     }
 
 
-# Source: Compute Engine API, urlMaps.pathMatchers.pathRules.paths: begins with "/", "*" only at
-# the end and after "/".
-_URL_MAP_PATH = re.compile(r"/[^*]*(?<=/)\*|/[^*]*")
+# Source: Compute Engine API, HttpRouteRuleMatch: precisely one of the four is set, and begins with
+# "/". A template has at most 5 operators, and "**" is the last one (Envoy, UriTemplateMatchConfig).
+_MATCHES = ("full_path_match", "prefix_match", "regex_match", "path_template_match")
+_OPERATOR = re.compile(r"[*]+|[{][^{}]*[}]")
 
 
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     if type_name != "google_compute_url_map":
         return []
-    diagnostics = []
-    for matcher_index, matcher in enumerate(known_items(config.get("path_matcher"))):
-        seen: set[str] = set()
-        for rule_index, rule in enumerate(known_items(matcher.get("path_rule"))):
-            location = ("path_matcher", matcher_index, "path_rule", rule_index, "paths")
-            for path in known_items(rule.get("paths")):
-                problem = ""
-                if not _URL_MAP_PATH.fullmatch(path):
-                    problem = 'must begin with "/" and hold "*" only at the end, after "/"'
-                elif path in seen:
-                    problem = "must not occur twice"
-                if problem:
-                    diagnostics.append(
-                        Diagnostic('Invalid value for "paths"', f'"{path}" {problem}.', location)
-                    )
-                seen.add(path)
-    return diagnostics
+    return [
+        Diagnostic(
+            f'Invalid value for "{name}"',
+            problem,
+            ("path_matcher", i, "route_rules", j, "match_rules", k, name),
+        )
+        for i, matcher in enumerate(known_items(config.get("path_matcher")))
+        for j, rule in enumerate(known_items(matcher.get("route_rules")))
+        for k, match in enumerate(known_items(rule.get("match_rules")))
+        for name, problem in _match_problems(match)
+    ]
+
+
+def _match_problems(match: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    given = {name: match[name] for name in _MATCHES if match.get(name) not in (None, "")}
+    if len(given) != 1:
+        yield "full_path_match", f"exactly one of {', '.join(_MATCHES)} must be set."
+    for name, path in given.items():
+        if is_known(path) and not str(path).startswith("/"):
+            yield name, f'"{path}" must begin with "/".'
+    template = given.get("path_template_match", "/")
+    operators = _OPERATOR.findall(template) if is_known(template) else []
+    if len(operators) > 5 or any(operator.startswith("**") for operator in operators[:-1]):
+        problem = f'"{template}" must have at most 5 operators, with "**" only as the last.'
+        yield "path_template_match", problem
 
 
 def _change(

@@ -273,7 +273,7 @@ variable "alb_deletion_protection" {
 }
 
 variable "extra_gateway_paths" {
-  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*), before the files of a dashboard page with the same path. At most 60."
   type        = list(string)
   default     = []
   nullable    = false

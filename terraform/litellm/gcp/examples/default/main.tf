@@ -30,12 +30,14 @@ module "litellm" {
   migrations_image   = var.migrations_image
   create_image_proxy = var.create_image_proxy
 
-  create_network        = var.create_network
-  network               = var.network
-  create_psa_connection = var.create_psa_connection
-  subnet_cidr           = var.subnet_cidr
-  vpc_connector_cidr    = var.vpc_connector_cidr
-  enable_flow_logs      = var.enable_flow_logs
+  create_network             = var.create_network
+  network                    = var.network
+  create_psa_connection      = var.create_psa_connection
+  vpc_access                 = var.vpc_access
+  subnet_cidr                = var.subnet_cidr
+  vpc_connector_cidr         = var.vpc_connector_cidr
+  vpc_connector_machine_type = var.vpc_connector_machine_type
+  enable_flow_logs           = var.enable_flow_logs
 
   lb_domains              = var.lb_domains
   allow_plaintext_lb      = var.allow_plaintext_lb
@@ -70,6 +72,7 @@ module "litellm" {
   database_url                 = var.database_url
   create_read_replica          = var.create_read_replica
   db_tier                      = var.db_tier
+  db_reader_tier               = var.db_reader_tier
   db_edition                   = var.db_edition
   db_version                   = var.db_version
   db_name                      = var.db_name
@@ -78,6 +81,7 @@ module "litellm" {
   db_password_version          = var.db_password_version
   enable_db_audit_logs         = var.enable_db_audit_logs
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
+  skip_final_snapshot          = var.skip_final_snapshot
 
   create_redis         = var.create_redis
   redis_url            = var.redis_url

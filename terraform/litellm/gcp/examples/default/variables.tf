@@ -172,8 +172,15 @@ variable "create_psa_connection" {
   nullable    = false
 }
 
+variable "vpc_access" {
+  description = "Path of the services to private addresses: connector (Serverless VPC Access, in vpc_connector_cidr) or direct (Direct VPC egress, in subnet_cidr)."
+  type        = string
+  default     = "connector"
+  nullable    = false
+}
+
 variable "subnet_cidr" {
-  description = "IPv4 range of the subnet in the network that the module creates."
+  description = "Unused IPv4 range of the subnet that the module creates, in its own network or for vpc_access = \"direct\"."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false
@@ -186,8 +193,15 @@ variable "vpc_connector_cidr" {
   nullable    = false
 }
 
+variable "vpc_connector_machine_type" {
+  description = "Machine type of the 2 to 3 machines of the connector: f1-micro, e2-micro or e2-standard-4. A larger one has more throughput."
+  type        = string
+  default     = "e2-micro"
+  nullable    = false
+}
+
 variable "enable_flow_logs" {
-  description = "Whether to log the traffic of the network that the module creates, with a sampling rate of one half."
+  description = "Whether to log the traffic of the subnets that the module creates, with a sampling rate of one half."
   type        = bool
   default     = true
   nullable    = false
@@ -219,7 +233,7 @@ variable "security_policy" {
 }
 
 variable "extra_gateway_paths" {
-  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*). At most 60."
+  description = "Additional paths of the gateway, such as pass-through endpoints: exact (/a/b) or all paths below (/a/b/*), before the files of a dashboard page with the same path. At most 60."
   type        = list(string)
   default     = []
   nullable    = false
@@ -424,6 +438,13 @@ variable "db_tier" {
   nullable    = false
 }
 
+variable "db_reader_tier" {
+  description = "Machine type of the read replica. If empty, db_tier. To increase db_tier, increase db_reader_tier in an apply before."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "db_edition" {
   description = "Edition of Cloud SQL: ENTERPRISE or ENTERPRISE_PLUS."
   type        = string
@@ -477,6 +498,13 @@ variable "cloudsql_deletion_protection" {
   description = "Whether to protect the Cloud SQL instances from deletion by Terraform. Apply false before a destroy. True prevents data loss."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "skip_final_snapshot" {
+  description = "Whether to skip the final backup of the database on destroy, and to delete its other backups. False prevents data loss."
+  type        = bool
+  default     = false
   nullable    = false
 }
 

@@ -31,6 +31,7 @@ module "litellm" {
   allow_plaintext_lb = var.allow_plaintext_lb
 
   cloudsql_deletion_protection = var.cloudsql_deletion_protection
+  skip_final_snapshot          = var.skip_final_snapshot
 
   gcs_force_destroy = var.gcs_force_destroy
 

@@ -154,6 +154,13 @@ variable "cloudsql_deletion_protection" {
   nullable    = false
 }
 
+variable "skip_final_snapshot" {
+  description = "Whether to skip the final backup of the database on destroy, and to delete its other backups. False prevents data loss."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Object store
 ################################################################################

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from tests.harness.emulators.gcp.control_plane.engine import Cloud, Document, Hooks, Resource
+from tests.harness.emulators.gcp.control_plane.engine import (
+    Cloud,
+    Document,
+    Hooks,
+    Resource,
+)
+from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.services.iam import has_role
 from tests.harness.emulators.parts.load_balancers import Listener, url_map_routes
 from tests.harness.process.ports import free_port
@@ -30,7 +36,8 @@ def _target(cloud: Cloud, place: Mapping[str, str], value: str) -> Route:
     )
     if not service:
         return _NO_BACKEND
-    if not has_role(service, "roles/run.invoker", "allUsers"):
+    checked = not service.body.get("invokerIamDisabled")
+    if checked and not has_role(service, "roles/run.invoker", "allUsers"):
         return _FORBIDDEN
     return {"route": {"cluster": service.name, "timeout": "0s"}}
 
@@ -108,6 +115,16 @@ def _activate_certificate(cloud: Cloud, resource: Resource) -> None:
     resource.body["subjectAlternativeNames"] = domains
 
 
+def _check_url_map(_cloud: Cloud, resource: Resource) -> None:
+    for matcher in resource.body.get("pathMatchers", []):
+        rules = matcher.get("routeRules", [])
+        if rules and matcher.get("pathRules"):
+            raise ApiError(400, "A path matcher must not have both pathRules and routeRules.")
+        priorities = [int(rule["priority"]) for rule in rules]
+        if len(set(priorities)) < len(priorities):
+            raise ApiError(400, "Two routeRules of a path matcher must not have the same priority.")
+
+
 def _complete_rule(cloud: Cloud, resource: Resource) -> None:
     resource.body.setdefault("IPProtocol", "TCP")
     ports = str(resource.body["portRange"])
@@ -136,7 +153,7 @@ _UPDATE_BALANCER = Hooks(create=on_change, update=on_change)
 HOOKS = {
     "networkEndpointGroups": _UPDATE_BALANCER,
     "backendServices": _UPDATE_BALANCER,
-    "urlMaps": _UPDATE_BALANCER,
+    "urlMaps": Hooks(check=_check_url_map, create=on_change, update=on_change),
     "sslPolicies": _UPDATE_BALANCER,
     "sslCertificates": Hooks(create=_activate_certificate),
     "targetHttpProxies": Hooks(update=on_change, verbs={"setUrlMap": _set("urlMap")}),

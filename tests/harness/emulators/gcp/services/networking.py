@@ -169,6 +169,9 @@ def _check_connector(cloud: Cloud, resource: Resource) -> None:
     body = resource.body
     if "minInstances" not in body and "minThroughput" not in body:
         raise ApiError(400, "The connector must have min_instances and max_instances set.")
+    if "subnet" in body:
+        _check_subnet(cloud, resource)
+        return
     requested = ipaddress.ip_network(body.get("ipCidrRange", "0.0.0.0/0"), strict=False)
     # Source: Serverless VPC Access, connector subnets: /28.
     if requested.prefixlen != 28:
@@ -183,6 +186,23 @@ def _check_connector(cloud: Cloud, resource: Resource) -> None:
     ]
     if any(requested.overlaps(other) for other in used):
         raise ApiError(400, f"The IP CIDR range {requested} is in use in the network.")
+
+
+def _check_subnet(cloud: Cloud, resource: Resource) -> None:
+    """A connector in a subnet: the subnet is a /28, and no other connector is in it."""
+    place = {**resource.place, "region": resource.place["location"]}
+    subnet = cloud.resolve("subnetworks", resource.body["subnet"]["name"], place)
+    if subnet is None:
+        raise ApiError(404, f"The subnet '{resource.body['subnet']['name']}' was not found")
+    if ipaddress.ip_network(subnet.body["ipCidrRange"]).prefixlen != 28:
+        raise ApiError(400, f"The subnet must be a /28; got {subnet.body['ipCidrRange']}.")
+    others = [
+        other
+        for other in cloud.of("connectors")
+        if other.path != resource.path and other.body.get("subnet") == resource.body["subnet"]
+    ]
+    if others:
+        raise ApiError(400, f"The subnet {subnet.id} is in use by another connector.")
 
 
 def _complete_address(cloud: Cloud, resource: Resource) -> None:

@@ -6,6 +6,7 @@ A read replica is the server of its primary: it has the data, but nothing replic
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,11 +66,35 @@ def _check(cloud: Cloud, resource: Resource) -> None:
             501, f"databaseVersion {body.get('databaseVersion')} is not served by the emulator"
         )
     edition, tier = body["settings"].get("edition"), body["settings"]["tier"]
-    if edition == "ENTERPRISE_PLUS" and not tier.startswith("db-perf-optimized-"):
+    if edition == "ENTERPRISE_PLUS" and not tier.startswith(("db-perf-optimized-", "db-c4a-")):
         raise ApiError(
             400, f"Invalid Tier ({tier}) for (ENTERPRISE_PLUS) Edition. Use a predefined Tier."
         )
+    disk = body["settings"].get("dataDiskType", "PD_SSD")
+    if tier.startswith("db-c4a-") != (disk == "HYPERDISK_BALANCED"):
+        raise ApiError(400, f"Invalid request: the disk type {disk} is not supported for {tier}.")
+    _check_readers(cloud, resource)
     check_peered(cloud, resource)
+
+
+def _check_readers(cloud: Cloud, resource: Resource) -> None:
+    """A primary is upgraded with its readers, and has no more memory than one of them."""
+    for reader in cloud.of("sqlInstances"):
+        if reader.body.get("masterInstanceName", "").split(":")[-1] != resource.id:
+            continue
+        body = resource.body
+        if reader.body["databaseVersion"] != body["databaseVersion"] and not body.get(
+            "includeReplicasForMajorVersionUpgrade"
+        ):
+            raise ApiError(400, "Invalid request: the instance has replicas; upgrade them as well.")
+        if _memory(reader.body["settings"]["tier"]) < _memory(body["settings"]["tier"]):
+            raise ApiError(400, f"Invalid request: the replica {reader.id} has a smaller tier.")
+
+
+def _memory(tier: str) -> int:
+    """The memory of a custom tier in MiB; 0 for another tier."""
+    match = re.fullmatch(r"db-custom-[0-9]+-([0-9]+)", tier)
+    return int(match[1]) if match else 0
 
 
 def _create(cloud: Cloud, resource: Resource) -> None:
@@ -111,6 +136,9 @@ def _set_version(cloud: Cloud, resource: Resource) -> None:
 
 def _update(cloud: Cloud, resource: Resource, _before: Document) -> None:
     _set_version(cloud, resource)
+    for reader in cloud.of("sqlInstances"):
+        if reader.body.get("masterInstanceName", "").split(":")[-1] == resource.id:
+            cloud.output(reader, databaseVersion=resource.body["databaseVersion"])
 
 
 def _check_deletion(cloud: Cloud, resource: Resource) -> None:
@@ -130,7 +158,25 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
         for path in [path for path in cloud.resources if path.startswith(base)]:
             del cloud.resources[path]
         cloud.tombstones.add(resource.path)
+    if resource.body["settings"].get("finalBackupConfig", {}).get("enabled"):
+        _keep_backup(cloud, resource)
     hold_peering(cloud, resource)
+
+
+def _keep_backup(cloud: Cloud, resource: Resource) -> None:
+    """Record the final backup of an instance, which outlives it. It has no data."""
+    project, name = resource.place["project"], f"{resource.id}-final"
+    collection = table()["sqlBackups"]
+    path = f"{collection.path.format(project=project)}/{name}"
+    body = {
+        "name": f"projects/{project}/backups/{name}",
+        "instance": resource.id,
+        "state": "SUCCESSFUL",
+        "type": "FINAL",
+    }
+    with cloud.lock:
+        place = {"project": project, "id": name}
+        cloud.resources[path] = Resource(collection, path, place, body)
 
 
 @contextlib.contextmanager
