@@ -9,6 +9,7 @@ MODULES = ROOT / "terraform" / "litellm"
 
 DATA = ROOT / "tests" / "data"
 CASES = DATA / "cases.yaml"
+CHANGES = DATA / "changes.yaml"
 CORPUS = DATA / "corpus"
 DEFECTS = DATA / "defects"
 DENIED_WORDS = DATA / "denied-words.yaml"

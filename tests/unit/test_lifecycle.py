@@ -143,6 +143,27 @@ def test_raised_secrets_version_writes_secrets_and_rolls(root: Terraform, name: 
     assert [a for a in touched if "service" in a and '"gateway"' in a and "version" not in a]
 
 
+def test_raised_secrets_version_keeps_the_database_password(root: Terraform, name: str) -> None:
+    # A failed migration would leave services with a password that the database refuses.
+    touched = changes(planned(root, inputs_of(name, "everything", secrets_version=3)))
+    assert [a for a in touched if "db_password" in a or a.startswith("google_sql_user")] == []
+
+
+def test_given_salt_key_is_read_only_once(root: Terraform, name: str) -> None:
+    inputs = inputs_of(name, "everything")
+    given = [*inputs["provided_credentials"], "litellm_salt_key"]
+    later = {**inputs, "litellm_salt_key": "sk-another-0123456789", "provided_credentials": given}
+    assert changes(planned(root, later)) == {}
+
+
+def test_missing_credential_is_refused(root: Terraform, name: str) -> None:
+    inputs = inputs_of(name, "everything")
+    for credential in inputs["provided_credentials"]:
+        lost = {key: value for key, value in inputs.items() if key != credential}
+        errors = " ".join(str(error) for error in root.planned(lost).errors)
+        assert f"{credential} must not be empty" in " ".join(errors.split())
+
+
 def test_destroy_deletes_everything(offline_session: planning.Session, name: str) -> None:
     inputs = inputs_of(name, "smallest")
     with planning.applied_stack(offline_session, STACKS[name], inputs) as terraform:

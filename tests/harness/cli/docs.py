@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.harness.cli import examples
-from tests.harness.contracts import defect_table, failures, parity_rows
+from tests.harness.contracts import changes, defect_table, failures, parity_rows
 from tests.harness.hcl import declarations
 from tests.harness.litellm import variables
 from tests.harness.paths import MODULES, ROOT
@@ -77,6 +77,7 @@ def tables() -> Iterator[Table | examples.Written]:
     for stack in STACKS.values():
         yield Table(stack.folder / "README.md", "TF_DOCS", partial(interface, stack.folder))
     yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
+    yield Table(REFERENCE / "changes.md", "CHANGES", changes.rendered)
     yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)
     yield Table(REFERENCE / "policies.md", "POLICIES", lambda: rules.render(rules.load()))
     yield Table(REFERENCE / "environment.md", "ENVIRONMENT", variables.rendered)

@@ -492,6 +492,31 @@ def outcomes(
     )
 
 
+def input_changes(session: Session, stack: Stack) -> Iterator[tuple[str, list[Change]]]:
+    """The changes of the plan that each input causes, by the effects of the table.
+
+    An effect that must be planned with others gives only the parts that its rows name. An effect
+    with a root of its own is left out.
+
+    Raises:
+        EffectError: see :func:`outcomes`.
+    """
+    data = parity_effects.load()
+    rows = [effect for effect in data.of(stack) if not effect.extra]
+    ends = _ends(rows, apart=False)
+    plans = _planned(session, stack, rows, ends, {})
+    for effect in rows:
+        before, after = plans[_name(effect.start)].meaning, plans[_name(ends[effect.where])].meaning
+        if before is None or after is None:
+            raise EffectError(f"{effect.where}: a plan is refused")
+        found = semantic_diff.changes(before, after)
+        for name in effect.inputs:
+            parts = [*effect.must.get(name, ()), *effect.may]
+            fits = [data.matcher(stack, Expected(part.part)) for part in parts]
+            alone = effect.renames or (len(effect.inputs) == 1 and not effect.together)
+            yield name, [c for c in found if alone or any(fit(c) for fit in fits)]
+
+
 def static(current: View) -> Iterator[Outcome]:
     """The outcomes of the static clauses."""
     yield from _check_declared(current)

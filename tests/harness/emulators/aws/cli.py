@@ -1,8 +1,7 @@
 """A replacement of the aws CLI, with the commands that the stack's scripts run.
 
-The commands are ``aws ecs run-task``, ``aws ecs describe-tasks`` and ``aws logs get-log-events``,
-with the options of ``terraform/litellm/aws/scripts`` and of the outputs. They use boto3. Like the
-CLI, they read the endpoint from AWS_ENDPOINT_URL and filter answers with JMESPath.
+The commands have the options of ``terraform/litellm/aws/scripts`` and of the outputs. They use
+boto3. Like the CLI, they read the endpoint from AWS_ENDPOINT_URL and filter answers with JMESPath.
 """
 
 from __future__ import annotations
@@ -54,6 +53,20 @@ def _describe(client: Any, options: argparse.Namespace) -> Any:
     return client.describe_tasks(cluster=options.cluster, tasks=[options.tasks])
 
 
+def _list(client: Any, options: argparse.Namespace) -> Any:
+    return client.list_tasks(
+        cluster=options.cluster, family=options.family, desiredStatus=options.desired_status
+    )
+
+
+def _stop(client: Any, options: argparse.Namespace) -> Any:
+    return client.stop_task(cluster=options.cluster, task=options.task, reason=options.reason)
+
+
+def _caller(client: Any, _options: argparse.Namespace) -> Any:
+    return client.get_caller_identity()
+
+
 def _events(client: Any, options: argparse.Namespace) -> Any:
     return client.get_log_events(
         logGroupName=options.log_group_name,
@@ -75,6 +88,9 @@ _COMMANDS: Mapping[tuple[str, str], tuple[Callable[[Any, argparse.Namespace], An
         ],
     ),
     ("ecs", "describe-tasks"): (_describe, ["--cluster", "--tasks"]),
+    ("ecs", "list-tasks"): (_list, ["--cluster", "--family", "--desired-status"]),
+    ("ecs", "stop-task"): (_stop, ["--cluster", "--task", "--reason"]),
+    ("sts", "get-caller-identity"): (_caller, []),
     ("logs", "get-log-events"): (_events, ["--log-group-name", "--log-stream-name", "--limit"]),
 }
 
