@@ -47,6 +47,8 @@ resource "aws_elasticache_replication_group" "this" {
   tags                       = local.tags
 
   # Without create_redis, the group is deleted after the services have released it.
+  depends_on = [terraform_data.preflight]
+
   lifecycle {
     create_before_destroy = true
     ignore_changes        = [kms_key_id]

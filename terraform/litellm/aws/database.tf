@@ -133,7 +133,7 @@ resource "aws_rds_cluster" "this" {
   apply_immediately         = true
   tags                      = local.tags
 
-  depends_on = [aws_cloudwatch_log_group.database]
+  depends_on = [aws_cloudwatch_log_group.database, terraform_data.preflight]
 
   # Without create_database, the cluster is deleted after the services have released it.
   # Other values of these arguments would replace it by an empty one.

@@ -57,6 +57,7 @@ resource "aws_lb" "this" {
     aws_route_table_association.public,
     aws_s3_bucket_policy.this,
     aws_s3_bucket_server_side_encryption_configuration.this,
+    terraform_data.preflight,
   ]
 
   lifecycle {

@@ -42,6 +42,23 @@ resource "aws_ecs_task_definition" "job" {
   }
 }
 
+# Fails in seconds where a job would fail after minutes. What takes time or money waits
+# for it.
+resource "terraform_data" "preflight" {
+  count = local.has_database && var.run_migrations ? 1 : 0
+
+  triggers_replace = { image = local.images.migrations }
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/preflight.sh"
+    environment = {
+      ACCOUNT = local.account_id
+      REGION  = var.region
+    }
+  }
+}
+
 # Creates the database user for IAM authentication, and its grants.
 resource "terraform_data" "bootstrap" {
   count = var.create_database && var.run_migrations ? 1 : 0
@@ -58,6 +75,7 @@ resource "terraform_data" "bootstrap" {
       RUN_COMMAND = local.run_commands.bootstrap
       CLUSTER     = aws_ecs_cluster.this.name
       REGION      = var.region
+      FAMILY      = aws_ecs_task_definition.job["bootstrap"].family
       CONTAINER   = "bootstrap"
       LOG_GROUP   = aws_cloudwatch_log_group.this["bootstrap"].name
     }
@@ -94,6 +112,7 @@ resource "terraform_data" "migrations" {
       RUN_COMMAND = local.run_commands.migrations
       CLUSTER     = aws_ecs_cluster.this.name
       REGION      = var.region
+      FAMILY      = aws_ecs_task_definition.job["migrations"].family
       CONTAINER   = "migrations"
       LOG_GROUP   = aws_cloudwatch_log_group.this["migrations"].name
     }

@@ -116,6 +116,7 @@ resource "aws_nat_gateway" "this" {
     aws_internet_gateway.this,
     aws_route.public,
     aws_route_table_association.public,
+    terraform_data.preflight,
   ]
 
   # Another zone does not move the gateway: without it no request reaches a model

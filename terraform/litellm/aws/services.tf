@@ -63,6 +63,9 @@ locals {
   # If an operator runs the migrations, the first tasks fail until then. The circuit
   # breaker would stop the deployment.
   circuit_breaker_enabled = var.run_migrations || !local.has_database
+
+  # If an operator runs the migrations, no task becomes healthy during the apply.
+  waits_for_services = var.wait_for_services && local.circuit_breaker_enabled
 }
 
 # ignore_changes can not be conditional, so there are two resources. With autoscaling
@@ -89,6 +92,7 @@ resource "aws_ecs_service" "autoscaled" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = each.value.grace_period
+  wait_for_steady_state              = local.waits_for_services
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
   tags                               = local.tags
@@ -151,6 +155,7 @@ resource "aws_ecs_service" "fixed" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = each.value.grace_period
+  wait_for_steady_state              = local.waits_for_services
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
   tags                               = local.tags

@@ -1407,6 +1407,13 @@ variable "run_migrations" {
   nullable    = false
 }
 
+variable "wait_for_services" {
+  description = "Whether apply waits until the services run their new tasks, and fails if they do not. The next apply then retries. It does not wait if run_migrations is false."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 ################################################################################
 # Observability
 ################################################################################

@@ -30,5 +30,5 @@ resource "google_redis_instance" "this" {
     create_before_destroy = true
   }
 
-  depends_on = [google_service_networking_connection.psa]
+  depends_on = [google_service_networking_connection.psa, terraform_data.preflight]
 }

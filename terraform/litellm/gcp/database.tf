@@ -125,7 +125,7 @@ resource "google_sql_database_instance" "writer" {
     ignore_changes = [settings[0].disk_size]
   }
 
-  depends_on = [google_service_networking_connection.psa]
+  depends_on = [google_service_networking_connection.psa, terraform_data.preflight]
 }
 
 # A reader in the region of the writer uses the encryption key of the writer. Terraform

@@ -2,6 +2,23 @@
 # before it creates or changes the services.
 
 locals {
+  # The APIs that the stack calls.
+  required_apis = join(" ", [
+    for api, needed in {
+      artifactregistry     = var.create_image_proxy
+      cloudresourcemanager = true
+      compute              = true
+      iam                  = true
+      redis                = var.create_redis
+      run                  = true
+      secretmanager        = true
+      servicenetworking    = local.create_psa
+      sqladmin             = var.create_database
+      storage              = true
+      vpcaccess            = local.has_connector
+    } : "${api}.googleapis.com" if needed
+  ])
+
   # The output prints this command, and apply runs it.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
@@ -10,6 +27,23 @@ locals {
       "--region ${var.region}",
       "--wait",
     ])
+  }
+}
+
+# Fails in seconds where the apply would fail after minutes. What takes time or money
+# waits for it.
+resource "terraform_data" "preflight" {
+  count = local.has_database && var.run_migrations ? 1 : 0
+
+  triggers_replace = { image = local.images.migrations, apis = local.required_apis }
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/preflight.sh"
+    environment = {
+      PROJECT = var.project
+      APIS    = local.required_apis
+    }
   }
 }
 

@@ -141,6 +141,8 @@ resource "google_vpc_access_connector" "this" {
   min_instances = 2
   max_instances = 3
 
+  depends_on = [terraform_data.preflight]
+
   lifecycle {
     create_before_destroy = true
   }

@@ -109,7 +109,8 @@ module "litellm" {
   gateway_extra_secrets = var.gateway_extra_secrets
   backend_extra_secrets = var.backend_extra_secrets
 
-  run_migrations = var.run_migrations
+  run_migrations    = var.run_migrations
+  wait_for_services = var.wait_for_services
 
   otel_endpoint                = var.otel_endpoint
   otel_exporter                = var.otel_exporter
