@@ -1,0 +1,154 @@
+"""LiteLLM, started with what a plan gives it, does what the modules promise."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.harness.hcl.expressions import Node, evaluate
+from tests.harness.inputs import rules
+from tests.harness.litellm import containers as components
+from tests.harness.litellm import release, server
+from tests.harness.plan.containers import containers
+from tests.harness.process.child import soon
+from tests.harness.process.ports import fetched, free_port
+from tests.harness.process.supervisor import Supervisor, supervising
+from tests.harness.stacks import STACKS
+from tests.harness.terraform import planning
+from tests.integration.conftest import planned
+
+KEY = "sk-a-master-key-of-the-test-0123456789"
+STACK = pytest.mark.parametrize("stack", sorted(STACKS))
+FORGED, CLIENT = "203.0.113.7", "198.51.100.9"
+# The client and the protocol that uvicorn takes from the headers of a request.
+SEEN = """
+import asyncio, json, sys
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+trusted, peer, forwarded = sys.argv[1:]
+
+async def app(scope, receive, send):
+    print(json.dumps([scope["client"][0], scope["scheme"]]))
+
+headers = [(b"x-forwarded-for", forwarded.encode()), (b"x-forwarded-proto", b"https")]
+scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
+asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))
+"""
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    with supervising() as owner:
+        yield owner
+
+
+def environment_of(session: planning.Session, stack: str) -> dict[str, str]:
+    """The plain variables of the planned gateway; a value that the cloud gives is a stand-in."""
+    entries = containers(planned(session, stack, {}))["gateway"].entries
+    return {name: value for name, value, _ in entries if value is not None}
+
+
+@STACK
+def test_forged_address_is_not_the_client(resolved_session: planning.Session, stack: str) -> None:
+    trusted = environment_of(resolved_session, stack)["FORWARDED_ALLOW_IPS"]
+    if stack == "aws":
+        # The load balancer has an address of a public subnet.
+        first = trusted.split(",")[0].rpartition(".")[0]
+        peer, forwarded = f"{first}.7", f"{FORGED}, {CLIENT}"
+    else:
+        # The load balancer appends its own address.
+        own = trusted.split(",")[0]
+        peer, forwarded = "169.254.169.126", f"{FORGED}, {CLIENT}, {own}"
+    command = [str(release.installed()), "-c", SEEN]
+
+    def seen(*arguments: str) -> Any:
+        result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+        return json.loads(result.stdout)
+
+    assert seen(trusted, peer, forwarded) == [CLIENT, "https"]
+    # A peer that is not the load balancer is believed nothing.
+    assert seen(trusted, CLIENT, forwarded) == [CLIENT, "http"]
+    # With "*" the client could choose its address.
+    assert seen("*", peer, forwarded) == [FORGED, "https"]
+
+
+@STACK
+def test_public_key_digests_are_those_of_litellm(stack: str) -> None:
+    (packages,) = (release.installed().parents[1] / "lib").glob("python*/site-packages")
+    source = packages / "litellm" / "proxy" / "auth" / "master_key_boot_check.py"
+    module = rules.read(STACKS[stack].folder)
+    digests = module.locals["public_key_digests"]
+    assert isinstance(digests, Node)
+    known = set(re.findall(r'"([0-9a-f]{64})"', source.read_text()))
+    assert set(evaluate(digests, module.scope({}))) == known
+    assert known
+
+
+def start(
+    supervisor: Supervisor,
+    session: planning.Session,
+    stack: str,
+    inputs: Mapping[str, Any],
+    overlaid: Mapping[str, str],
+) -> components.Component:
+    """Start the planned gateway, with its files and some variables of the test."""
+    plan = planned(session, stack, inputs)
+    container = containers(plan)["gateway"]
+    environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
+    place = environment["CONFIG_FILE_PATH"]
+    folder = place.rpartition("/")[0]
+    extra = inputs.get("proxy_config_files", {})
+    files = {place: server.configuration(plan)} | {f"{folder}/{n}": t for n, t in extra.items()}
+    return components.start(
+        supervisor,
+        release.installed(),
+        container.image,
+        container.command,
+        environment,
+        files,
+        "gateway",
+    )
+
+
+@STACK
+def test_file_beside_the_configuration_is_loaded(
+    resolved_session: planning.Session, supervisor: Supervisor, stack: str
+) -> None:
+    text = (
+        "from litellm.integrations.custom_logger import CustomLogger\n"
+        'print("the file of the test is loaded", flush=True)\n'
+        "handler = CustomLogger()\n"
+    )
+    inputs = {
+        "create_redis": False,
+        "create_database": False,
+        "proxy_config": {"litellm_settings": {"callbacks": ["billing.handler"]}},
+        "proxy_config_files": {"billing.py": text},
+    }
+    running = start(supervisor, resolved_session, stack, inputs, {})
+    assert soon(lambda: fetched(running.port, "/health/liveliness")[0] == 200, 60), (
+        running.log.read_text()[-2000:]
+    )
+    assert "the file of the test is loaded" in running.log.read_text()
+    supervisor.stop(running.pid)
+
+
+@STACK
+def test_unreachable_redis_is_in_the_log(
+    resolved_session: planning.Session, supervisor: Supervisor, stack: str
+) -> None:
+    """Without a Redis in the configuration LiteLLM counts on its own and says nothing."""
+    nowhere = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(free_port())}
+    running = start(supervisor, resolved_session, stack, {"create_database": False}, nowhere)
+
+    def reported() -> bool:
+        log = running.log.read_text()
+        return "redis" in log.lower() and re.search(r"ERROR|Error", log) is not None
+
+    assert soon(reported, 60), running.log.read_text()[-3000:]
+    supervisor.stop(running.pid)
