@@ -56,7 +56,7 @@ ARGUMENTS = {
 def run(
     command: list[str], folder: Path, files: tuple[str, ...]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a start command where an image has the given files, and programs that print their call."""
+    """Run a start command in a folder with the files of an image; programs print their call."""
     programs = folder / "programs"
     programs.mkdir()
     for name in ("uvicorn", "python"):

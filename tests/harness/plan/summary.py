@@ -42,11 +42,8 @@ def _resources(plan: Plan) -> list[str]:
 def _routes(routes: Mapping[str, list[str]]) -> list[str]:
     lines = _title("Routes: all other paths go to the backend")
     for component, patterns in routes.items():
-        pages = [p for p in patterns if p.endswith(".txt")]
         lines.append(f"  {component}: {len(patterns)} patterns")
-        lines += _wrapped([p for p in patterns if not p.endswith(".txt")], "    ")
-        if pages:
-            lines.append(f"    and {len(pages)} page files of the dashboard (*.txt)")
+        lines += _wrapped(patterns, "    ")
     return lines
 
 
