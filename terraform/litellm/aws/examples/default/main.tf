@@ -8,10 +8,12 @@ provider "aws" {
 module "litellm" {
   source = "../../"
 
-  region = var.region
-  tenant = var.tenant
-  env    = var.env
-  tags   = var.tags
+  region                       = var.region
+  tenant                       = var.tenant
+  env                          = var.env
+  tags                         = var.tags
+  iam_path                     = var.iam_path
+  iam_permissions_boundary_arn = var.iam_permissions_boundary_arn
 
   litellm_master_key = var.litellm_master_key
   litellm_license    = var.litellm_license
@@ -48,9 +50,13 @@ module "litellm" {
   create_database          = var.create_database
   database_url             = var.database_url
   create_read_replica      = var.create_read_replica
+  db_reader_instance_class = var.db_reader_instance_class
   db_name                  = var.db_name
   db_username              = var.db_username
   db_backup_retention_days = var.db_backup_retention_days
+  db_restore_snapshot      = var.db_restore_snapshot
+  db_restore_source        = var.db_restore_source
+  db_restore_time          = var.db_restore_time
   enable_db_audit_logs     = var.enable_db_audit_logs
   db_monitoring_interval   = var.db_monitoring_interval
   db_deletion_protection   = var.db_deletion_protection

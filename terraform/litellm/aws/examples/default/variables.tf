@@ -27,6 +27,20 @@ variable "tags" {
   nullable    = false
 }
 
+variable "iam_path" {
+  description = "Path of the IAM roles, such as /platform/. It can not change after the first apply."
+  type        = string
+  default     = "/"
+  nullable    = false
+}
+
+variable "iam_permissions_boundary_arn" {
+  description = "ARN of the policy that limits the permissions of all IAM roles. If empty, no permissions boundary."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 ################################################################################
 # Credentials
 ################################################################################
@@ -267,6 +281,13 @@ variable "create_read_replica" {
   nullable    = false
 }
 
+variable "db_reader_instance_class" {
+  description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "db_name" {
   description = "Name of the database of the proxy in the database server that the module creates."
   type        = string
@@ -285,6 +306,27 @@ variable "db_backup_retention_days" {
   description = "Retention period of automatic database backups in days: 1 to 35."
   type        = number
   default     = 7
+  nullable    = false
+}
+
+variable "db_restore_snapshot" {
+  description = "Identifier or ARN of the cluster snapshot from which the database is created. If empty, no snapshot. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_source" {
+  description = "Identifier or ARN of the cluster from which the database is created, as it was at db_restore_time. If empty, no cluster. It has an effect only when the cluster is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
   nullable    = false
 }
 
