@@ -58,7 +58,7 @@ def test_drift_is_planned_and_corrected(
     aws.client("logs").delete_log_group(logGroupName=f"/ecs/{lifecycle.name}/gateway")
     aws.client("iam").put_role_policy(
         RoleName=f"{lifecycle.name}-eu-west-1-backend-task",
-        PolicyName="task",
+        PolicyName="task-litellm_app",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [WIDE]}),
     )
     group, rule = ingress_of(aws, f"{lifecycle.name}-ui")

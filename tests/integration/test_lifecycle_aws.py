@@ -46,6 +46,21 @@ CASE = Case(
                 'aws_ecs_service.autoscaled["gateway"]': "update",
             },
         ),
+        "zones": (
+            {"azs": ["eu-west-1c", "eu-west-1b", "eu-west-1a"]},
+            {
+                'aws_subnet.private["eu-west-1c"]': "create",
+                'aws_subnet.public["eu-west-1c"]': "create",
+                'aws_route_table_association.private["eu-west-1c"]': "create",
+                'aws_route_table_association.public["eu-west-1c"]': "create",
+                "aws_db_subnet_group.this[0]": "update",
+                "aws_elasticache_subnet_group.this[0]": "update",
+                "aws_lb.this": "update",
+                'aws_ecs_service.autoscaled["gateway"]': "update",
+                'aws_ecs_service.autoscaled["backend"]': "update",
+                'aws_ecs_service.fixed["ui"]': "update",
+            },
+        ),
         "scale": (
             {"ui_desired_count": 2},
             {'aws_ecs_service.fixed["ui"]': "update"},

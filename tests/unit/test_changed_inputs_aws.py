@@ -175,6 +175,13 @@ def test_store_is_deleted_after_the_services_release_it(
     assert max(order[service] for service in services) < order[deleted], done
 
 
+def test_database_user_before_connects_until_the_services_change(root: Terraform) -> None:
+    done = applied_in_order(root, db_username="another")
+    for name in SERVERS:
+        policy = done.index(("delete", f'aws_iam_role_policy.task["{name}"]'))
+        assert done.index(("update", f'aws_ecs_service.autoscaled["{name}"]')) < policy
+
+
 @pytest.mark.parametrize(
     "inputs",
     [

@@ -211,10 +211,12 @@ locals {
   }
 }
 
+# Tasks of another database user connect until the services have changed: their policy
+# has another name, and is deleted last.
 resource "aws_iam_role_policy" "task" {
   for_each = local.task_policies
 
-  name = "task"
+  name = "task-${var.db_username}"
   role = aws_iam_role.task[each.key].name
   policy = jsonencode({
     Version = "2012-10-17"
@@ -227,6 +229,10 @@ resource "aws_iam_role_policy" "task" {
       }
     ]
   })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # ---- Monitoring ----

@@ -33,6 +33,7 @@ FORMS: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "^[a-z](-?[a-z0-9]){0,39}$",
         ),
         "aws_elasticache_subnet_group": ("name", "^[a-z0-9-]{1,255}$"),
+        "aws_elasticache_parameter_group": ("name", "^[a-z][a-z0-9-]{0,254}$"),
         "aws_iam_role": ("name", r"^[\w+=,.@-]{1,64}$"),
         "aws_iam_role_policy": ("name", r"^[\w+=,.@-]{1,128}$"),
         "aws_lb": ("name", "^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$"),

@@ -492,6 +492,7 @@ variable "create_read_replica" {
   nullable    = false
 }
 
+<<<<<<< HEAD
 variable "db_instance_class" {
   description = "Instance class of the Aurora writer, and of the reader without a class of its own."
   type        = string
@@ -499,6 +500,8 @@ variable "db_instance_class" {
   nullable    = false
 }
 
+=======
+>>>>>>> h2
 variable "db_reader_instance_class" {
   description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
   type        = string
@@ -506,6 +509,7 @@ variable "db_reader_instance_class" {
   nullable    = false
 }
 
+<<<<<<< HEAD
 variable "db_engine_version" {
   description = "Aurora PostgreSQL version. If only the major version is set (16), AWS selects and upgrades the minor version."
   type        = string
@@ -513,6 +517,8 @@ variable "db_engine_version" {
   nullable    = false
 }
 
+=======
+>>>>>>> h2
 variable "db_name" {
   description = "Name of the database of the proxy in the database server that the module creates. It can not change after the first apply."
   type        = string
