@@ -79,13 +79,9 @@ module "litellm" {
   create_database          = var.create_database
   database_url             = var.database_url
   create_read_replica      = var.create_read_replica
-<<<<<<< HEAD
   db_instance_class        = var.db_instance_class
   db_reader_instance_class = var.db_reader_instance_class
   db_engine_version        = var.db_engine_version
-=======
-  db_reader_instance_class = var.db_reader_instance_class
->>>>>>> h2
   db_name                  = var.db_name
   db_master_username       = var.db_master_username
   db_username              = var.db_username

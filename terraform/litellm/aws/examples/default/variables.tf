@@ -492,7 +492,6 @@ variable "create_read_replica" {
   nullable    = false
 }
 
-<<<<<<< HEAD
 variable "db_instance_class" {
   description = "Instance class of the Aurora writer, and of the reader without a class of its own."
   type        = string
@@ -500,8 +499,6 @@ variable "db_instance_class" {
   nullable    = false
 }
 
-=======
->>>>>>> h2
 variable "db_reader_instance_class" {
   description = "Instance class of the read replica. If empty, db_instance_class. Aurora may promote the replica, so it should be as large as the writer."
   type        = string
@@ -509,7 +506,6 @@ variable "db_reader_instance_class" {
   nullable    = false
 }
 
-<<<<<<< HEAD
 variable "db_engine_version" {
   description = "Aurora PostgreSQL version. If only the major version is set (16), AWS selects and upgrades the minor version."
   type        = string
@@ -517,8 +513,6 @@ variable "db_engine_version" {
   nullable    = false
 }
 
-=======
->>>>>>> h2
 variable "db_name" {
   description = "Name of the database of the proxy in the database server that the module creates. It can not change after the first apply."
   type        = string
