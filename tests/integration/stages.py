@@ -45,9 +45,20 @@ def model(name: str) -> dict[str, object]:
     return {"model_name": name, "litellm_params": params}
 
 
-# LiteLLM uses Redis as a cache only with these settings.
-SETTINGS = {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}
+# LiteLLM uses Redis as a cache only with these settings, and does not start without the module of
+# the callback.
+SETTINGS = {
+    "litellm_settings": {
+        "cache": True,
+        "cache_params": {"type": "redis"},
+        "callbacks": ["hooks.marker.handler"],
+        # The S3 of the emulator; an account needs no endpoint.
+        "s3_callback_params": {"s3_endpoint_url": "os.environ/AWS_ENDPOINT_URL_S3"},
+    }
+}
+MODULE = "from litellm.integrations.custom_logger import CustomLogger\nhandler = CustomLogger()\n"
 INPUTS: Mapping[str, Any] = {
+    "proxy_config_files": {"hooks/marker.py": MODULE},
     "litellm_master_key": KEY,
     "provided_credentials": ["litellm_master_key"],
     "proxy_config": {"model_list": [model("mock")], **SETTINGS},

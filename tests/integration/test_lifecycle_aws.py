@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+from tests.harness.lifecycle.run import Lifecycle, outputs
+from tests.harness.process.child import soon
+from tests.harness.sdk import aws
+from tests.integration.conftest import stage
+from tests.integration.probing import Client
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 
@@ -22,6 +27,7 @@ CASE = Case(
         "db_deletion_protection": False,
         "skip_final_snapshot": True,
         "s3_force_destroy": True,
+        "store_request_logs": True,
         "tags": {"team": "platform"},
     },
     entry=("alb_dns_name", "alb_url", "s3_bucket"),
@@ -67,3 +73,20 @@ CASE = Case(
         ),
     },
 )
+
+
+@stage("verify")
+def test_request_log_is_in_the_data_bucket(lifecycle: Lifecycle, client: Client) -> None:
+    body = {"model": "mock", "messages": [{"role": "user", "content": "a prompt to find"}]}
+    answer = client.request("/v1/chat/completions", "POST", json=body, key="master")
+    assert answer.status_code == 200, answer.text
+    s3 = aws.client(lifecycle.target.environment["AWS_ENDPOINT_URL"], "s3")
+    bucket = outputs(lifecycle)["s3_bucket"]
+
+    def written() -> bool:
+        objects = s3.list_objects_v2(Bucket=bucket, Prefix="request-logs/").get("Contents", [])
+        bodies = (s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in objects)
+        return any(b"a prompt to find" in body for body in bodies)
+
+    # LiteLLM writes a batch every ten seconds.
+    assert soon(written, 60, 1)

@@ -99,7 +99,7 @@ def start(
     """Start the planned gateway, with its files and some variables of the test."""
     plan = planned(session, stack, inputs)
     container = containers(plan)["gateway"]
-    environment = {name: value or KEY for name, value, _ in container.entries} | overlaid
+    environment = {name: value or KEY for name, value, _ in container.entries} | {**overlaid}
     place = environment["CONFIG_FILE_PATH"]
     folder = place.rpartition("/")[0]
     extra = inputs.get("proxy_config_files", {})

@@ -30,7 +30,8 @@ def applied(session: planning.Session, inputs: Mapping[str, Any]) -> Iterator[Te
     """An applied stack with made-up values. Its jobs succeed without a CLI."""
     stack = STACKS["aws"]
     with planning.work_folder(session, stack) as module:
-        (module / "scripts" / "run-job.sh").write_text("#!/bin/sh\n")
+        for script in (module / "scripts").iterdir():
+            script.write_text("#!/bin/sh\n")
         root = roots.module_root(stack, module)
         terraform = Terraform(root, session.core.binary, session.environment)
         with terraform.variables(inputs) as file:

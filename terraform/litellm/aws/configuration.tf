@@ -17,8 +17,9 @@ locals {
   }
 
   # s3_v2 writes the records, and also reads prompts back ("cold storage").
-  callback_name = "s3_v2"
-  request_log_settings = {
+  callback_name        = "s3_v2"
+  request_log_settings = { cold_storage_custom_logger = local.callback_name }
+  callback_settings = {
     s3_callback_params = merge(
       {
         s3_bucket_name = "os.environ/S3_BUCKET_NAME"
@@ -27,10 +28,9 @@ locals {
       },
       try(var.proxy_config.litellm_settings.s3_callback_params, {}),
     )
-    cold_storage_custom_logger = local.callback_name
   }
   given_callbacks = compact(flatten([try(var.proxy_config.litellm_settings.callbacks, [])]))
-  callbacks       = { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) }
+  callbacks       = merge(local.callback_settings, { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) })
 
   # The settings of the caller override those of the module. proxy_config has the type
   # any, and the two sides of a conditional must have the same type.

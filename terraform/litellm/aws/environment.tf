@@ -54,12 +54,13 @@ locals {
     PROXY_BASE_URL = local.public_url
   } : {}
 
-  # The load balancer has its addresses in these ranges. In an existing network the
-  # ranges of its subnets are unknown. There only the load balancer can reach the port,
-  # and its address is private.
+  # The load balancer has its addresses in these ranges: those of the public subnets of
+  # all zones, so that another zone does not restart the containers. In an existing
+  # network the ranges of its subnets are unknown. There only the load balancer can reach
+  # the port, and its address is private.
   balancer_ranges = (
     local.create_network
-    ? [for az in var.azs : aws_subnet.public[az].cidr_block]
+    ? [for i in range(length(local.zone_letters)) : cidrsubnet(var.vpc_cidr, 8, i)]
     : ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"]
   )
 

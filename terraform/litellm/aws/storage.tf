@@ -249,10 +249,11 @@ resource "aws_s3_object" "proxy_config" {
 resource "aws_s3_object" "proxy_config_files" {
   for_each = toset(nonsensitive(keys(var.proxy_config_files)))
 
-  bucket  = aws_s3_bucket.this["config"].id
-  key     = "${local.config_prefix}/${each.key}"
-  content = var.proxy_config_files[each.key]
-  tags    = local.object_tags
+  bucket       = aws_s3_bucket.this["config"].id
+  key          = "${local.config_prefix}/${each.key}"
+  content      = var.proxy_config_files[each.key]
+  content_type = "text/plain; charset=utf-8"
+  tags         = local.object_tags
 
   override_provider {
     default_tags {

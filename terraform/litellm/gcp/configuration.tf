@@ -20,8 +20,9 @@ locals {
   # prompts back.
   callback_name        = "gcs_bucket"
   request_log_settings = {}
+  callback_settings    = {}
   given_callbacks      = compact(flatten([try(var.proxy_config.litellm_settings.callbacks, [])]))
-  callbacks            = { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) }
+  callbacks            = merge(local.callback_settings, { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) })
 
   # The settings of the caller override those of the module. proxy_config has the type
   # any, and the two sides of a conditional must have the same type.

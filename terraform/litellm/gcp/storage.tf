@@ -123,7 +123,8 @@ resource "google_storage_bucket_object" "proxy_config" {
 resource "google_storage_bucket_object" "proxy_config_files" {
   for_each = toset(nonsensitive(keys(var.proxy_config_files)))
 
-  bucket  = google_storage_bucket.this["config"].name
-  name    = each.key
-  content = var.proxy_config_files[each.key]
+  bucket       = google_storage_bucket.this["config"].name
+  name         = each.key
+  content      = var.proxy_config_files[each.key]
+  content_type = "text/plain; charset=utf-8"
 }

@@ -214,7 +214,7 @@ variable "ui_password" {
 }
 
 variable "secrets_version" {
-  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change, but apply generates a new database password."
+  description = "Version of the credentials and connection URLs. Increase it by one if one of these inputs changes: apply then writes the new values and restarts the services. A generated master key does not change."
   type        = number
   default     = 1
   nullable    = false

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -264,6 +266,8 @@ def _url(subject: Subject) -> Any:
 
 # The private ranges (RFC 1918, RFC 6598), of which a VPC has its addresses.
 _PRIVATE = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16"
+# The zones a to j, of which each has a range for its public subnet.
+_ZONES = 10
 # The range of the peer of a Cloud Run container (RFC 3927).
 _LINK_LOCAL = "169.254.0.0/16"
 
@@ -274,14 +278,11 @@ def _trusted(subject: Subject) -> Any:
     if subject.stack.name == "gcp":
         address = plan.resources["google_compute_global_address.lb"].values["address"]
         return UNKNOWN if address is UNKNOWN else f"{address},{_LINK_LOCAL}"
-    subnets = {
-        resource.index: resource.values["cidr_block"]
-        for resource in plan.of_type("aws_subnet").values()
-        if resource.name == "public"
-    }
-    if not subnets:
+    if not any(resource.name == "public" for resource in plan.of_type("aws_subnet").values()):
         return _PRIVATE
-    return ",".join(subnets[zone] for zone in subject.inputs["azs"])
+    network = ipaddress.ip_network(subject.value("vpc_cidr", "10.40.0.0/16"))
+    ranges = network.subnets(prefixlen_diff=8)
+    return ",".join(str(found) for found in itertools.islice(ranges, _ZONES))
 
 
 def _secret_versions(subject: Subject) -> str:
@@ -329,10 +330,10 @@ def expected_config(subject: Subject) -> dict[str, Any]:
             "s3_region_name": "os.environ/S3_REGION_NAME",
             "s3_path": "request-logs",
         }
-        ours = {
-            "s3_callback_params": {**bucket, **(settings.get("s3_callback_params") or {})},
-            "cold_storage_custom_logger": logger,
-        }
+        ours = {"cold_storage_custom_logger": logger}
+        params = settings.get("s3_callback_params")
+        given = params if isinstance(params, dict) else {}
+        settings = {**settings, "s3_callback_params": {**bucket, **given}}
     listed = settings.get("callbacks") or []
     callbacks = [*(listed if isinstance(listed, list) else [listed]), logger]
     merged = {**ours, **settings, "callbacks": list(dict.fromkeys(callbacks))}

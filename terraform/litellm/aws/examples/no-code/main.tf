@@ -12,10 +12,11 @@ module "litellm" {
   env    = var.env
   tags   = var.tags
 
-  litellm_master_key = var.litellm_master_key
-  litellm_license    = var.litellm_license
-  ui_password        = var.ui_password
-  secrets_version    = var.secrets_version
+  provided_credentials = var.provided_credentials
+  litellm_master_key   = var.litellm_master_key
+  litellm_license      = var.litellm_license
+  ui_password          = var.ui_password
+  secrets_version      = var.secrets_version
 
   image_registry   = var.image_registry
   image_tag        = var.image_tag

@@ -31,6 +31,13 @@ variable "tags" {
 # Credentials
 ################################################################################
 
+variable "provided_credentials" {
+  description = "Names of the credential inputs that the caller sets: litellm_master_key, litellm_salt_key, litellm_license, ui_password, database_url, redis_url. The plan fails if an input is missing or not listed."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "litellm_master_key" {
   description = "Master key of the proxy, with the prefix sk-. If empty, the module generates a key and stores it only in the secret."
   type        = string
@@ -105,7 +112,7 @@ variable "ui_image" {
 }
 
 variable "migrations_image" {
-  description = "Image of the migrations job, which runs its own entrypoint. If empty, the image of the backend with the Prisma migration script."
+  description = "Image of the migrations job. It must contain Node.js, which Prisma requires. If empty, <image_registry>/litellm-migrations:<image_tag>."
   type        = string
   default     = ""
   nullable    = false
