@@ -71,7 +71,9 @@ def _on_aws(subject: Subject, component: str) -> set[tuple[str, str, str]]:
         parts = cluster.values["arn"].split(":")
         user = subject.value("db_username", "litellm_app")
         region = subject.inputs["region"]
-        partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        partitions = {"us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+        named = (name for prefix, name in partitions.items() if region.startswith(prefix))
+        partition = next(named, "aws")
         where = (
             f"arn:{partition}:rds-db:{region}:{parts[4]}:dbuser:"
             f"{cluster.values['cluster_resource_id']}/{user}"
