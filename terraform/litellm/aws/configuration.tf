@@ -19,18 +19,21 @@ locals {
   # s3_v2 writes the records, and also reads prompts back ("cold storage").
   callback_name        = "s3_v2"
   request_log_settings = { cold_storage_custom_logger = local.callback_name }
+  bucket_settings = {
+    s3_bucket_name = "os.environ/S3_BUCKET_NAME"
+    s3_region_name = "os.environ/S3_REGION_NAME"
+    s3_path        = "request-logs"
+  }
   callback_settings = {
-    s3_callback_params = merge(
-      {
-        s3_bucket_name = "os.environ/S3_BUCKET_NAME"
-        s3_region_name = "os.environ/S3_REGION_NAME"
-        s3_path        = "request-logs"
-      },
-      try(var.proxy_config.litellm_settings.s3_callback_params, {}),
+    s3_callback_params = try(
+      merge(local.bucket_settings, var.proxy_config.litellm_settings.s3_callback_params),
+      local.bucket_settings,
     )
   }
-  given_callbacks = compact(flatten([try(var.proxy_config.litellm_settings.callbacks, [])]))
-  callbacks       = merge(local.callback_settings, { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) })
+  given_callbacks = try(compact(flatten([var.proxy_config.litellm_settings.callbacks])), [])
+  callbacks = merge(local.callback_settings, {
+    callbacks = distinct(concat(local.given_callbacks, [local.callback_name]))
+  })
 
   # The settings of the caller override those of the module. proxy_config has the type
   # any, and the two sides of a conditional must have the same type.

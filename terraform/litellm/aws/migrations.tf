@@ -47,8 +47,6 @@ resource "aws_ecs_task_definition" "job" {
 resource "terraform_data" "preflight" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
-  triggers_replace = { image = local.images.migrations }
-
   provisioner "local-exec" {
     interpreter = ["bash"]
     command     = "${path.module}/scripts/preflight.sh"

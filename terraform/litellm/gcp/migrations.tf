@@ -35,8 +35,6 @@ locals {
 resource "terraform_data" "preflight" {
   count = local.has_database && var.run_migrations ? 1 : 0
 
-  triggers_replace = { image = local.images.migrations, apis = local.required_apis }
-
   provisioner "local-exec" {
     interpreter = ["bash"]
     command     = "${path.module}/scripts/preflight.sh"
