@@ -1,7 +1,7 @@
 """The jobs of a stack, as processes: the container's own command with its own environment.
 
-The migrations job runs LiteLLM's script. The script calls ``prisma``. Its engines are in no package,
-so the command ``prisma`` of this module applies the same SQL (:mod:`.migrations`). The
+The migrations job runs LiteLLM's script. The script calls ``prisma``. Its engines are in no
+package, so the command ``prisma`` of this module applies the same SQL (:mod:`.migrations`). The
 bootstrap runs the real psql. The local PostgreSQL has no TLS, so a required TLS becomes a preferred
 one.
 """

@@ -51,6 +51,7 @@ _DESCRIPTIVE = {
     "URI",
     "URL",
     "VERSION",
+    "VERSIONS",
 }
 # Variables of LiteLLM: the key of an object in a bucket, and headers, which often contain a token.
 _HARMLESS = {"LITELLM_PROXY_CONFIG_S3_KEY"}

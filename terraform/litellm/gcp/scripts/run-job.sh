@@ -52,8 +52,9 @@ while others=$(running) && [ -n "${others}" ]; do
   sleep "${interval}"
 done
 
-# bash runs a trap only between commands, so gcloud runs in the background.
-eval "${RUN_COMMAND}" --quiet &
+# bash runs a trap only between commands, so gcloud runs in the background. With exec
+# the trap ends gcloud itself, not a shell around it.
+eval "exec ${RUN_COMMAND}" --quiet &
 runner=$!
 trap stop INT TERM
 if ! wait "${runner}"; then

@@ -4,7 +4,7 @@ resource "aws_ecs_task_definition" "subject" {
     name  = "main"
     image = "busybox"
     environment = [
-      { name = "SECRETS_VERSION", value = "2" },
+      { name = "SECRET_VERSIONS", value = "2" },
       { name = "LITELLM_PROXY_CONFIG_S3_KEY", value = "config/litellm.yaml" },
       { name = "OTEL_ENDPOINT", value = "https://otel.example.com:4318" },
       { name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value = "no_content" },

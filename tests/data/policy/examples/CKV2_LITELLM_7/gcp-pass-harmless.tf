@@ -7,7 +7,7 @@ resource "google_cloud_run_v2_service" "subject" {
     containers {
       image = "us-docker.pkg.dev/cloudrun/container/hello"
       env {
-        name  = "SECRETS_VERSION"
+        name  = "SECRET_VERSIONS"
         value = "2"
       }
       env {
