@@ -69,7 +69,12 @@ def answers(resolved_session: planning.Session) -> Iterator[Mapping[str, request
             supervisor,
             release.installed(),
             lambda _: redis.start(supervisor),
-            {"REDIS_SSL": "false"},
+            {
+                "REDIS_SSL": "false",
+                "AWS_ENDPOINT_URL_S3": aws.url,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+            },
         )
         with reconciler.reconciling(aws, supervisor, hooks) as data_plane:
             ecs, elb = aws.client("ecs"), aws.client("elbv2")

@@ -143,4 +143,7 @@ def test_failure_has_a_diagnosis_that_fixes_it(
             assert target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
         destroy(corrected)
-        assert leftovers(corrected) == scenario.get("keeps", [])
+        # The name of a salt key ends in a random part.
+        left, keeps = leftovers(corrected), scenario.get("keeps", [])
+        assert [name for name in left if not name.startswith(tuple(keeps))] == []
+        assert {start for start in keeps for name in left if name.startswith(start)} == set(keeps)

@@ -295,6 +295,7 @@ def test_newest_provider_applies_and_reads_drift(
             "lb_domains": ["wide.example.com"],
             "proxy_config": {"model_list": []},
             "ui_password": "a-password-of-the-test",
+            "provided_credentials": ["ui_password"],
             "gateway_autoscaling_enabled": False,
             "gateway_desired_count": 2,
             "cloudsql_deletion_protection": False,

@@ -16,7 +16,7 @@ from tests.harness.litellm import containers as components
 from tests.harness.litellm import release, server
 from tests.harness.plan.containers import containers
 from tests.harness.process.child import soon
-from tests.harness.process.ports import fetched, free_port
+from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Supervisor, supervising
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
@@ -116,7 +116,7 @@ def start(
 
 
 @STACK
-def test_file_beside_the_configuration_is_loaded(
+def test_file_is_loaded_and_unreachable_redis_is_in_the_log(
     resolved_session: planning.Session, supervisor: Supervisor, stack: str
 ) -> None:
     text = (
@@ -125,30 +125,20 @@ def test_file_beside_the_configuration_is_loaded(
         "handler = CustomLogger()\n"
     )
     inputs = {
-        "create_redis": False,
         "create_database": False,
         "proxy_config": {"litellm_settings": {"callbacks": ["billing.handler"]}},
         "proxy_config_files": {"billing.py": text},
     }
-    running = start(supervisor, resolved_session, stack, inputs, {})
-    assert soon(lambda: fetched(running.port, "/health/liveliness")[0] == 200, 60), (
-        running.log.read_text()[-2000:]
-    )
-    assert "the file of the test is loaded" in running.log.read_text()
-    supervisor.stop(running.pid)
-
-
-@STACK
-def test_unreachable_redis_is_in_the_log(
-    resolved_session: planning.Session, supervisor: Supervisor, stack: str
-) -> None:
-    """Without a Redis in the configuration LiteLLM counts on its own and says nothing."""
-    nowhere = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(free_port())}
-    running = start(supervisor, resolved_session, stack, {"create_database": False}, nowhere)
+    nowhere = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(free_port()), "REDIS_SSL": "false"}
+    running = start(supervisor, resolved_session, stack, inputs, nowhere)
 
     def reported() -> bool:
+        # Without a Redis in the configuration LiteLLM counts on its own and says nothing.
         log = running.log.read_text()
-        return "redis" in log.lower() and re.search(r"ERROR|Error", log) is not None
+        return (
+            "the file of the test is loaded" in log
+            and "Error connecting to Sync Redis client" in log
+        )
 
     assert soon(reported, 60), running.log.read_text()[-3000:]
     supervisor.stop(running.pid)

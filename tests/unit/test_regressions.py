@@ -232,6 +232,13 @@ def test_autoresized_disk_is_no_change(gcp: Applied) -> None:
     assert {plan.resources[address].actions for address in grown} == {("no-op",)}
 
 
+def test_replaced_secret_version_is_disabled(gcp: Applied) -> None:
+    """A destroyed version is lost, also that of a mistaken apply."""
+    versions = gcp.steady.of_type("google_secret_manager_secret_version")
+    kept = [v.values["deletion_policy"] for v in versions.values() if v.name == "this"]
+    assert set(kept) == {"DISABLE"}
+
+
 def test_changed_domains_replace_the_certificate_first(gcp: Applied) -> None:
     plan = gcp.change(lb_domains=["llm.example.com", "llm.example.org"])
     (certificate,) = plan.of_type("google_compute_managed_ssl_certificate").values()

@@ -49,7 +49,10 @@ locals {
   config = merge(
     var.proxy_config,
     { general_settings = local.general_settings },
-    { for section in ["litellm_settings"] : section => local.litellm_settings if var.store_request_logs },
+    {
+      for section in ["litellm_settings"] :
+      section => local.litellm_settings if var.store_request_logs
+    },
   )
   config_yaml = yamlencode(local.config)
 
@@ -87,8 +90,14 @@ locals {
         "custom_team_metadata_validate", "custom_sso", "custom_ui_sso_sign_in_handler",
       ] : try(var.proxy_config.general_settings[name], null)
     ],
-    [for provider in try(var.proxy_config.litellm_settings.custom_provider_map, []) : try(provider.custom_handler, null)],
-    [for guardrail in try(var.proxy_config.guardrails, []) : try(guardrail.litellm_params.guardrail, null)],
+    [
+      for provider in try(var.proxy_config.litellm_settings.custom_provider_map, []) :
+      try(provider.custom_handler, null)
+    ],
+    [
+      for guardrail in try(var.proxy_config.guardrails, []) :
+      try(guardrail.litellm_params.guardrail, null)
+    ],
   )
   module_objects = [for value in flatten(local.module_settings) : try(tostring(value), "")]
 

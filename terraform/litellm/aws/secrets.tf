@@ -57,6 +57,14 @@ resource "aws_secretsmanager_secret_version" "this" {
 
 # ---- Salt key ----
 
+locals {
+  salt_key = (
+    local.has_salt_key
+    ? var.litellm_salt_key
+    : "sk-${ephemeral.random_password.salt_key.result}"
+  )
+}
+
 # LiteLLM encrypts the credentials in its database with this key: without it they are
 # lost. A destroy that keeps a snapshot of the database also keeps the key for 30 days.
 # The random suffix lets a new stack use another name.
@@ -75,7 +83,7 @@ resource "aws_secretsmanager_secret" "salt_key" {
 
 resource "aws_secretsmanager_secret_version" "salt_key" {
   secret_id                = aws_secretsmanager_secret.salt_key.id
-  secret_string_wo         = local.has_salt_key ? var.litellm_salt_key : "sk-${ephemeral.random_password.salt_key.result}"
+  secret_string_wo         = local.salt_key
   secret_string_wo_version = local.has_salt_key ? 2 : 1
 
   # The key must never change.

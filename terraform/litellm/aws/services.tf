@@ -114,6 +114,12 @@ resource "aws_ecs_service" "autoscaled" {
     container_port   = each.value.port
   }
 
+  # New tasks need minutes to start, and old ones up to ten for their streams.
+  timeouts {
+    create = "30m"
+    update = "30m"
+  }
+
   lifecycle {
     ignore_changes = [desired_count]
   }
@@ -175,6 +181,12 @@ resource "aws_ecs_service" "fixed" {
     target_group_arn = aws_lb_target_group.this[each.key].arn
     container_name   = each.key
     container_port   = each.value.port
+  }
+
+  # New tasks need minutes to start, and old ones up to ten for their streams.
+  timeouts {
+    create = "30m"
+    update = "30m"
   }
 
   depends_on = [

@@ -21,8 +21,10 @@ locals {
   callback_name        = "gcs_bucket"
   request_log_settings = {}
   callback_settings    = {}
-  given_callbacks      = compact(flatten([try(var.proxy_config.litellm_settings.callbacks, [])]))
-  callbacks            = merge(local.callback_settings, { callbacks = distinct(concat(local.given_callbacks, [local.callback_name])) })
+  given_callbacks      = try(compact(flatten([var.proxy_config.litellm_settings.callbacks])), [])
+  callbacks = merge(local.callback_settings, {
+    callbacks = distinct(concat(local.given_callbacks, [local.callback_name]))
+  })
 
   # The settings of the caller override those of the module. proxy_config has the type
   # any, and the two sides of a conditional must have the same type.
@@ -38,7 +40,10 @@ locals {
   config = merge(
     var.proxy_config,
     { general_settings = local.general_settings },
-    { for section in ["litellm_settings"] : section => local.litellm_settings if var.store_request_logs },
+    {
+      for section in ["litellm_settings"] :
+      section => local.litellm_settings if var.store_request_logs
+    },
   )
   config_yaml = yamlencode(local.config)
 
@@ -76,8 +81,14 @@ locals {
         "custom_team_metadata_validate", "custom_sso", "custom_ui_sso_sign_in_handler",
       ] : try(var.proxy_config.general_settings[name], null)
     ],
-    [for provider in try(var.proxy_config.litellm_settings.custom_provider_map, []) : try(provider.custom_handler, null)],
-    [for guardrail in try(var.proxy_config.guardrails, []) : try(guardrail.litellm_params.guardrail, null)],
+    [
+      for provider in try(var.proxy_config.litellm_settings.custom_provider_map, []) :
+      try(provider.custom_handler, null)
+    ],
+    [
+      for guardrail in try(var.proxy_config.guardrails, []) :
+      try(guardrail.litellm_params.guardrail, null)
+    ],
   )
   module_objects = [for value in flatten(local.module_settings) : try(tostring(value), "")]
 

@@ -97,6 +97,14 @@ resource "google_secret_manager_secret_version" "this" {
 
 # ---- Salt key ----
 
+locals {
+  salt_key = (
+    local.has_salt_key
+    ? var.litellm_salt_key
+    : "sk-${ephemeral.random_password.salt_key.result}"
+  )
+}
+
 # LiteLLM encrypts the credentials in its database with this key: without it they are
 # lost. The switch that protects the database also protects the key.
 resource "google_secret_manager_secret" "salt_key" {
@@ -131,7 +139,7 @@ resource "google_secret_manager_secret" "salt_key" {
 resource "google_secret_manager_secret_version" "salt_key" {
   project                = var.project
   secret                 = google_secret_manager_secret.salt_key.id
-  secret_data_wo         = local.has_salt_key ? var.litellm_salt_key : "sk-${ephemeral.random_password.salt_key.result}"
+  secret_data_wo         = local.salt_key
   secret_data_wo_version = local.has_salt_key ? 2 : 1
 
   # The key must never change.

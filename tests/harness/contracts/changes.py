@@ -44,7 +44,7 @@ _STORES = (
 )
 # A new version of a secret, which restarts the containers.
 _VERSIONS = ("aws_secretsmanager_secret_version", "google_secret_manager_secret_version")
-# A replacement of a task definition is a new deployment of its service.
+# A replacement of a task definition is a new deployment of its service, or a new run of its job.
 _DEFINITION = "aws_ecs_task_definition"
 _TEMPLATE = ("google_cloud_run_v2_service", "template")
 
@@ -96,7 +96,7 @@ def _kinds(
         elif kind in _VERSIONS or not _forces(rules.get(kind, {}), change.path):
             yield "in place"
         elif kind == _DEFINITION:
-            yield "restarts"
+            yield "in place" if ".job[" in change.address else "restarts"
         else:
             yield "loses data" if stored else "replaces"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import itertools
@@ -348,7 +349,7 @@ def _config(subject: Subject, component: str, container: Container) -> Iterator[
     }
     name = {"aws": "litellm-config.yaml", "gcp": "config.yaml"}[subject.stack.name]
     config, files = contents.pop(name), subject.value("proxy_config_files", {})
-    yield equal("config", f"{component}: content", yaml.safe_load(config), expected_config(subject))
+    yield equal("config", f"{component}: content", _parsed(config), expected_config(subject))
     expected = {Path(path).name: content for path, content in files.items()}
     yield equal("config", f"{component}: files", contents, expected)
     extra_plain, extra_secret = _extras(subject, component)
@@ -356,6 +357,12 @@ def _config(subject: Subject, component: str, container: Container) -> Iterator[
     if "PROXY_CONFIG_HASH" not in {*extra_plain, *extra_secret}:
         digest = _hash(config, files)
         yield equal("config-hash", component, plain.get("PROXY_CONFIG_HASH"), digest)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """The document of a YAML text; the containers of a plan have the same one."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 def _hash(config: str, files: Mapping[str, str]) -> str:
