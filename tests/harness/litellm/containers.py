@@ -37,7 +37,6 @@ _BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
 LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN_DB")
 # The step that downloads the configuration: a Python program in double quotes.
 _DOWNLOAD = re.compile(r'python -c "import boto3[^"]*"; ')
-_NOBODY = "http://127.0.0.1:9"
 _APPS = Path(__file__).parent / "apps"
 _TEMPORARY = "/tmp/"  # noqa: S108
 
@@ -125,11 +124,7 @@ def start(
         "PATH": os.pathsep.join([str(home / "bin"), str(python.parent), os.defpath]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        # Nothing outside is called: the table of prices is local, and the proxy does not exist.
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "http_proxy": _NOBODY,
-        "https_proxy": _NOBODY,
-        "no_proxy": "127.0.0.1,localhost",
+        **release.OFFLINE,
         **{k: placed(value) for k, value in environment.items() if not LEFT_OUT.fullmatch(k)},
         **_routes(repository),
     }

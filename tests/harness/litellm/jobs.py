@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.litellm import release
 from tests.harness.paths import ROOT
 from tests.harness.process.child import log_tail, soon
 from tests.harness.process.supervisor import Command, Supervisor
 
 SECONDS = 300
 _TLS = ("DATABASE_SSLMODE", "PGSSLMODE")
-_NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,8 @@ def run(
         "PATH": os.pathsep.join(map(str, [own, programs, python.parent, os.defpath])),
         "HOME": str(home),
         "TMPDIR": str(home),
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_MIGRATION_DIR": str(home),
-        "http_proxy": _NOBODY,
-        "https_proxy": _NOBODY,
-        "no_proxy": "127.0.0.1,localhost",
+        **release.OFFLINE,
         **environment,
         **{name: "prefer" for name in _TLS if environment.get(name) == "require"},
     }

@@ -27,6 +27,14 @@ from tests.harness.process import venvs
 RELEASE = "1.110.2"
 DESCRIPTION = LITELLM / f"{RELEASE}.json"
 REQUIREMENTS = LITELLM / f"{RELEASE}.txt"
+# With these variables LiteLLM calls nothing outside: its table of prices is local, and its proxy
+# does not exist.
+OFFLINE: Mapping[str, str] = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost",
+}
 _DESCRIBE = Path(__file__).parent / "apps" / "describe.py"
 # The callback `prometheus` mounts it once it is configured.
 _METRICS = "/metrics mount"
