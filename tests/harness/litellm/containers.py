@@ -7,10 +7,9 @@ the images before they had one. Only the command ``uvicorn``, the addresses and 
 temporary files are replaced. The load balancer of the emulator is on loopback, so that address
 joins the peers that the container trusts.
 
-The database is left out: LiteLLM needs Prisma's engines for it, which are in no package
-(:data:`LEFT_OUT`). The variables of Redis are used unchanged. On Google Cloud the start command
-writes the authority of Redis' certificate to a file. On AWS, name one of ``files`` with the
-authority by ``SSL_CERT_FILE``.
+The database is that of the variables, through the engines of :mod:`.engines`. The variables of
+Redis are used unchanged. On Google Cloud the start command writes the authority of Redis'
+certificate to a file. On AWS, name one of ``files`` with the authority by ``SSL_CERT_FILE``.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.harness.litellm import ownership, release
+from tests.harness.litellm import engines, ownership, release
 from tests.harness.paths import ROOT
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
@@ -33,8 +32,6 @@ from tests.harness.process.supervisor import Command, Supervisor
 # An image with this tag starts and never listens.
 BROKEN_TAG = "broken"
 _BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
-# LiteLLM does not start with these variables unless it reaches a database.
-LEFT_OUT = re.compile(r"DATABASE_\w+|DIRECT_URL|IAM_TOKEN_DB_AUTH|STORE_MODEL_IN_DB")
 # The step that downloads the configuration: a Python program in double quotes.
 _DOWNLOAD = re.compile(r'python -c "import boto3[^"]*"; ')
 _APPS = Path(__file__).parent / "apps"
@@ -125,7 +122,9 @@ def start(
         "HOME": str(home),
         "TMPDIR": str(temporary),
         **release.OFFLINE,
-        **{k: placed(value) for k, value in environment.items() if not LEFT_OUT.fullmatch(k)},
+        # The images have the binary in the cache of Prisma's client.
+        "PRISMA_QUERY_ENGINE_BINARY": str(engines.query_engine(python)),
+        **{name: placed(value) for name, value in environment.items()},
         **_routes(repository),
     }
     if "FORWARDED_ALLOW_IPS" in variables:

@@ -1,27 +1,23 @@
 """The jobs of a stack, as processes: the container's own command with its own environment.
 
-The migrations job runs LiteLLM's script. The script calls ``prisma``. Its engines are in no
-package, so the command ``prisma`` of this module applies the same SQL (:mod:`.migrations`). The
-bootstrap runs the real psql. The local PostgreSQL has no TLS, so a required TLS becomes a preferred
-one.
+The migrations job runs LiteLLM's script, which calls the ``prisma`` of :mod:`.engines`. The
+bootstrap runs the real psql. The packaged one has no TLS, so a required TLS becomes a preferred one.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.litellm import release
-from tests.harness.paths import ROOT
+from tests.harness.litellm import engines, release
 from tests.harness.process.child import log_tail, soon
 from tests.harness.process.supervisor import Command, Supervisor
+from tests.harness.process.venvs import packages
 
 SECONDS = 300
-_TLS = ("DATABASE_SSLMODE", "PGSSLMODE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +45,21 @@ def run(
         programs: the folder with psql.
     """
     home = supervisor.home("job")
-    log, status, own = home / "log", home / "status", home / "bin"
-    _write_prisma(own)
-    (packages,) = (python.parents[1] / "lib").glob("python*/site-packages")
+    log, status = home / "log", home / "status"
+    commands = [engines.programs(python), programs, python.parent, os.defpath]
     variables = {
-        "PATH": os.pathsep.join(map(str, [own, programs, python.parent, os.defpath])),
+        "PATH": os.pathsep.join(map(str, commands)),
         "HOME": str(home),
         "TMPDIR": str(home),
         "LITELLM_MIGRATION_DIR": str(home),
         **release.OFFLINE,
         **environment,
-        **{name: "prefer" for name in _TLS if environment.get(name) == "require"},
+        **({"PGSSLMODE": "prefer"} if environment.get("PGSSLMODE") == "require" else {}),
     }
-    script = f"cd {shlex.quote(str(packages))} && {shlex.join(command)}; echo $? > {status}"
+    folder = shlex.quote(str(packages(python)))
+    script = f"cd {folder} && {shlex.join(command)}; echo $? > {status}"
     pid = supervisor.start(Command(["sh", "-c", script], str(log), variables, inherit=False))
     soon(lambda: status.exists() and status.read_text() != "", SECONDS, 0.1)
     supervisor.stop(pid)
     code = int(status.read_text()) if status.exists() else 124
     return Ended(code, log_tail(log))
-
-
-def _write_prisma(folder: Path) -> None:
-    """Write the command ``prisma``, which runs in the environment of the suite."""
-    folder.mkdir()
-    words = shlex.join([sys.executable, "-m", "tests.harness.litellm.migrations"])
-    place = folder / "prisma"
-    place.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {words} "$@"\n')
-    place.chmod(0o700)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.harness.litellm import engines
 from tests.harness.paths import LITELLM
 from tests.harness.process import venvs
 
@@ -82,12 +83,15 @@ class Description:
 def installed(folder: Path = venvs.FOLDER) -> Path:
     """The interpreter of the environment that holds LiteLLM; creates the environment if needed.
 
+    The environment has the Python client of LiteLLM's database, as the images do.
+
     Raises:
-        InstallError: pip cannot install a package; the message has the end of pip's output.
+        InstallError: pip or npm cannot install a package; the message has the end of its output.
     """
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:8]
     packages = ("--no-deps", "--requirement", str(REQUIREMENTS))
-    return venvs.installed("litellm", f"{RELEASE}-{digest}", packages, folder)
+    version = f"{RELEASE}-{digest}-{engines.digest()}"
+    return venvs.installed("litellm", version, packages, folder, engines.install)
 
 
 def observed(python: Path) -> dict[str, Any]:

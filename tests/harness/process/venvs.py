@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -17,17 +17,24 @@ FOLDER = ROOT / ".cache"
 
 
 class InstallError(RuntimeError):
-    """pip cannot install the packages of an environment."""
+    """An environment cannot be created."""
 
 
-def installed(name: str, release: str, packages: Sequence[str], folder: Path = FOLDER) -> Path:
+def installed(
+    name: str,
+    release: str,
+    packages: Sequence[str],
+    folder: Path = FOLDER,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
     """The interpreter of an environment with some packages; creates the environment if needed.
 
     Args:
         name: the folder of the environment, below the cache.
-        release: changes with the list of packages, so that the environment is created again.
+        release: changes with the content, so that the environment is created again.
         packages: the arguments of ``pip install``.
         folder: the cache.
+        finish: completes the environment; it gets the interpreter.
 
     Raises:
         InstallError: pip failed; the message has the end of its output.
@@ -50,5 +57,12 @@ def installed(name: str, release: str, packages: Sequence[str], folder: Path = F
         )
         if result.returncode != 0:
             raise InstallError(f"pip cannot install {tuple(packages)}:\n{result.stderr[-2000:]}")
+        if finish:
+            finish(python)
         done.touch()
     return python
+
+
+def packages(python: Path) -> Path:
+    """The folder of the packages of an environment, by its interpreter."""
+    return next((python.parents[1] / "lib").glob("python*/site-packages"))

@@ -16,7 +16,7 @@ REGION = "eu-west-1"
 _LOCK = threading.Lock()
 
 
-def session(key: str = KEY, region: str = REGION) -> boto3.Session:
+def session(key: str = KEY, region: str = REGION, secret: str = KEY) -> boto3.Session:
     """A session that reads neither the profile nor the configuration files of the user."""
     variables = dict.fromkeys(("profile", "ca_bundle"), (None, None, None, None))
     core = botocore.session.Session(session_vars=variables)
@@ -24,7 +24,7 @@ def session(key: str = KEY, region: str = REGION) -> boto3.Session:
         core.set_config_variable(name, "/dev/null")
     return boto3.Session(
         aws_access_key_id=key,
-        aws_secret_access_key=KEY,
+        aws_secret_access_key=secret,
         region_name=region,
         botocore_session=core,
     )

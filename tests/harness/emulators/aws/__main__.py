@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,17 @@ from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.data_plane import reconciler, runners
 from tests.harness.emulators.aws.data_plane.reconciler import Hooks, Reconciler
+from tests.harness.emulators.aws.data_plane.sign_in import SignIn
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.launch import AwsOptions
-from tests.harness.emulators.parts import postgres, redis
+from tests.harness.emulators.parts import front, postgres, redis
 from tests.harness.emulators.parts.envoy import issue_certificate
+from tests.harness.emulators.parts.front import Fronts
 from tests.harness.litellm import containers
 from tests.harness.litellm.containers import Component
 from tests.harness.process import daemon
 from tests.harness.process.supervisor import Supervisor, supervising
-from tests.harness.sdk.aws import KEY
 
 Documents = Mapping[str, Callable[[], Any]]
 
@@ -50,10 +52,12 @@ def _addresses(aws: Cloud, data_plane: Reconciler) -> dict[str, str]:
 def _tables(data_plane: Reconciler) -> int:
     """The number of tables in all databases."""
     databases = list(data_plane.stores.databases.values())
-    return sum(postgres.tables(store.future.result()) for store in databases)
+    return sum(postgres.tables(store.future.result().server) for store in databases)
 
 
-def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA, aws: Cloud) -> Hooks:
+def _hooks(
+    supervisor: Supervisor, options: AwsOptions, authority: trustme.CA, aws: Cloud, fronts: Fronts
+) -> Hooks:
     local = issue_certificate(authority, "127.0.0.1", "localhost")
     file = supervisor.folder / "authority.pem"
     file.write_bytes(authority.cert_pem.bytes())
@@ -61,22 +65,25 @@ def _hooks(supervisor: Supervisor, options: AwsOptions, authority: trustme.CA, a
     def cache(_: str) -> Cache:
         return redis.with_tls(supervisor, redis.start(supervisor), local)
 
+    sign_in = SignIn(aws)
     # Every system knows the authority of ElastiCache's certificates; this sets the emulator's. A
-    # task finds S3 and its credentials by itself.
-    extra = {
-        "SSL_CERT_FILE": str(file),
-        "AWS_ENDPOINT_URL_S3": aws.url,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-    }
-    hooks = runners.hooks(supervisor, Path(options.python), cache, extra)
+    # task finds S3 by itself.
+    extra = {"SSL_CERT_FILE": str(file), "AWS_ENDPOINT_URL_S3": aws.url}
+    hooks = runners.hooks(
+        supervisor,
+        Path(options.python),
+        cache,
+        extra,
+        sign_in.credentials,
+        partial(sign_in.open, fronts, local),
+    )
     if options.python:
         return hooks
 
     def start(work: Work) -> Component:
         return containers.stand_in(supervisor, work.image, work.container)
 
-    return Hooks(start, hooks.run, cache)
+    return Hooks(start, hooks.run, cache, hooks.front)
 
 
 def _server(documents: Documents) -> ThreadingHTTPServer:
@@ -103,9 +110,9 @@ def main(options: AwsOptions) -> int:
     """Serve until standard input closes; returns the exit status."""
     daemon.begin()
     authority = trustme.CA()
-    with supervising() as supervisor:
+    with front.running() as fronts, supervising() as supervisor:
         aws = cloud.start(supervisor)
-        hooks = _hooks(supervisor, options, authority, aws)
+        hooks = _hooks(supervisor, options, authority, aws, fronts)
         certificate = issue_certificate(authority, options.domain)
         with reconciler.reconciling(aws, supervisor, hooks, certificate) as data_plane:
             server = _server(

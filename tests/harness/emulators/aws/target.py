@@ -17,7 +17,6 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
 # What the emulator cannot run, with the reason.
-LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which no package has"}
 NOT_RUN = {
     "the images' own start on AWS": "no package has the images; LiteLLM's application runs",
 }

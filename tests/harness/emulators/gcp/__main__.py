@@ -30,7 +30,7 @@ from tests.harness.emulators.gcp.services import (
     storage,
 )
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.emulators.parts import load_balancers
+from tests.harness.emulators.parts import front, load_balancers
 from tests.harness.litellm import release
 from tests.harness.process import daemon
 from tests.harness.process.ports import free_port
@@ -67,8 +67,9 @@ def main(options: GcpOptions) -> int:
     }
     port = free_port()
     cloud = Cloud(f"http://127.0.0.1:{port}", hooks)
-    with supervising() as supervisor:
-        cloud.data_plane = DataPlane(supervisor, options, load_balancers.balancer(supervisor))
+    with front.running() as fronts, supervising() as supervisor:
+        balancer = load_balancers.balancer(supervisor)
+        cloud.data_plane = DataPlane(supervisor, options, balancer, fronts)
         server = make_server(
             "127.0.0.1", port, application(cloud, routes), threaded=True, request_handler=_Handler
         )

@@ -12,6 +12,7 @@ import trustme
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import load_balancers, postgres
 from tests.harness.emulators.parts.envoy import Certificate, issue_certificate
+from tests.harness.emulators.parts.front import Fronts, Upstream
 from tests.harness.emulators.parts.postgres import Server
 from tests.harness.litellm.containers import Component
 from tests.harness.process.supervisor import Supervisor
@@ -23,13 +24,16 @@ class DataPlane:
 
     ``peering_holds`` are the deleted instances that keep a peering in use: (network, deadline) by
     name. ``ports`` are the loopback ports of the load balancer's addresses (``ADDRESS:PORT``).
+    ``hosts`` are the addresses of the databases, on PostgreSQL's default port.
     """
 
     supervisor: Supervisor
     options: GcpOptions
     balancer: load_balancers.Balancer
+    fronts: Fronts
     authority: trustme.CA = field(default_factory=trustme.CA)
     databases: dict[str, Server] = field(default_factory=dict)
+    hosts: dict[str, str] = field(default_factory=dict)
     instances: dict[str, list[Component]] = field(default_factory=dict)
     certificates: dict[tuple[str, ...], Certificate] = field(default_factory=dict)
     peering_holds: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -40,6 +44,12 @@ class DataPlane:
     def python(self) -> Path:
         """The interpreter that runs LiteLLM."""
         return Path(self.options.python)
+
+    def open_front(self, path: str, server: Server) -> None:
+        """Give a database an address, because a stack knows only the address of its instance."""
+        host, port = postgres.own_address()
+        self.fronts.open(host, port, self.certificate(host), Upstream(server.host, server.port))
+        self.hosts[path] = host
 
     def authority_pem(self) -> str:
         """The certificate of the emulator's certificate authority."""

@@ -17,7 +17,6 @@ from tests.harness.terraform import providers
 
 REGION = "us-central1"
 # What the emulator cannot run, with the reason.
-LACKS = {"database": "LiteLLM with a database needs Prisma's engines, which no package has"}
 NOT_RUN = {
     "the images' own start": "no package has the images; LiteLLM's application replaces them",
     "a replica's replication": "a read replica of the emulator is the server of its primary",

@@ -114,8 +114,8 @@ def _reachable(binaries: Path, folder: Path, user: int | None, group: int | None
     return copy / package.name / binaries.name
 
 
-def _own_address() -> tuple[str, int]:
-    """A loopback address on which PostgreSQL's default port is free.
+def own_address() -> tuple[str, int]:
+    """A loopback address on which PostgreSQL's default port is free, and the port.
 
     Source: RFC 5735: all of 127.0.0.0/8 is loopback. Linux accepts connections to all of it.
     """
@@ -130,14 +130,12 @@ def _own_address() -> tuple[str, int]:
     raise PostgresError(f"port {PORT} is in use on 100 random loopback addresses")
 
 
-def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool = False) -> Server:
+def start(supervisor: Supervisor, name: str = "postgres") -> Server:
     """Start a server with an empty cluster; it ends with the supervisor.
 
     Args:
         supervisor: the supervisor, in which folder the cluster is.
         name: the name of the cluster's folder.
-        own_address: listen on port 5432 of a separate address, because a stack may know only the
-            address; otherwise on a free port of 127.0.0.1.
 
     Raises:
         PostgresError: the server does not start within 30 s; the message has the end of its log.
@@ -178,7 +176,7 @@ def start(supervisor: Supervisor, name: str = "postgres", *, own_address: bool =
         raise PostgresError(
             f"initdb ended with status {initdb.returncode}:\n{initdb.stderr[-2000:]}"
         )
-    host, port = _own_address() if own_address else ("127.0.0.1", free_port())
+    host, port = "127.0.0.1", free_port()
     settings = {
         "listen_addresses": host,
         "port": str(port),
@@ -268,8 +266,8 @@ def create_aurora_cluster(server: Server, master: str, password: str, database: 
     """
     with server.connect() as connection:
         connection.execute("CREATE ROLE rds_iam")
-        _trust(server, connection, "rds_iam")
         connection.execute("CREATE ROLE rds_superuser CREATEROLE CREATEDB")
+        _trust(server, connection)
         connection.execute(
             sql.SQL(
                 "CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {} IN ROLE rds_superuser"
@@ -285,17 +283,30 @@ def create_aurora_cluster(server: Server, master: str, password: str, database: 
         )
 
 
-def _trust(server: Server, connection: psycopg.Connection[tuple[object, ...]], group: str) -> None:
-    """Accept any password of the members of a group: the emulator verifies no IAM token.
+def _trust(server: Server, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Accept the users whose token the front of the server has verified.
 
-    A user outside of the group still needs its password.
+    The master user administers rds_iam, which makes it a member, and keeps its password.
     """
     row = connection.execute("SHOW hba_file").fetchone()
     if row is None:
         raise PostgresError(f"the server on port {server.port} names no hba_file")
     path = Path(str(row[0]))
-    path.write_text(f"host all +{group} all trust\n{path.read_text()}")
+    rules = "host all +rds_superuser all scram-sha-256\nhost all +rds_iam all trust\n"
+    path.write_text(f"{rules}{path.read_text()}")
     connection.execute("SELECT pg_reload_conf()")
+
+
+def signs_in_by_token(server: Server, user: str) -> bool:
+    """Whether a user of an Aurora cluster is a member of rds_iam, and so signs in with a token."""
+    with server.connect() as connection:
+        row = connection.execute(
+            "SELECT pg_has_role(rolname, 'rds_iam', 'MEMBER') "
+            "AND NOT pg_has_role(rolname, 'rds_superuser', 'MEMBER') "
+            "FROM pg_roles WHERE rolname = %s",
+            [user],
+        ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def set_password(server: Server, name: str, password: str) -> None:

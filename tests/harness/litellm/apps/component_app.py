@@ -3,7 +3,8 @@
 The images wrap the application of the proxy as `gateway.main:app` and `backend.main:app`. They drop
 the routes of the other component, so that a path sent to the wrong one gives 404. The variable
 COMPONENT_ROUTES is a JSON object: `drop` lists the templates to drop; `keep`, if it is not null,
-lists the only templates to keep.
+lists the only templates to keep. Like the images, this module builds DATABASE_URL from the
+variables of the database before it imports the proxy.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import json
 import os
 from typing import Any
 
-from litellm.proxy.proxy_server import app
+from litellm.proxy.db.db_url_settings import DatabaseURLSettings
 from starlette.middleware import Middleware
+
+DatabaseURLSettings.from_env().apply_to_env()
+
+from litellm.proxy.proxy_server import app  # noqa: E402  (it reads DATABASE_URL)
 
 _RULE = json.loads(os.environ["COMPONENT_ROUTES"])
 _DROP = frozenset(_RULE["drop"])

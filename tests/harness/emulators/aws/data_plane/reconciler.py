@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.control_plane import proxy
 from tests.harness.emulators.aws.data_plane.balancing import Balancers
-from tests.harness.emulators.aws.data_plane.stores import Cache, Stores
+from tests.harness.emulators.aws.data_plane.stores import Cache, Front, Stores, without_front
 from tests.harness.emulators.aws.data_plane.tasks import NotYetError, Work, WorkError, work
 from tests.harness.emulators.parts import postgres
 from tests.harness.emulators.parts.load_balancers import Certificate
@@ -77,12 +77,14 @@ class Hooks:
     """The functions that run containers and stores, each call in its own thread.
 
     ``start`` starts the container of a service, and may return before it listens. ``run`` runs a
-    job to its end. ``cache`` starts a Redis in the folder with a name. An exception is a failure.
+    job to its end. ``cache`` starts a Redis in the folder with a name. ``front`` opens the address
+    of a cluster. An exception is a failure.
     """
 
     start: Callable[[Work], Running]
     run: Callable[[Work], Finished] = _no_job
     cache: Callable[[str], Cache] = _no_cache
+    front: Front = without_front
 
 
 @dataclass(slots=True)
@@ -432,9 +434,8 @@ def reconciling(
         certificate: the certificate of listeners with TLS.
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
-        stores = Stores(
-            cloud, executor, partial(postgres.start, supervisor), hooks.cache, supervisor.stop
-        )
+        start = partial(postgres.start, supervisor)
+        stores = Stores(cloud, executor, start, hooks.cache, supervisor.stop, hooks.front)
         balancers = Balancers(cloud, supervisor, certificate)
         reconciler = Reconciler(cloud, supervisor, hooks, executor, stores, balancers)
         # Until the first step, the proxy must report no running task.

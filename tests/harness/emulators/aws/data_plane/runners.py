@@ -1,7 +1,6 @@
 """Run the containers of a stack as processes: components and jobs.
 
-Where LiteLLM is not installed, the SQL of the jobs runs in this process. PostgreSQL accepts any
-password of a member of rds_iam: the emulator verifies no IAM token.
+Where LiteLLM is not installed, the SQL of the jobs runs in this process.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ from typing import TypeAlias
 import psycopg
 
 from tests.harness.emulators.aws.data_plane.reconciler import Finished, HookError, Hooks
-from tests.harness.emulators.aws.data_plane.stores import Cache
+from tests.harness.emulators.aws.data_plane.stores import Cache, Front, without_front
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.parts import postgres
 from tests.harness.litellm import containers, jobs, migrations
 from tests.harness.litellm.containers import Component
 from tests.harness.process.supervisor import Supervisor
+from tests.harness.sdk.aws import session
 
+Credentials: TypeAlias = Callable[[str], Mapping[str, str]]
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 
@@ -35,12 +36,13 @@ class _Jobs:
     supervisor: Supervisor
     python: Path | None
     extra: Mapping[str, str]
+    credentials: Credentials
 
     def run(self, work: Work) -> Finished:
         """Run a job to its end."""
         if work.image.rpartition(":")[2] == containers.BROKEN_TAG:
             return Finished(1, f"the container {work.image} ended with status 1")
-        environment = work.environment
+        environment = {**work.environment, **self.extra, **self.credentials(work.role)}
         if not {"BOOTSTRAP_SQL", "DATABASE_URL", "DATABASE_HOST"} & environment.keys():
             raise HookError(
                 f"{work.container} is no known job: set BOOTSTRAP_SQL, DATABASE_URL or "
@@ -51,7 +53,7 @@ class _Jobs:
                 self.supervisor,
                 self.python,
                 work.command,
-                {**environment, **self.extra},
+                environment,
                 postgres.programs(),
             )
             return Finished(ended.status, ended.output)
@@ -77,11 +79,18 @@ def _as_user(environment: Mapping[str, str]) -> Connection:
         port=environment["DATABASE_PORT"],
         user=environment["DATABASE_USER"],
         dbname=environment["DATABASE_NAME"],
-        # PostgreSQL accepts any password of a member of rds_iam, and no other.
-        password="token",  # noqa: S106
+        password=_token(environment),
         autocommit=True,
         connect_timeout=5,
     )
+
+
+def _token(environment: Mapping[str, str]) -> str:
+    """The token with which the user of a job signs in."""
+    key, region = environment["AWS_ACCESS_KEY_ID"], environment["AWS_REGION"]
+    rds = session(key, region, environment["AWS_SECRET_ACCESS_KEY"]).client("rds")
+    host, port, user = (environment[f"DATABASE_{name}"] for name in ("HOST", "PORT", "USER"))
+    return str(rds.generate_db_auth_token(host, int(port), user))
 
 
 def _as_master(environment: Mapping[str, str]) -> Connection:
@@ -101,6 +110,8 @@ def hooks(
     python: Path,
     cache: Callable[[str], Cache],
     extra: Mapping[str, str] | None = None,
+    credentials: Credentials = lambda _: {},
+    front: Front = without_front,
 ) -> Hooks:
     """The hooks with which the reconciler runs containers, jobs and caches.
 
@@ -110,10 +121,12 @@ def hooks(
         cache: starts a Redis in the folder with a name.
         extra: variables that override those of every component, for example ``SSL_CERT_FILE`` with
             the authority of the emulator's Redis.
+        credentials: the variables with the credentials of a role, by its ARN.
+        front: opens the address of a cluster.
     """
 
     def start(work: Work) -> Component:
-        environment = {**work.environment, **(extra or {})}
+        environment = {**work.environment, **(extra or {}), **credentials(work.role)}
         return containers.start(
             supervisor,
             python,
@@ -125,4 +138,5 @@ def hooks(
         )
 
     installed = python if python != Path() else None
-    return Hooks(start, _Jobs(supervisor, installed, extra or {}).run, cache)
+    jobs_of = _Jobs(supervisor, installed, extra or {}, credentials)
+    return Hooks(start, jobs_of.run, cache, front)

@@ -36,6 +36,29 @@ class Cache(Protocol):
 Started = TypeVar("Started", bound=Cache)
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The PostgreSQL of a cluster, with the address that the clients of the cluster use."""
+
+    server: postgres.Server
+    host: str
+    port: int
+
+    @property
+    def pid(self) -> int:
+        """The id of the server's process."""
+        return self.server.pid
+
+
+Front = Callable[[postgres.Server, str], tuple[str, int]]
+"""Opens the address of a cluster: from its server and its ``DbClusterResourceId``."""
+
+
+def without_front(server: postgres.Server, _resource: str) -> tuple[str, int]:
+    """The address of the server itself, which has no TLS and verifies no token."""
+    return server.host, server.port
+
+
 @dataclass(slots=True)
 class Store(Generic[Started]):
     """A store that is starting or running, with the host names of its endpoints."""
@@ -46,8 +69,11 @@ class Store(Generic[Started]):
 
 
 def _start_database(
-    cloud: Cloud, cluster: Mapping[str, Any], start: Callable[[str], postgres.Server]
-) -> postgres.Server:
+    cloud: Cloud,
+    cluster: Mapping[str, Any],
+    start: Callable[[str], postgres.Server],
+    front: Front,
+) -> Database:
     name = cluster["DBClusterIdentifier"]
     secret = cluster.get("MasterUserSecret", {}).get("SecretArn")
     if not secret:
@@ -62,7 +88,7 @@ def _start_database(
     postgres.create_aurora_cluster(
         server, cluster["MasterUsername"], json.loads(text)["password"], cluster["DatabaseName"]
     )
-    return server
+    return Database(server, *front(server, cluster["DbClusterResourceId"]))
 
 
 @dataclass(slots=True)
@@ -74,7 +100,8 @@ class Stores:
     start_database: Callable[[str], postgres.Server]
     start_cache: Callable[[str], Cache]
     stop: Callable[[int], None]
-    databases: dict[str, Store[postgres.Server]] = field(default_factory=dict)
+    front: Front = without_front
+    databases: dict[str, Store[Database]] = field(default_factory=dict)
     caches: dict[str, Store[Cache]] = field(default_factory=dict)
 
     def step(self) -> list[str]:
@@ -86,7 +113,9 @@ class Stores:
         for key in clusters.keys() - self.databases.keys():
             cluster = clusters[key]
             names = (cluster["Endpoint"], cluster.get("ReaderEndpoint", ""))
-            future = self.executor.submit(_start_database, self.cloud, cluster, self.start_database)
+            future = self.executor.submit(
+                _start_database, self.cloud, cluster, self.start_database, self.front
+            )
             self.databases[key] = Store(names, future)
         elasticache = self.cloud.client("elasticache")
         groups = {
@@ -118,7 +147,8 @@ class Stores:
         """The PostgreSQL of a cluster's endpoint; None while it starts."""
         for store in self.databases.values():
             if endpoint in store.names:
-                return _started(store)
+                started = _started(store)
+                return started.server if started else None
         return None
 
 

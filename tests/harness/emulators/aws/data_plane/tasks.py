@@ -29,6 +29,7 @@ class Work:
     """A container to run.
 
     ``name`` is the id of the task. ``logs`` are the group and the stream of its log, if it has one.
+    ``role`` is the ARN of the role of the task; empty without one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Work:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     logs: tuple[str, str] | None = None
+    role: str = ""
 
 
 def _secret(cloud: Cloud, reference: str) -> str:
@@ -132,4 +134,5 @@ def work(
         (*container.get("entryPoint", ()), *command),
         environment,
         (group, f"{prefix}/{container['name']}/{identity}") if group and prefix else None,
+        definition.get("taskRoleArn", ""),
     )

