@@ -27,7 +27,7 @@ from tests.plugins import not_run
 from tests.plugins.stages import LACKING
 
 # pytest does not rewrite the assertions of a module that only others import.
-pytest.register_assert_rewrite("tests.integration.stages")
+pytest.register_assert_rewrite("tests.integration.stages", "tests.integration.story")
 stage = pytest.mark.stage
 
 

@@ -31,8 +31,8 @@ class Client:
     def request(
         self, path: str, method: str = "GET", key: str = "", **options: Any
     ) -> requests.Response:
-        """Send a request; ``key`` is master, wrong or none. A redirect is not followed."""
-        token = {"master": self.key, "wrong": "sk-not-the-key"}.get(key)
+        """Send a request; ``key`` is master, wrong, or the key. A redirect is not followed."""
+        token = {"master": self.key, "wrong": "sk-not-the-key"}.get(key, key)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self.session.request(
             method,

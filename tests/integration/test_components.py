@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 import redis
@@ -84,8 +83,11 @@ def started(
 def stack(
     request: pytest.FixtureRequest, resolved_session: planning.Session, supervisor: Supervisor
 ) -> Mapping[str, str]:
-    """The URLs of the containers of a default stack without database, and its Redis."""
-    inputs = {"proxy_config": {"litellm_settings": {"drop_params": True}}}
+    """The URLs of the containers of a stack without database, and its Redis."""
+    inputs = {
+        "create_database": False,
+        "proxy_config": {"litellm_settings": {"drop_params": True}},
+    }
     held = containers(planned(resolved_session, request.param, inputs))
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
@@ -222,19 +224,3 @@ def test_unknown_image_or_command_is_refused(
 ) -> None:
     with pytest.raises(ComponentError, match=message):
         components.start(supervisor, release.installed(), image, command, {}, {}, "odd")
-
-
-def test_database_variables_are_left_out(supervisor: Supervisor) -> None:
-    names = ("DATABASE_URL", "DATABASE_HOST_READ_REPLICA", "IAM_TOKEN_DB_AUTH", "STORE_MODEL_IN_DB")
-    image = IMAGE.format("ui")
-    environment = dict.fromkeys(names, "x") | {"KEPT": "y"}
-    container = components.start(supervisor, release.installed(), image, (), environment, {}, "ui")
-
-    def variables() -> dict[str, str]:
-        text = Path(f"/proc/{container.pid}/environ").read_text()
-        return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
-
-    # The file has the variables of the supervisor until the container's program runs.
-    assert soon(lambda: variables().get("KEPT") == "y")
-    assert not set(names) & set(variables())
-    supervisor.stop(container.pid)

@@ -12,6 +12,7 @@ from tests.integration.conftest import stage
 from tests.integration.probing import Client
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
+from tests.integration.story import *  # noqa: F403
 
 CASE = Case(
     stack="aws",
@@ -68,8 +69,11 @@ CASE = Case(
             },
         ),
         "scale": (
-            {"ui_desired_count": 2},
-            {'aws_ecs_service.fixed["ui"]': "update"},
+            {"gateway_desired_count": 2, "gateway_min_capacity": 2, "ui_desired_count": 2},
+            {
+                'aws_appautoscaling_target.this["gateway"]': "update",
+                'aws_ecs_service.fixed["ui"]': "update",
+            },
         ),
     },
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
+from tests.integration.story import *  # noqa: F403
 
 CASE = Case(
     stack="gcp",
@@ -40,8 +41,8 @@ CASE = Case(
             },
         ),
         "scale": (
-            {"ui_min_instances": 2},
-            {'google_cloud_run_v2_service.this["ui"]': "update"},
+            {"gateway_min_instances": 2},
+            {'google_cloud_run_v2_service.this["gateway"]': "update"},
         ),
     },
 )

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.emulators.parts import redis as local
-from tests.harness.emulators.parts.envoy import issue_certificate
+from tests.harness.emulators.parts.envoy import issue_by_common_name, issue_certificate
 from tests.harness.process.child import alive
 from tests.harness.process.supervisor import supervising
 
@@ -73,6 +73,33 @@ def test_other_authority_is_not_trusted(server: Server, tmp_path: Path) -> None:
         pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
     ):
         client.ping()
+
+
+def test_certificate_with_a_common_name_only_needs_no_host_check(tmp_path: Path) -> None:
+    # As Memorystore's. LiteLLM's client checks the host name unless a variable says otherwise.
+    authority, file = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    with supervising() as supervisor:
+        certificate = issue_by_common_name(authority, "127.0.0.1")
+        port = local.with_tls(supervisor, local.start(supervisor), certificate).port
+
+        def client(check: bool) -> redis.Redis:
+            return redis.Redis(
+                "127.0.0.1",
+                port,
+                ssl=True,
+                ssl_ca_certs=str(file),
+                ssl_check_hostname=check,
+                retry=ONCE,
+            )
+
+        with client(check=False) as unchecked:
+            assert unchecked.ping()
+        with (
+            client(check=True) as checked,
+            pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            checked.ping()
 
 
 @pytest.mark.parametrize("password", ["wrong", None])

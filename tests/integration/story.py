@@ -1,0 +1,116 @@
+"""What the users of a stack do with it, through its load balancer: keys, models, limits, spend.
+
+A module of a lifecycle imports all tests, beside those of ``stages``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import requests
+
+from tests.harness.process.child import soon
+from tests.integration.conftest import stage
+from tests.integration.probing import Client
+
+# The names do not change, so that a later stage finds what an earlier one created.
+STORED = "a-model-of-the-dashboard"
+STORED_ANSWER = "the answer of the stored model"
+KEPT = "sk-a-key-that-survives-0123456789"
+# LiteLLM keeps a key in the memory of a process, and reads stored models again, in these periods.
+SECONDS = 90
+# LiteLLM writes spend in batches.
+SPEND_SECONDS = 120
+LIMIT = 4
+
+
+def chat(client: Client, key: str, model: str = "mock") -> requests.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    return client.request("/v1/chat/completions", "POST", key, json=body)
+
+
+def new_key(client: Client, **settings: object) -> str:
+    """Create a key in the backend."""
+    answer = client.request("/key/generate", "POST", "master", json=settings)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["key"])
+
+
+def becomes(status: int, ask: Callable[[], requests.Response], seconds: float = SECONDS) -> None:
+    """Wait until an answer has a status, and print how long it took."""
+    began, seen = time.monotonic(), []
+
+    def done() -> bool:
+        seen.append(ask())
+        return seen[-1].status_code == status
+
+    assert soon(done, seconds, 0.5), f"{seen[-1].status_code} after {seconds} s: {seen[-1].text}"
+    print(f"{status} after {time.monotonic() - began:.1f} s")
+
+
+@stage("use")
+def test_key_of_the_backend_opens_the_gateway_until_deleted(client: Client) -> None:
+    key = new_key(client, models=["mock"])
+    assert chat(client, key).status_code == 200
+    assert chat(client, key, "second").status_code == 403
+    answer = client.request("/key/delete", "POST", "master", json={"keys": [key]})
+    assert answer.status_code == 200, answer.text
+    becomes(401, lambda: chat(client, key))
+
+
+@stage("use")
+def test_stored_model_answers_at_the_gateway(client: Client) -> None:
+    params = {
+        "model": "openai/gpt-4o-mini",
+        "api_key": "none",
+        "mock_response": STORED_ANSWER,
+    }
+    body = {"model_name": STORED, "litellm_params": params}
+    answer = client.request("/model/new", "POST", "master", json=body)
+    assert answer.status_code == 200, answer.text
+    becomes(200, lambda: chat(client, "master", STORED))
+    assert STORED_ANSWER in chat(client, "master", STORED).text
+    new_key(client, key=KEPT, models=["mock", STORED])
+    becomes(200, lambda: chat(client, KEPT, STORED))
+
+
+@stage("use")
+def test_spend_is_recorded_and_ends_at_the_budget(client: Client) -> None:
+    key = new_key(client, models=["mock"], max_budget=1e-6)
+    assert chat(client, key).status_code == 200
+
+    def spent() -> float:
+        answer = client.request(f"/key/info?key={key}", key="master")
+        return float(answer.json()["info"]["spend"])
+
+    began = time.monotonic()
+    assert soon(lambda: spent() > 0, SPEND_SECONDS, 1), "the chat has no spend"
+    print(f"spend after {time.monotonic() - began:.1f} s")
+    becomes(429, lambda: chat(client, key))
+
+
+@stage("reuse")
+def test_stored_model_and_key_survive_restarts(client: Client) -> None:
+    becomes(200, lambda: chat(client, KEPT, STORED))
+    assert STORED_ANSWER in chat(client, KEPT, STORED).text
+
+
+@stage("reuse")
+def test_rate_limit_holds_over_two_gateways(client: Client) -> None:
+    key = new_key(client, models=["mock"], rpm_limit=LIMIT)
+    # The limit is that of a minute of the clock.
+    if (left := 60 - time.time() % 60) < 20:
+        time.sleep(left)
+    statuses = [chat(client, key).status_code for _ in range(3 * LIMIT)]
+    assert statuses.count(200) == LIMIT, statuses
+    assert statuses.count(429) == 2 * LIMIT, statuses
+
+
+__all__ = [
+    "test_key_of_the_backend_opens_the_gateway_until_deleted",
+    "test_rate_limit_holds_over_two_gateways",
+    "test_spend_is_recorded_and_ends_at_the_budget",
+    "test_stored_model_and_key_survive_restarts",
+    "test_stored_model_answers_at_the_gateway",
+]
