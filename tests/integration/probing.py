@@ -60,6 +60,15 @@ def failures(client: Client, probe: Mapping[str, Any]) -> list[str]:
     return errors
 
 
+def _tried(client: Client, name: str, probe: Mapping[str, Any], retries: int) -> list[str]:
+    """The errors of the last try of a probe."""
+    try:
+        found = failures(client, probe)
+    except requests.RequestException as error:
+        found = [f"{name}: {error}"]
+    return _tried(client, name, probe, retries - 1) if found and retries else found
+
+
 @dataclass(slots=True)
 class Watch:
     """The result of a watch: the number of requests, and the failures."""
@@ -69,18 +78,24 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watching(client: Client, names: list[str], pause: float = 0.1) -> Iterator[Watch]:
-    """Send probes one after another until the block ends."""
+def watching(
+    client: Client, names: list[str], pause: float = 0.1, *, retries: int = 0
+) -> Iterator[Watch]:
+    """Send probes one after another until the block ends.
+
+    Args:
+        client: the load balancer.
+        names: the names of the probes.
+        pause: the seconds between two rounds.
+        retries: how often a failed probe is sent again before it counts as failed.
+    """
     result, ended = Watch(), threading.Event()
     probes = {name: PROBES[name] for name in names}
 
     def watch() -> None:
         while not ended.is_set():
             for name, probe in probes.items():
-                try:
-                    result.failed += failures(client, probe)
-                except requests.RequestException as error:
-                    result.failed.append(f"{name}: {error}")
+                result.failed += _tried(client, name, probe, retries)
                 result.count += 1
             time.sleep(pause)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 import requests
 
+from tests.harness.lifecycle.run import Lifecycle
 from tests.harness.process.child import soon
 from tests.integration.conftest import stage
-from tests.integration.probing import Client
+from tests.integration.probing import Client, watching
 
 # The names do not change, so that a later stage finds what an earlier one created.
 STORED = "a-model-of-the-dashboard"
@@ -23,6 +25,7 @@ SECONDS = 90
 # LiteLLM writes spend in batches.
 SPEND_SECONDS = 120
 LIMIT = 4
+RESTART_SECONDS = 8
 
 
 def chat(client: Client, key: str, model: str = "mock") -> requests.Response:
@@ -97,6 +100,22 @@ def test_stored_model_and_key_survive_restarts(client: Client) -> None:
 
 
 @stage("reuse")
+@pytest.mark.parametrize("kind", ["database", "cache"])
+def test_restarted_store_loses_no_request_after_a_retry(
+    lifecycle: Lifecycle, client: Client, kind: str
+) -> None:
+    names = ["a chat completion", "the models of the backend", "the configured models"]
+    with watching(client, names, retries=1) as seen:
+        assert lifecycle.target.restart(kind) == 1
+        # The stores answer again within a second or two.
+        time.sleep(RESTART_SECONDS)
+    assert seen.failed == []
+    assert seen.count > len(names)
+    # A new key is written to the database, and read from it.
+    assert chat(client, new_key(client, models=["mock"])).status_code == 200
+
+
+@stage("reuse")
 def test_rate_limit_holds_over_two_gateways(client: Client) -> None:
     key = new_key(client, models=["mock"], rpm_limit=LIMIT)
     # The limit is that of a minute of the clock.
@@ -110,6 +129,7 @@ def test_rate_limit_holds_over_two_gateways(client: Client) -> None:
 __all__ = [
     "test_key_of_the_backend_opens_the_gateway_until_deleted",
     "test_rate_limit_holds_over_two_gateways",
+    "test_restarted_store_loses_no_request_after_a_retry",
     "test_spend_is_recorded_and_ends_at_the_budget",
     "test_stored_model_and_key_survive_restarts",
     "test_stored_model_answers_at_the_gateway",

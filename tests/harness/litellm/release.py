@@ -1,8 +1,9 @@
 """The LiteLLM release that the suite runs, and what it serves.
 
-``tests/data/litellm`` holds two files for the release: the packages of its environment, pinned
-(``pip freeze``), and its description, which LiteLLM's own application gives (``apps/describe.py``):
-every route, the lists by which LiteLLM classifies routes, and the files of the exported dashboard.
+``tests/data/litellm`` holds three files for the release: the packages of its environment, pinned
+(``pip freeze``); the last migration, with what its schema has and the packaged migrations lack; and
+its description, which LiteLLM's own application gives (``apps/describe.py``): every route, the
+lists by which LiteLLM classifies routes, and the files of the exported dashboard.
 ``python -m tests.harness.litellm.release`` writes the description again.
 """
 
@@ -28,6 +29,9 @@ from tests.harness.process import venvs
 RELEASE = "1.110.2"
 DESCRIPTION = LITELLM / f"{RELEASE}.json"
 REQUIREMENTS = LITELLM / f"{RELEASE}.txt"
+LAST_MIGRATION = LITELLM / f"{RELEASE}.sql"
+# Prisma runs migrations in the order of their names.
+_LAST_NAME = f"20261101000000_litellm_{RELEASE.replace('.', '_')}"
 # With these variables LiteLLM calls nothing outside: its table of prices is local, and its proxy
 # does not exist.
 OFFLINE: Mapping[str, str] = {
@@ -88,10 +92,28 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     Raises:
         InstallError: pip or npm cannot install a package; the message has the end of its output.
     """
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:8]
+    content = REQUIREMENTS.read_bytes() + LAST_MIGRATION.read_bytes()
+    version = f"{RELEASE}-{hashlib.sha256(content).hexdigest()[:8]}-{engines.digest()}"
     packages = ("--no-deps", "--requirement", str(REQUIREMENTS))
-    version = f"{RELEASE}-{digest}-{engines.digest()}"
-    return venvs.installed("litellm", version, packages, folder, engines.install)
+    return venvs.installed("litellm", version, packages, folder, _complete)
+
+
+def migrations(python: Path) -> Path:
+    """The folder of the migrations of LiteLLM's environment."""
+    return venvs.packages(python) / "litellm_proxy_extras" / "migrations"
+
+
+def schema(python: Path) -> Path:
+    """The schema of LiteLLM's database."""
+    return venvs.packages(python) / "litellm" / "proxy" / "schema.prisma"
+
+
+def _complete(python: Path) -> None:
+    """Give the environment what the images have: the engines, the client, all migrations."""
+    engines.install(python, schema(python))
+    last = migrations(python) / _LAST_NAME
+    last.mkdir()
+    (last / "migration.sql").write_bytes(LAST_MIGRATION.read_bytes())
 
 
 def observed(python: Path) -> dict[str, Any]:

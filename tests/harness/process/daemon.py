@@ -62,6 +62,15 @@ def until_closed(url: str, folder: Path) -> None:
     sys.stdin.buffer.read()
 
 
+def restarted(url: str, kind: str) -> int:
+    """Have an emulator restart its stores: ``database`` or ``cache``; returns their number."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(f"{url}/local/restart/{kind}", timeout=_CALL_SECONDS)
+        answer.raise_for_status()
+        return int(answer.json()["count"])
+
+
 def observed(url: str, name: str) -> Mapping[str, str]:
     """What an emulator reports: ``addresses`` of its load balancers, its ``authority``."""
     with requests.Session() as session:

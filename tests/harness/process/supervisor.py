@@ -8,9 +8,11 @@ and answers each with one line. Both are JSON objects. An order has one key:
 ``terminate`` a process id     ``running``: whether it ran; it gets the signal to end
 ``kill``      a process id     ``running``: false; the process and its group are killed
 ``poll``      a process id     ``running``: whether it runs
+``restart``   a program's name ``count``: how many processes of the program were started again
 ============= ================ ==================================================================
 
-The answer to an unknown id, or to one that was killed, is ``error``. When the input closes, the
+A process that was started again keeps its id here. The answer to an unknown id, or to one that was
+killed, is ``error``. When the input closes, the
 supervisor ends the processes, the last one first, and removes the folder. The kernel closes the
 input of a killed owner.
 """
@@ -114,6 +116,17 @@ class Supervisor:
         if "error" in answer:
             raise SupervisorError(answer["error"])
 
+    def restart(self, program: str) -> int:
+        """End the processes of a program, and start each again with its command.
+
+        Args:
+            program: the name of the file that a process runs.
+
+        Returns:
+            Their number. They keep their ids for the other methods.
+        """
+        return int(self._asked({"restart": program})["count"])
+
     def _asked(self, order: Mapping[str, Any]) -> dict[str, Any]:
         if self.process.stdin is None or self.process.stdout is None:
             raise SupervisorError("the supervisor was started without its pipes")
@@ -167,16 +180,16 @@ def supervising() -> Iterator[Supervisor]:
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A process and its signal to end."""
+    """A process and its command."""
 
     process: subprocess.Popen[bytes]
-    stop: int
+    command: Command
 
     def terminate(self) -> bool:
         """Send the signal to end; returns whether the process ran."""
         if self.process.poll() is not None:
             return False
-        self.process.send_signal(self.stop)
+        self.process.send_signal(self.command.stop)
         return True
 
     def kill(self) -> None:
@@ -219,7 +232,7 @@ def _started(command: Command) -> _Child:
             # It runs after the change of user, which would clear the setting.
             preexec_fn=_prepare,
         )
-    return _Child(process, command.stop)
+    return _Child(process, command)
 
 
 def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,6 +246,8 @@ def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, 
         # The process may have ended before it was registered.
         child.process.poll()
         return {"pid": child.process.pid}
+    if kind == "restart":
+        return {"count": _restart(children, value)}
     if value not in children:
         return {
             "error": f"the supervisor owns no process {value}: it never started it, or stopped it"
@@ -245,6 +260,15 @@ def _answer(children: dict[int, _Child], order: Mapping[str, Any]) -> dict[str, 
         del children[value]
         return {"running": False}
     return {"running": child.process.poll() is None}
+
+
+def _restart(children: dict[int, _Child], program: str) -> int:
+    """Start the processes of a program again; each takes the place of the one before."""
+    found = [pid for pid, c in children.items() if Path(c.command.arguments[0]).name == program]
+    for pid in found:
+        children[pid].end()
+        children[pid] = _started(children[pid].command)
+    return len(found)
 
 
 def main(folder: Path) -> int:

@@ -2,7 +2,8 @@
 
 ``python -m tests.harness.emulators.aws OPTIONS`` takes :class:`AwsOptions` as JSON, and prints a
 URL. The URL serves ``/local/cloud`` (the endpoint), ``/local/addresses`` (of load balancers),
-``/local/authority`` (of the certificates) and ``/local/problems``.
+``/local/authority`` (of the certificates) and ``/local/problems``. A POST to
+``/local/restart/database`` or ``/local/restart/cache`` restarts stores.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.harness.emulators.aws.data_plane.sign_in import SignIn
 from tests.harness.emulators.aws.data_plane.stores import Cache
 from tests.harness.emulators.aws.data_plane.tasks import Work
 from tests.harness.emulators.launch import AwsOptions
-from tests.harness.emulators.parts import front, postgres, redis
+from tests.harness.emulators.parts import PROGRAMS, front, postgres, redis
 from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.front import Fronts
 from tests.harness.litellm import containers
@@ -86,15 +87,23 @@ def _hooks(
     return Hooks(start, hooks.run, cache, hooks.front)
 
 
-def _server(documents: Documents) -> ThreadingHTTPServer:
+def _server(documents: Documents, supervisor: Supervisor) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         """Serves the documents of the emulator."""
 
         def do_GET(self) -> None:
             """Answer with the document of the path."""
             document = documents.get(self.path)
-            body = json.dumps(document() if document else None).encode()
-            self.send_response(200 if document else 404)
+            self._answer(document() if document else None)
+
+        def do_POST(self) -> None:
+            """Restart the stores of a kind; see ``daemon.restarted``."""
+            program = PROGRAMS.get(self.path.removeprefix("/local/restart/"))
+            self._answer({"count": supervisor.restart(program)} if program else None)
+
+        def _answer(self, document: Any) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(200 if document is not None else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -122,7 +131,8 @@ def main(options: AwsOptions) -> int:
                     "/local/authority": lambda: {"pem": authority.cert_pem.bytes().decode()},
                     "/local/problems": lambda: data_plane.problems,
                     "/local/tables": lambda: {"count": str(_tables(data_plane))},
-                }
+                },
+                supervisor,
             )
             threading.Thread(target=server.serve_forever, daemon=True).start()
             url = f"http://127.0.0.1:{server.server_address[1]}"

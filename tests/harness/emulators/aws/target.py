@@ -67,4 +67,6 @@ def target(url: str, folder: Path) -> Target:
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
         tables=lambda: int(daemon.observed(url, "tables")["count"]),
+        restart=lambda kind: daemon.restarted(url, kind),
+        resolve=ports,
     )

@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud
 from tests.harness.emulators.gcp.control_plane.http import application
-from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority, tables
+from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority, restart, tables
 from tests.harness.emulators.gcp.services import (
     compute,
     iam,
@@ -41,6 +41,7 @@ _LOCAL = (
     ("GET", "/local/addresses", addresses),
     ("GET", "/local/tables", tables),
     ("GET", "/local/authority", authority),
+    ("POST", "/local/restart/(?P<kind>database|cache)", restart),
     ("GET", r"/v1/projects/(?P<project>[^/:]+)", iam.project),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import trustme
 
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.emulators.parts import load_balancers, postgres
+from tests.harness.emulators.parts import PROGRAMS, load_balancers, postgres
 from tests.harness.emulators.parts.envoy import Certificate, issue_certificate
 from tests.harness.emulators.parts.front import Fronts, Upstream
 from tests.harness.emulators.parts.postgres import Server
@@ -75,3 +76,8 @@ def authority(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
 def tables(cloud: Any, _place: Any, _request: Any) -> dict[str, str]:
     """The number of tables in all databases."""
     return {"count": str(sum(map(postgres.tables, list(cloud.data_plane.databases.values()))))}
+
+
+def restart(cloud: Any, place: Mapping[str, str], _request: Any) -> dict[str, int]:
+    """Restart the stores of a kind; see ``daemon.restarted``."""
+    return {"count": cloud.data_plane.supervisor.restart(PROGRAMS[place["kind"]])}

