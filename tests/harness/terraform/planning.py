@@ -117,12 +117,17 @@ def work_folder(session: Session, stack: Stack) -> Iterator[Path]:
 
 
 def _plan(
-    session: Session, root: Path, values: Mapping[str, Any], files: tuple[Path, ...] = ()
+    session: Session,
+    root: Path,
+    values: Mapping[str, Any],
+    files: tuple[Path, ...] = (),
+    *,
+    with_errors: bool = False,
 ) -> dict[str, Any]:
     terraform = Terraform(root, session.core.binary, session.environment)
     _initialize(terraform, session)
     options = [f"-var-file={path.absolute()}" for path in files]
-    document, messages = terraform.plan_document(values, *options)
+    document, messages = terraform.plan_document(values, *options, with_errors=with_errors)
     return {"document": document, "messages": messages}
 
 
@@ -198,7 +203,7 @@ def replay_command(case: Case) -> str:
 
 
 def plan(session: Session, case: Case) -> PlanResult:
-    """Plan one case."""
+    """Plan one case. The result of a case with an error has no plan."""
     stack = STACKS[case.stack]
 
     def make() -> dict[str, Any]:
@@ -272,7 +277,7 @@ def _plan_chunk(
 ) -> dict[str, PlanResult]:
     def make() -> dict[str, Any]:
         with work_folder(session, stack) as module:
-            return _plan(session, roots.batch_root(stack, module, cases), {})
+            return _plan(session, roots.batch_root(stack, module, cases), {}, with_errors=True)
 
     entry = _entry(session, stack, ["batch", cases], make)
     reported = _of_cases(entry)
