@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 
-from tests.harness.contracts import changes
+from tests.harness.contracts import changes, parity
 from tests.harness.hcl import declarations
 from tests.harness.paths import ROOT
 from tests.harness.stacks import STACKS
@@ -33,6 +34,25 @@ def test_effect_is_what_the_plans_show(resolved_session: planning.Session, stack
         "enable_tls",
         "enable_waf",
     }
+
+
+@STACK
+def test_effects_have_the_plans_of_the_parity_table(
+    resolved_session: planning.Session, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The cache knows a batch by all of its cases.
+    class AskedError(Exception):
+        pass
+
+    def ask(_session: object, _stack: object, cases: Mapping[str, object]) -> None:
+        raise AskedError([*cases.items()])
+
+    monkeypatch.setattr(planning, "plan_batch", ask)
+    with pytest.raises(AskedError) as of_table:
+        list(parity.outcomes(resolved_session, STACKS[stack]))
+    with pytest.raises(AskedError) as of_effects:
+        changes.observed(resolved_session, STACKS[stack])
+    assert of_effects.value.args == of_table.value.args
 
 
 @STACK

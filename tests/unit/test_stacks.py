@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from tests.harness.hcl import declarations
 from tests.harness.plan.routing import path_rules
-from tests.harness.plan.view import Plan
+from tests.harness.plan.view import Plan, PlanResult
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cases, planning
 from tests.harness.terraform.cases import Expected
+from tests.harness.terraform.planning import Case
 
 ALL = cases.load()
 PLANNED = [expected for expected in ALL if not expected.refused]
@@ -34,16 +37,45 @@ def release_session(
     return session if request.param == "oldest" else newest_session
 
 
+@pytest.fixture(scope="module")
+def planned_by_newest(newest_session: planning.Session) -> Callable[[Case], PlanResult]:
+    """The result of a case with the newest providers: a batch plans those of the module itself.
+
+    A case with another root is planned alone, and with the oldest providers every case is.
+    """
+
+    @functools.cache
+    def batch(stack: str) -> Mapping[str, PlanResult]:
+        inputs = {
+            expected.case.name: expected.case.inputs
+            for expected in PLANNED
+            if expected.case.stack == stack and expected.case.root == "module"
+        }
+        return planning.plan_batch(newest_session, STACKS[stack], inputs)
+
+    def result(case: Case) -> PlanResult:
+        return batch(case.stack).get(case.name) or planning.plan(newest_session, case)
+
+    return result
+
+
 def checked(result: object, plan: Plan | None) -> Plan:
     assert plan is not None, str(result)
     return plan
 
 
+@pytest.mark.parametrize("release", ["oldest", "newest"])
 @pytest.mark.parametrize("expected", PLANNED, ids=by_id)
 def test_case_plans_exactly_its_resources(
-    release_session: planning.Session, expected: Expected
+    session: planning.Session,
+    planned_by_newest: Callable[[Case], PlanResult],
+    expected: Expected,
+    release: str,
 ) -> None:
-    result = planning.plan(release_session, expected.case)
+    if release == "oldest":
+        result = planning.plan(session, expected.case)
+    else:
+        result = planned_by_newest(expected.case)
     plan = checked(result, result.plan)
     assert result.diagnostics == (), str(result)
     smallest = {t: n * expected.times for t, n in SMALLEST[expected.case.stack].items()}

@@ -272,12 +272,16 @@ def _planned(
     alone = [_case(stack, e.without, e.extra) for e in rows if e.opens]
     alone += [_case(stack, e.end, e.extra) for e in rows if e.extra]
     alone += [_case(stack, _set(stack, case), {}) for case in shown.values() if "refused" in case]
-    many = [e.start for e in rows] + [ends[e.where] for e in rows if not e.extra]
-    many += [_set(stack, case) for case in shown.values() if "refused" not in case]
+    effects = [e.start for e in rows] + [ends[e.where] for e in rows if not e.extra]
+    differences = [_set(stack, case) for case in shown.values() if "refused" not in case]
     if any("unchanged" in case for case in shown.values()):
-        many.append(stack.smallest)
-    results = planning.plan_batch(session, stack, {_name(inputs): inputs for inputs in many})
-    found = {name: _understood(result, {}) for name, result in results.items()}
+        differences.append(stack.smallest)
+    found: dict[str, Planned] = {}
+    # In batches of their own, so that the plans of the effects are cached for any `shown`.
+    for many in (effects, differences):
+        cases = {_name(inputs): inputs for inputs in many if _name(inputs) not in found}
+        for name, result in planning.plan_batch(session, stack, cases).items():
+            found[name] = _understood(result, {})
     for case in {case.name: case for case in alone}.values():
         found[case.name] = _understood(planning.plan(session, case), case.extra)
     return found
@@ -502,10 +506,12 @@ def input_changes(session: Session, stack: Stack) -> Iterator[tuple[str, list[Ch
         EffectError: see :func:`outcomes`.
     """
     data = parity_effects.load()
-    rows = [effect for effect in data.of(stack) if not effect.extra]
+    rows = data.of(stack)
     ends = _ends(rows, apart=False)
     plans = _planned(session, stack, rows, ends, {})
     for effect in rows:
+        if effect.extra:
+            continue
         before, after = plans[_name(effect.start)].meaning, plans[_name(ends[effect.where])].meaning
         if before is None or after is None:
             raise EffectError(f"{effect.where}: a plan is refused")

@@ -80,10 +80,10 @@ def defect_outcomes(session: Session, defect: Defect) -> Iterator[Outcome]:
         return
     inputs = dict(defect.planned)
     result = plan(session, Case("defect", stack.name, inputs))
-    planned, outcomes = outcomes_of(session, stack, inputs, result)
-    if planned is None:
+    if result.plan is None or result.diagnostics:
         raise DefectError(f"{defect.id}: {result}")
-    yield from outcomes[defect.contract]
+    planned = subject(session, stack, inputs, result.plan)
+    yield from CONTRACTS[defect.contract].outcomes(planned)
     if defect.clause == "distinct":
         yield from shared([planned, *_similar(session, defect)])
 

@@ -224,8 +224,8 @@ class Plan:
 class PlanResult:
     """The result of a run: its plan and its diagnostics.
 
-    ``plan`` is None if Terraform refused the inputs before it wrote a plan. ``replay`` is the
-    command that plans the case alone.
+    ``plan`` is None if Terraform refused the inputs before it wrote a plan, or alone. ``replay`` is
+    the command that plans the case alone.
     """
 
     plan: Plan | None

@@ -140,11 +140,12 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
             path.unlink(missing_ok=True)
 
     def plan_document(
-        self, values: Mapping[str, Any], *options: str
+        self, values: Mapping[str, Any], *options: str, with_errors: bool = True
     ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         """Plan with ``values``; returns the JSON of the plan and the messages of the run.
 
         The plan is None if Terraform writes no plan, for example because it refuses a variable.
+        Terraform writes some plans with errors. ``with_errors`` tells whether to read them.
         """
         plan = Path(self.tfdir) / ".harness.tfplan"
         try:
@@ -157,7 +158,7 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
             ]
             if output.retcode == 1 and not messages:
                 raise TerraformError(f"terraform plan in {self.tfdir} failed: {output.err.strip()}")
-            if not plan.exists():
+            if not plan.exists() or (output.retcode == 1 and not with_errors):
                 return None, messages
             shown = self.execute_command("show", "-json", str(plan))
         finally:
