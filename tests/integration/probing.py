@@ -60,13 +60,16 @@ def failures(client: Client, probe: Mapping[str, Any]) -> list[str]:
     return errors
 
 
-def _tried(client: Client, name: str, probe: Mapping[str, Any], retries: int) -> list[str]:
+def _tried(client: Client, name: str, probe: Mapping[str, Any], retry: float | None) -> list[str]:
     """The errors of the last try of a probe."""
     try:
         found = failures(client, probe)
     except requests.RequestException as error:
         found = [f"{name}: {error}"]
-    return _tried(client, name, probe, retries - 1) if found and retries else found
+    if not found or retry is None:
+        return found
+    time.sleep(retry)
+    return _tried(client, name, probe, None)
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class Watch:
 
 @contextlib.contextmanager
 def watching(
-    client: Client, names: list[str], pause: float = 0.1, *, retries: int = 0
+    client: Client, names: list[str], pause: float = 0.1, *, retry: float | None = None
 ) -> Iterator[Watch]:
     """Send probes one after another until the block ends.
 
@@ -87,7 +90,8 @@ def watching(
         client: the load balancer.
         names: the names of the probes.
         pause: the seconds between two rounds.
-        retries: how often a failed probe is sent again before it counts as failed.
+        retry: the seconds after which a failed probe is sent once more, before it counts as
+            failed; None for no retry.
     """
     result, ended = Watch(), threading.Event()
     probes = {name: PROBES[name] for name in names}
@@ -95,7 +99,7 @@ def watching(
     def watch() -> None:
         while not ended.is_set():
             for name, probe in probes.items():
-                result.failed += _tried(client, name, probe, retries)
+                result.failed += _tried(client, name, probe, retry)
                 result.count += 1
             time.sleep(pause)
 

@@ -17,7 +17,7 @@ from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 from tests.integration.local_database import USER, WORD, LocalDatabases, local_databases, run_job
 
-NO_DIFFERENCE = "-- This is an empty migration."
+NO_DIFFERENCE = "-- This is an empty migration.\n"
 APPLIED = "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL"
 
 
