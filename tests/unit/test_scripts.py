@@ -193,6 +193,73 @@ def test_google_failed_job_names_its_log(start: Start) -> None:
     assert "gcloud beta run jobs logs read j" in output
 
 
+SERVICES = {
+    "CLUSTER": "c",
+    "REGION": "eu-west-1",
+    "SERVICES": "x-gateway=t:2=/ecs/x/gateway x-ui=t:7=/ecs/x/ui",
+    "INTERVAL": "0",
+}
+UI = "*x-ui*) printf 't:7\\tCOMPLETED\\tdone\\n';;"
+
+
+def test_aws_services_with_new_tasks_are_done(start: Start, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    gateway = (
+        f"*x-gateway*) if [ -e {seen} ]; then printf 't:2\\tCOMPLETED\\tdone\\n'; "
+        f"else touch {seen}; printf 't:2\\tIN_PROGRESS\\tin progress\\n'; fi;;"
+    )
+    script = start("aws", "wait-services.sh", SERVICES, "\n".join([gateway, UI]))
+    status, output = script.ended()
+    assert status == 0, output
+    assert "x-gateway: runs its new tasks" in output
+    assert not [call for call in script.calls if "update-service" in call]
+
+
+FAILED = "printf 't:2\\tFAILED\\ttasks failed to start\\n'"
+STARTING = "printf 't:2\\tIN_PROGRESS\\tin progress\\n'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (FAILED, "tasks failed to start"),
+        ("printf 't:1\\tCOMPLETED\\tdone\\n'", "ECS rolled back to t:1"),
+    ],
+    ids=["failed", "rolled-back"],
+)
+def test_aws_failed_deployment_says_what_failed(
+    start: Start, tmp_path: Path, answer: str, reason: str
+) -> None:
+    seen = tmp_path / "seen"
+    events = "*events*) echo 'unable to pull the image';;"
+    gateway = f"*x-gateway*) [ -e {seen} ] && {answer} || {STARTING}; touch {seen};;"
+    answers = "\n".join([events, gateway, UI])
+    status, output = start("aws", "wait-services.sh", SERVICES, answers).ended()
+    assert status == 1
+    assert f"x-gateway: error: never ran its new tasks: {reason}" in output, output
+    assert "unable to pull the image" in output
+    assert "Its log is in /ecs/x/gateway" in output
+
+
+def test_aws_deployment_that_failed_before_is_retried(start: Start, tmp_path: Path) -> None:
+    retried = tmp_path / "retried"
+    done = "printf 't:2\\tCOMPLETED\\tdone\\n'"
+    update = f"*update-service*x-gateway*) touch {retried};;"
+    gateway = f"*x-gateway*) [ -e {retried} ] && {done} || {FAILED};;"
+    script = start("aws", "wait-services.sh", SERVICES, "\n".join([update, gateway, UI]))
+    status, output = script.ended()
+    assert status == 0, output
+    assert any("--force-new-deployment" in call for call in script.calls)
+
+
+def test_aws_deployment_that_never_ends_is_an_error(start: Start) -> None:
+    answers = "\n".join([f"*x-gateway*) {STARTING};;", UI])
+    environment = {**SERVICES, "TIMEOUT": "0"}
+    status, output = start("aws", "wait-services.sh", environment, answers).ended()
+    assert status == 1
+    assert "never ran its new tasks: still IN_PROGRESS after 0 s" in output
+
+
 PROJECT = "*projects*) echo acme-prod-1;;"
 BOTH_APIS = "*services*) echo run.googleapis.com; echo redis.googleapis.com;;"
 NO_CREDENTIALS = "*) echo Unable to locate credentials >&2; exit 253;;"
