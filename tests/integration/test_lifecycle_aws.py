@@ -43,6 +43,7 @@ CASE = Case(
                 'aws_ecs_task_definition.service["backend"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",
                 'aws_ecs_service.autoscaled["backend"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "image": (
@@ -50,6 +51,7 @@ CASE = Case(
             {
                 'aws_ecs_task_definition.service["gateway"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "zones": (
@@ -65,6 +67,7 @@ CASE = Case(
                 'aws_ecs_service.autoscaled["gateway"]': "update",
                 'aws_ecs_service.autoscaled["backend"]': "update",
                 'aws_ecs_service.fixed["ui"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "scale": (
