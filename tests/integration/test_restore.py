@@ -1,4 +1,4 @@
-"""A new stack of Google Cloud whose database comes from that of an earlier stack."""
+"""Stacks of Google Cloud with the database of an earlier stack."""
 
 from __future__ import annotations
 

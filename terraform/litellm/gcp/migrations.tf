@@ -129,7 +129,7 @@ resource "terraform_data" "migrations" {
     image    = local.images.migrations
     command  = local.commands.migrations
     database = one(google_sql_database_instance.writer[*].name)
-    name     = one(google_sql_database.this[*].name)
+    name     = local.database_name
     url      = local.own_database ? var.secrets_version : null
   }
 

@@ -23,7 +23,8 @@ class DataPlane:
 
     ``peering_holds`` are the deleted instances that keep a peering in use: (network, deadline) by
     name. ``backups`` are the backups of databases by path and id, ``clones`` the data of instances
-    that are being cloned. ``ports`` are the loopback ports of the load balancer's addresses (``ADDRESS:PORT``).
+    that are being cloned. ``ports`` are the loopback ports of the load balancer's addresses
+    (``ADDRESS:PORT``).
     """
 
     supervisor: Supervisor

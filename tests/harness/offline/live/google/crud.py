@@ -34,6 +34,7 @@ _OPERATION_SECONDS = 5400
 _CALL_SECONDS = 60
 # A policy is read, changed and written. Another client may write it in between.
 _POLICY_ATTEMPTS = 20
+_WITH_REPLICAS = "includeReplicasForMajorVersionUpgrade"
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -349,8 +350,10 @@ def _clone(call: Call, planned: Values, context: Values) -> None:
     if context.get("point_in_time"):
         document["pointInTime"] = context["point_in_time"]
     call.change("POST", f"{source}/clone", {"cloneContext": document})
-    settings = codec.encode(call.entry, call.block, planned)["settings"]
-    call.change("PATCH", call.entry.where(planned), {"settings": settings})
+    document = codec.encode(call.entry, call.block, planned)
+    # The provider does not read the flag, so the state has the configured value.
+    changed = {k: document[k] for k in ("settings", _WITH_REPLICAS) if k in document}
+    call.change("PATCH", call.entry.where(planned), changed)
 
 
 def _restore(call: Call, planned: Values) -> None:
