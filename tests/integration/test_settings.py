@@ -107,7 +107,8 @@ def test_failed_sign_ins_of_an_address_are_limited(
     plan = planned(resolved_session, stack, {})
     config = yaml.safe_load(server.configuration(plan))
     trusted = environment_of(resolved_session, stack)["FORWARDED_ALLOW_IPS"]
-    peer = {"aws": "10.0.0.7", "gcp": "169.254.169.126"}[stack]
+    # A public subnet of the load balancer, and the peer of a container.
+    peer = f"{trusted.split(',')[0].rpartition('.')[0]}.7" if stack == "aws" else "169.254.169.126"
     arguments = [trusted, peer, f"{FORGED}, {CLIENT}", json.dumps(config["general_settings"])]
     command = [str(release.installed()), "-c", COUNTED, *arguments]
 
@@ -183,4 +184,5 @@ def test_file_is_loaded_and_unreachable_redis_is_in_the_log(
         )
 
     assert soon(reported, 60), running.log.read_text()[-3000:]
+    assert "trusted_proxy_ranges is not set" not in running.log.read_text()
     supervisor.stop(running.pid)
