@@ -263,14 +263,62 @@ def test_aws_deployment_that_never_ends_is_an_error(start: Start) -> None:
 PROJECT = "*projects*) echo acme-prod-1;;"
 BOTH_APIS = "*services*) echo run.googleapis.com; echo redis.googleapis.com;;"
 NO_CREDENTIALS = "*) echo Unable to locate credentials >&2; exit 253;;"
+ACCOUNT = "*get-caller-identity*) echo 123456789012;;"
+QUOTA_5 = "*service-quotas*) echo 5.0;;"
+# The stack has no address yet.
+NEW = "*addresses*) exit 1;;"
+FULL = "*project-info*) printf 'NETWORKS,5.0,5.0\\nSTATIC_ADDRESSES,8.0,1.0\\n';;"
 CHECKS = {
     "aws-right": ("aws", "*) echo 123456789012;;", 0, "uses account 123456789012"),
     "aws-no-cli": ("aws", "", 1, "no aws CLI here"),
     "aws-no-credentials": ("aws", NO_CREDENTIALS, 1, "Unable to locate credentials"),
     "aws-other-account": ("aws", "*) echo 210987654321;;", 1, "uses account 210987654321"),
+    "aws-not-permitted": (
+        "aws",
+        f"{ACCOUNT}\n*service-quotas*) echo AccessDeniedException >&2; exit 254;;\n*) echo 0;;",
+        0,
+        "vpcs were not checked: AccessDeniedException",
+    ),
+    "aws-enough": ("aws", f"{ACCOUNT}\n{QUOTA_5}\n*) echo 4;;", 0, "uses account"),
+    "aws-no-vpc-left": (
+        "aws",
+        f"{ACCOUNT}\n{QUOTA_5}\n*vpcs*) echo 5;;\n*) echo 0;;",
+        1,
+        "needs 1 of vpcs in eu-west-1: 5 are in use by others, and the quota is 5",
+    ),
+    "aws-no-address-left": (
+        "aws",
+        f"{ACCOUNT}\n{QUOTA_5}\n*addresses*) echo 5;;\n*) echo 0;;",
+        1,
+        "--service-code ec2 --quota-code L-0263D0A3 --desired-value 6",
+    ),
+    "aws-no-vcpu-left": (
+        "aws",
+        f"{ACCOUNT}\n*fargate*) echo 1.0;;\n{QUOTA_5}\n*) echo 0;;",
+        1,
+        "needs 3 of fargate vcpus in eu-west-1",
+    ),
     "gcp-right": ("gcp", f"{PROJECT}\n{BOTH_APIS}", 0, "has all APIs"),
     "gcp-no-cli": ("gcp", "", 1, "no gcloud CLI here"),
     "gcp-no-credentials": ("gcp", "*) echo not logged in >&2; exit 1;;", 1, "gcloud auth login"),
+    "gcp-not-permitted": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n{NEW}\n*project-info*) echo denied >&2; exit 1;;",
+        0,
+        "quotas of Compute Engine were not checked: denied",
+    ),
+    "gcp-no-network-left": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n{NEW}\n{FULL}",
+        1,
+        "needs 1 of NETWORKS in acme-prod-1: 5 are in use, and the quota is 5",
+    ),
+    "gcp-existing-stack": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n*addresses*) echo 203.0.113.1;;\n{FULL}",
+        0,
+        "has all APIs",
+    ),
     "gcp-no-api": (
         "gcp",
         f"{PROJECT}\n*services*) echo run.googleapis.com;;",
@@ -288,6 +336,12 @@ def test_preflight_says_what_is_missing(start: Start, name: str) -> None:
         "REGION": "eu-west-1",
         "PROJECT": "acme-prod-1",
         "APIS": "run.googleapis.com redis.googleapis.com",
+        "STACK": "acme-litellm-dev",
+        "VPCS": "1",
+        "ADDRESSES": "1",
+        "VCPUS": "3",
+        "ADDRESS": "acme-litellm-dev-ip",
+        "QUOTAS": "NETWORKS=1 STATIC_ADDRESSES=1",
     }
     status, output = start(stack, "preflight.sh", environment, answers).ended()
     assert status == expected, output
