@@ -269,7 +269,7 @@ QUOTA_5 = "*service-quotas*) echo 5.0;;"
 NEW = "*addresses*) exit 1;;"
 FULL = "*project-info*) printf 'NETWORKS,5.0,5.0\\nSTATIC_ADDRESSES,8.0,1.0\\n';;"
 CHECKS = {
-    "aws-right": ("aws", "*) echo 123456789012;;", 0, "uses account 123456789012"),
+    "aws-right": ("aws", f"{ACCOUNT}\n{QUOTA_5}\n*) echo 4;;", 0, "uses account 123456789012"),
     "aws-no-cli": ("aws", "", 1, "no aws CLI here"),
     "aws-no-credentials": ("aws", NO_CREDENTIALS, 1, "Unable to locate credentials"),
     "aws-other-account": ("aws", "*) echo 210987654321;;", 1, "uses account 210987654321"),
@@ -277,14 +277,13 @@ CHECKS = {
         "aws",
         f"{ACCOUNT}\n*service-quotas*) echo AccessDeniedException >&2; exit 254;;\n*) echo 0;;",
         0,
-        "vpcs were not checked: AccessDeniedException",
+        "the quota of VPCs was not checked: AccessDeniedException",
     ),
-    "aws-enough": ("aws", f"{ACCOUNT}\n{QUOTA_5}\n*) echo 4;;", 0, "uses account"),
     "aws-no-vpc-left": (
         "aws",
         f"{ACCOUNT}\n{QUOTA_5}\n*vpcs*) echo 5;;\n*) echo 0;;",
         1,
-        "needs 1 of vpcs in eu-west-1: 5 are in use by others, and the quota is 5",
+        "needs 1 of VPCs in eu-west-1: 5 are in use by others, and the quota is 5",
     ),
     "aws-no-address-left": (
         "aws",
@@ -296,7 +295,7 @@ CHECKS = {
         "aws",
         f"{ACCOUNT}\n*fargate*) echo 1.0;;\n{QUOTA_5}\n*) echo 0;;",
         1,
-        "needs 3 of fargate vcpus in eu-west-1",
+        "needs 3 of Fargate vCPUs in eu-west-1",
     ),
     "gcp-right": ("gcp", f"{PROJECT}\n{BOTH_APIS}", 0, "has all APIs"),
     "gcp-no-cli": ("gcp", "", 1, "no gcloud CLI here"),
@@ -305,7 +304,7 @@ CHECKS = {
         "gcp",
         f"{PROJECT}\n{BOTH_APIS}\n{NEW}\n*project-info*) echo denied >&2; exit 1;;",
         0,
-        "quotas of Compute Engine were not checked: denied",
+        "the quotas of Compute Engine were not checked: denied",
     ),
     "gcp-no-network-left": (
         "gcp",
