@@ -22,7 +22,6 @@ from tests.harness.lifecycle.run import (
     destroy,
     leftovers,
     outputs,
-    ready,
     reconfigured,
 )
 from tests.harness.lifecycle.target import Target
@@ -34,7 +33,8 @@ from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
 BY_NAME = {entry["name"]: entry for entry in yaml.safe_load(SCENARIOS.read_text())}
-_SECONDS = 5
+# More than one for each task of a service.
+_REQUESTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,15 @@ class Cloud:
     """Where the scenarios of a stack run.
 
     ``serving`` starts an emulator from (options, log), ``target`` returns its target from (URL,
-    folder). ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket.
+    folder). ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket,
+    ``entry`` those with the address of the load balancer and its URL.
     """
 
     serving: Callable[[Mapping[str, Any], Path], AbstractContextManager[Running]]
     target: Callable[[str, Path], Target]
     inputs: Mapping[str, Any]
     bucket: str
+    entry: tuple[str, str]
 
 
 # Failures of LiteLLM are no part of these scenarios, so a stand-in answers for every container.
@@ -62,6 +64,7 @@ CLOUDS: Mapping[str, Cloud] = {
             "skip_final_snapshot": True,
         },
         "gcs_bucket",
+        ("lb_ip", "lb_url"),
     ),
     "aws": Cloud(
         lambda options, log: launch.serving(launch.AwsOptions(**options), log),
@@ -80,27 +83,36 @@ CLOUDS: Mapping[str, Cloud] = {
             "gateway_min_capacity": 1,
         },
         "s3_bucket",
+        ("alb_dns_name", "alb_url"),
     ),
 }
 
 
-def _again(lifecycle: Lifecycle) -> None:
+def _again(lifecycle: Lifecycle, _: Mapping[str, Any]) -> None:
     destroy(lifecycle)
     apply(lifecycle)
 
 
-def _twice(lifecycle: Lifecycle) -> None:
-    _again(lifecycle)
+def _twice(lifecycle: Lifecycle, inputs: Mapping[str, Any]) -> None:
+    _again(lifecycle, inputs)
     destroy(lifecycle)
 
 
-STAGES: Mapping[str, Callable[[Lifecycle], Any]] = {
-    "apply": apply,
-    "ready": lambda lifecycle: ready(lifecycle, _SECONDS),
-    "destroy": destroy,
+# With the lifecycle and the inputs of the scenario, which only the change applies.
+STAGES: Mapping[str, Callable[[Lifecycle, Mapping[str, Any]], Any]] = {
+    "apply": lambda lifecycle, _: apply(lifecycle),
+    "change": apply,
+    "destroy": lambda lifecycle, _: destroy(lifecycle),
     "again": _again,
     "twice": _twice,
 }
+
+
+def _serves(lifecycle: Lifecycle, cloud: Cloud) -> list[int]:
+    """The statuses of requests to the gateway."""
+    address, url = (outputs(lifecycle)[name] for name in cloud.entry)
+    with lifecycle.target.web(address) as session:
+        return [session.get(f"{url}/v1/models", timeout=30).status_code for _ in range(_REQUESTS)]
 
 
 def _store(lifecycle: Lifecycle, bucket: str) -> None:
@@ -121,7 +133,9 @@ def test_failure_has_a_diagnosis_that_fixes_it(
     with cloud.serving(scenario.get("cloud", {}), tmp_path / "cloud.log") as running:
         target = cloud.target(running.url, tmp_path)
         inputs = {**cloud.inputs, **scenario.get("both", {})}
-        lifecycle = lifecycles(target, {**inputs, **scenario.get("inputs", {})}, module)
+        changed = scenario.get("inputs", {})
+        first = {} if scenario["fails"] == "change" else changed
+        lifecycle = lifecycles(target, {**inputs, **first}, module)
         if scenario["fails"] != "apply":
             apply(lifecycle)
         existing = scenario.get("existing", {})
@@ -130,9 +144,11 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         if scenario.get("store"):
             _store(lifecycle, cloud.bucket)
         with pytest.raises(LifecycleError) as failure:
-            STAGES[scenario["fails"]](lifecycle)
+            STAGES[scenario["fails"]](lifecycle, changed)
         print(failure.value.diagnosis)
         assert failure.value.diagnosis.startswith(scenario["diagnosis"]), str(failure.value)
+        if scenario["fails"] == "change":
+            assert _serves(lifecycle, cloud) == [200] * _REQUESTS
         # The unchanged module has every remediation.
         corrected = reconfigured(lifecycle, inputs)
         for path, body in existing.items():

@@ -44,6 +44,7 @@ CASE = Case(
                 'aws_ecs_task_definition.service["backend"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",
                 'aws_ecs_service.autoscaled["backend"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "image": (
@@ -51,6 +52,7 @@ CASE = Case(
             {
                 'aws_ecs_task_definition.service["gateway"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "zones": (
@@ -66,6 +68,7 @@ CASE = Case(
                 'aws_ecs_service.autoscaled["gateway"]': "update",
                 'aws_ecs_service.autoscaled["backend"]': "update",
                 'aws_ecs_service.fixed["ui"]': "update",
+                "terraform_data.deployments[0]": "replace",
             },
         ),
         "scale": (

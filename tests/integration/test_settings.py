@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.harness.hcl.expressions import Node, evaluate
 from tests.harness.inputs import rules
@@ -77,6 +78,48 @@ def test_forged_address_is_not_the_client(resolved_session: planning.Session, st
     assert seen("*", peer, forwarded) == [FORGED, "https"]
 
 
+# The address that LiteLLM counts failed sign-ins of, and whether it limits it, behind uvicorn.
+COUNTED = """
+import asyncio, json, sys
+from fastapi import Request
+from litellm.proxy.auth.auth_utils import _check_valid_ip
+from litellm.proxy.auth.login_throttle import LoginThrottle
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+trusted, peer, forwarded, settings, allowed = sys.argv[1:]
+
+async def app(scope, receive, send):
+    request = Request(scope)
+    throttle = LoginThrottle.from_request(request, json.loads(settings), None)
+    admitted = _check_valid_ip([allowed], request)[0]
+    print(json.dumps([throttle.client_ip, throttle.source_limit is not None, admitted]))
+
+headers = [(b"x-forwarded-for", forwarded.encode())]
+scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
+asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))
+"""
+
+
+@STACK
+def test_failed_sign_ins_of_an_address_are_limited(
+    resolved_session: planning.Session, stack: str
+) -> None:
+    plan = planned(resolved_session, stack, {})
+    config = yaml.safe_load(server.configuration(plan))
+    trusted = environment_of(resolved_session, stack)["FORWARDED_ALLOW_IPS"]
+    # A public subnet of the load balancer, and the peer of a container.
+    peer = f"{trusted.split(',')[0].rpartition('.')[0]}.7" if stack == "aws" else "169.254.169.126"
+    arguments = [trusted, peer, f"{FORGED}, {CLIENT}", json.dumps(config["general_settings"])]
+    command = [str(release.installed()), "-c", COUNTED, *arguments]
+
+    def seen(allowed: str) -> Any:
+        result = subprocess.run([*command, allowed], capture_output=True, text=True, check=True)
+        return json.loads(result.stdout.splitlines()[-1])
+
+    assert seen(FORGED) == [CLIENT, True, False]
+    assert seen(CLIENT) == [CLIENT, True, True]
+
+
 @STACK
 def test_public_key_digests_are_those_of_litellm(stack: str) -> None:
     (packages,) = (release.installed().parents[1] / "lib").glob("python*/site-packages")
@@ -141,4 +184,5 @@ def test_file_is_loaded_and_unreachable_redis_is_in_the_log(
         )
 
     assert soon(reported, 60), running.log.read_text()[-3000:]
+    assert "trusted_proxy_ranges is not set" not in running.log.read_text()
     supervisor.stop(running.pid)

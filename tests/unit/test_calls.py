@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.harness.offline import catalogue
 from tests.harness.offline.live import codec
 from tests.harness.offline.live.aws import codec as calls
-from tests.harness.offline.live.aws import tags
+from tests.harness.offline.live.aws import ecs, tags
+from tests.harness.offline.live.aws.crud import Call, CallError
 from tests.harness.offline.live.aws.special import SPECIAL
 from tests.harness.plan.view import Resource
 from tests.harness.stacks import STACKS
@@ -140,3 +143,44 @@ def test_stack_has_no_type_without_an_entry(resolved_session: planning.Session) 
         if resource.type.startswith("aws_")
     }
     assert types == set(TABLE)
+
+
+# ---- The wait for a service ----
+
+PRIMARY = {"id": "ecs-svc/2", "rolloutState": "IN_PROGRESS"}
+NEVER_HEALTHY = {"deployments": [PRIMARY], "runningCount": 1, "desiredCount": 1}
+FAILED_FIRST = {**NEVER_HEALTHY, "deployments": [{**PRIMARY, "rolloutState": "FAILED"}]}
+ROLLED_BACK = {**NEVER_HEALTHY, "deployments": [{"id": "ecs-svc/3", "rolloutState": "COMPLETED"}]}
+DONE = {**NEVER_HEALTHY, "deployments": [{**PRIMARY, "rolloutState": "COMPLETED"}]}
+
+
+@pytest.mark.parametrize(
+    ("release", "answers", "error"),
+    [
+        # An old release knows neither health nor rollback.
+        (RELEASES[0], [NEVER_HEALTHY], ""),
+        (RELEASES[0], [{**NEVER_HEALTHY, "runningCount": 0}, ROLLED_BACK], ""),
+        (RELEASES[-1], [NEVER_HEALTHY, DONE], ""),
+        (RELEASES[-1], [NEVER_HEALTHY, FAILED_FIRST], "circuit breaker"),
+        (RELEASES[-1], [NEVER_HEALTHY, ROLLED_BACK], "circuit breaker"),
+    ],
+    ids=["unhealthy-old", "rollback-old", "done", "failed", "rollback"],
+)
+def test_wait_for_a_service_is_that_of_the_release(
+    release: str, answers: list[dict[str, Any]], error: str
+) -> None:
+    remaining = list(answers)
+
+    class Client:
+        def describe_services(self, **_: Any) -> dict[str, Any]:
+            return {"services": [remaining.pop(0)]}
+
+    kind = "aws_ecs_service"
+    block = catalogue.schema("aws", release).resources[kind].block
+    call = SimpleNamespace(client=Client, block=block)
+    state = {"cluster": "c", "id": "s", "wait_for_steady_state": True}
+    wait = ecs.SPECIAL[kind].after_create
+    assert wait is not None
+    with pytest.raises(CallError, match=error) if error else contextlib.nullcontext():
+        wait(cast(Call, call), state)
+    assert remaining == []

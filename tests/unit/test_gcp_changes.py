@@ -124,6 +124,17 @@ def test_destroy_leaves_a_backup_unless_it_is_skipped(live: Terraform) -> None:
     assert not settings["final_backup_config"][0]["enabled"]
 
 
+@pytest.mark.parametrize("name", ["db_restore_snapshot", "db_restore_source"])
+def test_restore_over_the_data_is_refused(live: Terraform, name: str) -> None:
+    origin = {"db_restore_snapshot": "acme-old-1/1", "db_restore_source": "acme-old-1"}[name]
+    message = " ".join(str(error) for error in result_of(live, **{name: origin}).errors)
+    assert f"{name} must" in message
+
+
+def test_disk_size_changes_no_instance_with_data(live: Terraform) -> None:
+    assert actions(planned(live, db_disk_size=100)) == {}
+
+
 def test_label_without_a_value_is_refused(live: Terraform) -> None:
     result = result_of(live, labels={"team": ""})
     message = " ".join(str(error) for error in result.errors)

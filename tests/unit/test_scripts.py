@@ -193,17 +193,131 @@ def test_google_failed_job_names_its_log(start: Start) -> None:
     assert "gcloud beta run jobs logs read j" in output
 
 
+SERVICES = {
+    "CLUSTER": "c",
+    "REGION": "eu-west-1",
+    "SERVICES": "x-gateway=t:2=/ecs/x/gateway x-ui=t:7=/ecs/x/ui",
+    "INTERVAL": "0",
+}
+UI = "*x-ui*) printf 't:7\\tCOMPLETED\\tdone\\n';;"
+
+
+def test_aws_services_with_new_tasks_are_done(start: Start, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    gateway = (
+        f"*x-gateway*) if [ -e {seen} ]; then printf 't:2\\tCOMPLETED\\tdone\\n'; "
+        f"else touch {seen}; printf 't:2\\tIN_PROGRESS\\tin progress\\n'; fi;;"
+    )
+    script = start("aws", "wait-services.sh", SERVICES, "\n".join([gateway, UI]))
+    status, output = script.ended()
+    assert status == 0, output
+    assert "x-gateway: runs its new tasks" in output
+    assert not [call for call in script.calls if "update-service" in call]
+
+
+FAILED = "printf 't:2\\tFAILED\\ttasks failed to start\\n'"
+STARTING = "printf 't:2\\tIN_PROGRESS\\tin progress\\n'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (FAILED, "tasks failed to start"),
+        ("printf 't:1\\tCOMPLETED\\tdone\\n'", "ECS rolled back to t:1"),
+    ],
+    ids=["failed", "rolled-back"],
+)
+def test_aws_failed_deployment_says_what_failed(
+    start: Start, tmp_path: Path, answer: str, reason: str
+) -> None:
+    seen = tmp_path / "seen"
+    events = "*events*) echo 'unable to pull the image';;"
+    gateway = f"*x-gateway*) [ -e {seen} ] && {answer} || {STARTING}; touch {seen};;"
+    answers = "\n".join([events, gateway, UI])
+    status, output = start("aws", "wait-services.sh", SERVICES, answers).ended()
+    assert status == 1
+    assert f"x-gateway: error: never ran its new tasks: {reason}" in output, output
+    assert "unable to pull the image" in output
+    assert "Its log is in /ecs/x/gateway" in output
+
+
+def test_aws_deployment_that_failed_before_is_retried(start: Start, tmp_path: Path) -> None:
+    retried = tmp_path / "retried"
+    done = "printf 't:2\\tCOMPLETED\\tdone\\n'"
+    update = f"*update-service*x-gateway*) touch {retried};;"
+    gateway = f"*x-gateway*) [ -e {retried} ] && {done} || {FAILED};;"
+    script = start("aws", "wait-services.sh", SERVICES, "\n".join([update, gateway, UI]))
+    status, output = script.ended()
+    assert status == 0, output
+    assert any("--force-new-deployment" in call for call in script.calls)
+
+
+def test_aws_deployment_that_never_ends_is_an_error(start: Start) -> None:
+    answers = "\n".join([f"*x-gateway*) {STARTING};;", UI])
+    environment = {**SERVICES, "TIMEOUT": "0"}
+    status, output = start("aws", "wait-services.sh", environment, answers).ended()
+    assert status == 1
+    assert "never ran its new tasks: still IN_PROGRESS after 0 s" in output
+
+
 PROJECT = "*projects*) echo acme-prod-1;;"
 BOTH_APIS = "*services*) echo run.googleapis.com; echo redis.googleapis.com;;"
 NO_CREDENTIALS = "*) echo Unable to locate credentials >&2; exit 253;;"
+ACCOUNT = "*get-caller-identity*) echo 123456789012;;"
+QUOTA_5 = "*service-quotas*) echo 5.0;;"
+# The stack has no address yet.
+NEW = "*addresses*) exit 1;;"
+FULL = "*project-info*) printf 'NETWORKS,5.0,5.0\\nSTATIC_ADDRESSES,8.0,1.0\\n';;"
 CHECKS = {
-    "aws-right": ("aws", "*) echo 123456789012;;", 0, "uses account 123456789012"),
+    "aws-right": ("aws", f"{ACCOUNT}\n{QUOTA_5}\n*) echo 4;;", 0, "uses account 123456789012"),
     "aws-no-cli": ("aws", "", 1, "no aws CLI here"),
     "aws-no-credentials": ("aws", NO_CREDENTIALS, 1, "Unable to locate credentials"),
     "aws-other-account": ("aws", "*) echo 210987654321;;", 1, "uses account 210987654321"),
+    "aws-not-permitted": (
+        "aws",
+        f"{ACCOUNT}\n*service-quotas*) echo AccessDeniedException >&2; exit 254;;\n*) echo 0;;",
+        0,
+        "the quota of VPCs was not checked: AccessDeniedException",
+    ),
+    "aws-no-vpc-left": (
+        "aws",
+        f"{ACCOUNT}\n{QUOTA_5}\n*vpcs*) echo 5;;\n*) echo 0;;",
+        1,
+        "needs 1 of VPCs in eu-west-1: 5 are in use by others, and the quota is 5",
+    ),
+    "aws-no-address-left": (
+        "aws",
+        f"{ACCOUNT}\n{QUOTA_5}\n*addresses*) echo 5;;\n*) echo 0;;",
+        1,
+        "--service-code ec2 --quota-code L-0263D0A3 --desired-value 6",
+    ),
+    "aws-no-vcpu-left": (
+        "aws",
+        f"{ACCOUNT}\n*fargate*) echo 1.0;;\n{QUOTA_5}\n*) echo 0;;",
+        1,
+        "needs 3 of Fargate vCPUs in eu-west-1",
+    ),
     "gcp-right": ("gcp", f"{PROJECT}\n{BOTH_APIS}", 0, "has all APIs"),
     "gcp-no-cli": ("gcp", "", 1, "no gcloud CLI here"),
     "gcp-no-credentials": ("gcp", "*) echo not logged in >&2; exit 1;;", 1, "gcloud auth login"),
+    "gcp-not-permitted": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n{NEW}\n*project-info*) echo denied >&2; exit 1;;",
+        0,
+        "the quotas of Compute Engine were not checked: denied",
+    ),
+    "gcp-no-network-left": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n{NEW}\n{FULL}",
+        1,
+        "needs 1 of NETWORKS in acme-prod-1: 5 are in use, and the quota is 5",
+    ),
+    "gcp-existing-stack": (
+        "gcp",
+        f"{PROJECT}\n{BOTH_APIS}\n*addresses*) echo 203.0.113.1;;\n{FULL}",
+        0,
+        "has all APIs",
+    ),
     "gcp-no-api": (
         "gcp",
         f"{PROJECT}\n*services*) echo run.googleapis.com;;",
@@ -221,6 +335,12 @@ def test_preflight_says_what_is_missing(start: Start, name: str) -> None:
         "REGION": "eu-west-1",
         "PROJECT": "acme-prod-1",
         "APIS": "run.googleapis.com redis.googleapis.com",
+        "STACK": "acme-litellm-dev",
+        "VPCS": "1",
+        "ADDRESSES": "1",
+        "VCPUS": "3",
+        "ADDRESS": "acme-litellm-dev-ip",
+        "QUOTAS": "NETWORKS=1 STATIC_ADDRESSES=1",
     }
     status, output = start(stack, "preflight.sh", environment, answers).ended()
     assert status == expected, output

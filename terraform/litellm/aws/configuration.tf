@@ -16,6 +16,11 @@ locals {
     name => target if length(target) > 0
   }
 
+  # uvicorn has resolved the address of the client (FORWARDED_ALLOW_IPS), so for LiteLLM
+  # no proxy is in front. Then it also limits failed sign-ins by address. The ranges of
+  # the load balancer would admit identity headers of clients in these ranges.
+  peer_settings = { trusted_proxy_ranges = [] }
+
   # s3_v2 writes the records, and also reads prompts back ("cold storage").
   callback_name        = "s3_v2"
   request_log_settings = { cold_storage_custom_logger = local.callback_name }
@@ -38,9 +43,9 @@ locals {
   # The settings of the caller override those of the module. proxy_config has the type
   # any, and the two sides of a conditional must have the same type.
   general_settings = try(
-    merge(local.redis_settings, var.proxy_config.general_settings),
+    merge(local.peer_settings, local.redis_settings, var.proxy_config.general_settings),
     var.proxy_config.general_settings,
-    local.redis_settings,
+    merge(local.peer_settings, local.redis_settings),
   )
   litellm_settings = try(
     merge(local.request_log_settings, var.proxy_config.litellm_settings, local.callbacks),

@@ -10,6 +10,15 @@ locals {
     "assignPublicIp=DISABLED",
   ])
 
+  # The vCPUs of the first tasks.
+  first_vcpus = ceil(sum([
+    for settings in values(local.components) : settings.cpu / 1024 * (
+      settings.autoscaling_enabled
+      ? max(settings.min_capacity, min(settings.max_capacity, settings.desired_count))
+      : settings.desired_count
+    )
+  ]))
+
   # The outputs print these commands, and apply runs them.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
@@ -51,8 +60,12 @@ resource "terraform_data" "preflight" {
     interpreter = ["bash"]
     command     = "${path.module}/scripts/preflight.sh"
     environment = {
-      ACCOUNT = local.account_id
-      REGION  = var.region
+      ACCOUNT   = local.account_id
+      REGION    = var.region
+      STACK     = local.name
+      VPCS      = local.create_network ? 1 : 0
+      ADDRESSES = local.create_network ? 1 : 0
+      VCPUS     = local.first_vcpus
     }
   }
 }

@@ -66,6 +66,18 @@ locals {
 
   # If an operator runs the migrations, no task becomes healthy during the apply.
   waits_for_services = var.wait_for_services && local.circuit_breaker_enabled
+
+  # Without jobs the apply runs no CLI, so the provider waits. Before release 6.11 it
+  # does not know whether the tasks are healthy.
+  waits_with_cli = local.waits_for_services && local.has_database
+
+  services = {
+    for component in keys(local.components) : component => merge(
+      aws_ecs_service.autoscaled, aws_ecs_service.fixed
+    )[component]
+  }
+
+  rolled_back = "ECS rolled the deployment back, because its new tasks never became healthy. Fix the cause, which the log group of the service shows, and apply again."
 }
 
 # ignore_changes can not be conditional, so there are two resources. With autoscaling
@@ -92,7 +104,7 @@ resource "aws_ecs_service" "autoscaled" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = each.value.grace_period
-  wait_for_steady_state              = local.waits_for_services
+  wait_for_steady_state              = local.waits_for_services && !local.waits_with_cli
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
   tags                               = local.tags
@@ -122,6 +134,11 @@ resource "aws_ecs_service" "autoscaled" {
 
   lifecycle {
     ignore_changes = [desired_count]
+
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.service[each.key].arn
+      error_message = "The service ${self.name} must run its new task definition; got ${self.task_definition}. ${local.rolled_back}"
+    }
   }
 
   depends_on = [
@@ -161,7 +178,7 @@ resource "aws_ecs_service" "fixed" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = each.value.grace_period
-  wait_for_steady_state              = local.waits_for_services
+  wait_for_steady_state              = local.waits_for_services && !local.waits_with_cli
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
   tags                               = local.tags
@@ -189,6 +206,13 @@ resource "aws_ecs_service" "fixed" {
     update = "30m"
   }
 
+  lifecycle {
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.service[each.key].arn
+      error_message = "The service ${self.name} must run its new task definition; got ${self.task_definition}. ${local.rolled_back}"
+    }
+  }
+
   depends_on = [
     aws_iam_role_policy.secrets,
     aws_iam_role_policy.task,
@@ -209,4 +233,35 @@ resource "aws_ecs_service" "fixed" {
     aws_vpc_security_group_ingress_rule.this,
     terraform_data.migrations,
   ]
+}
+
+# Fails with the reason of ECS if a deployment fails, and names the log group.
+resource "terraform_data" "deployments" {
+  count = local.waits_with_cli ? 1 : 0
+
+  # What starts new tasks.
+  triggers_replace = {
+    for component, service in local.services : component => {
+      service         = service.id
+      task_definition = aws_ecs_task_definition.service[component].arn
+      subnets         = local.private_subnet_ids
+      security_groups = local.task_security_groups[component]
+    }
+  }
+
+  provisioner "local-exec" {
+    interpreter = ["bash"]
+    command     = "${path.module}/scripts/wait-services.sh"
+    environment = {
+      CLUSTER = aws_ecs_cluster.this.name
+      REGION  = var.region
+      SERVICES = join(" ", [
+        for component, service in local.services : join("=", [
+          service.name,
+          aws_ecs_task_definition.service[component].arn,
+          aws_cloudwatch_log_group.this[component].name,
+        ])
+      ])
+    }
+  }
 }

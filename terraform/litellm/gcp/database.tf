@@ -16,6 +16,14 @@ locals {
     role => startswith(tier, "db-c4a-") ? "HYPERDISK_BALANCED" : "PD_SSD"
   }
 
+  # Known at plan. The blocks stay in the state after the inputs are removed.
+  restored_blocks = flatten([
+    google_sql_database_instance.writer[*].restore_backup_context,
+    google_sql_database_instance.writer[*].clone,
+  ])
+  restored      = length(local.restored_blocks) > 0
+  database_name = local.restored ? one(terraform_data.restored_database[*].input) : one(google_sql_database.this[*].name)
+
   # The default of Cloud SQL for a final backup.
   final_backup_days = 30
 
@@ -76,7 +84,7 @@ resource "google_sql_database_instance" "writer" {
     edition           = var.db_edition
     availability_type = "REGIONAL"
     disk_type         = local.database_disk_types["writer"]
-    disk_size         = 20
+    disk_size         = var.db_disk_size
     disk_autoresize   = true
     user_labels       = local.labels
 
@@ -119,10 +127,51 @@ resource "google_sql_database_instance" "writer" {
     }
   }
 
+  # The provider creates an empty instance and restores the backup into it.
+  dynamic "restore_backup_context" {
+    for_each = var.db_restore_snapshot == "" ? [] : [split("/", var.db_restore_snapshot)]
+
+    content {
+      project       = var.project
+      instance_id   = restore_backup_context.value[0]
+      backup_run_id = tonumber(restore_backup_context.value[1])
+    }
+  }
+
+  dynamic "clone" {
+    for_each = var.db_restore_source == "" ? [] : [var.db_restore_source]
+
+    content {
+      source_instance_name = clone.value
+      point_in_time        = var.db_restore_time == "" ? null : var.db_restore_time
+    }
+  }
+
   # Cloud SQL increases the disk size. A smaller size would replace the instance and
-  # lose its data (terraform-provider-google #4579, #18296).
+  # lose its data (terraform-provider-google #4579, #18296). A change of a backup would
+  # be restored over the data.
   lifecycle {
-    ignore_changes = [settings[0].disk_size]
+    ignore_changes = [clone, restore_backup_context, settings[0].disk_size]
+
+    postcondition {
+      condition = var.db_restore_snapshot == "" || try(
+        format(
+          "%s/%.0f",
+          self.restore_backup_context[0].instance_id,
+          self.restore_backup_context[0].backup_run_id,
+        ) == var.db_restore_snapshot,
+        false,
+      )
+      error_message = "db_restore_snapshot must be set before the instance is created; got \"${var.db_restore_snapshot}\". Restore the backup in another stack, or remove db_restore_snapshot."
+    }
+
+    postcondition {
+      condition = (
+        var.db_restore_source == "" ||
+        try(self.clone[0].source_instance_name == var.db_restore_source, false)
+      )
+      error_message = "db_restore_source must be set before the instance is created; got \"${var.db_restore_source}\". Restore the instance in another stack, or remove db_restore_source."
+    }
   }
 
   depends_on = [google_service_networking_connection.psa, terraform_data.preflight]
@@ -145,7 +194,7 @@ resource "google_sql_database_instance" "reader" {
     edition           = var.db_edition
     availability_type = "ZONAL"
     disk_type         = local.database_disk_types["reader"]
-    disk_size         = 20
+    disk_size         = var.db_disk_size
     disk_autoresize   = true
     user_labels       = local.labels
 
@@ -179,10 +228,28 @@ resource "google_sql_database_instance" "reader" {
   depends_on = [google_service_networking_connection.psa]
 }
 
+# A restored instance has the database, and Cloud SQL rejects a second one of its name.
+resource "terraform_data" "restored_database" {
+  count = local.restored ? 1 : 0
+
+  input = var.db_name
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.input == var.db_name
+      error_message = "db_name must not change, because the data is in the database \"${self.input}\"; got \"${var.db_name}\". Set db_name to \"${self.input}\"."
+    }
+  }
+
+  depends_on = [google_sql_database_instance.writer]
+}
+
 # Destroy abandons database and role: the role owns the tables that the migrations
 # created, and PostgreSQL rejects DROP ROLE. The deletion of the instance deletes both.
 resource "google_sql_database" "this" {
-  count = var.create_database ? 1 : 0
+  count = var.create_database && !local.restored ? 1 : 0
 
   project         = var.project
   instance        = google_sql_database_instance.writer[0].name
@@ -210,6 +277,7 @@ ephemeral "google_secret_manager_secret_version" "db_password" {
   version = google_secret_manager_secret_version.this["db_password"].version
 }
 
+# The user of a restored instance exists, and gets the password of the new stack.
 resource "google_sql_user" "app" {
   count = var.create_database ? 1 : 0
 

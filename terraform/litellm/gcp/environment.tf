@@ -13,7 +13,7 @@ locals {
     DATABASE_PORT     = "5432"
     DATABASE_USER     = one(google_sql_user.app[*].name)
     DATABASE_USERNAME = one(google_sql_user.app[*].name)
-    DATABASE_NAME     = one(google_sql_database.this[*].name)
+    DATABASE_NAME     = local.database_name
     DATABASE_SSLMODE  = "require"
   } : {}
 

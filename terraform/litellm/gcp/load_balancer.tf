@@ -38,6 +38,9 @@ resource "google_compute_global_address" "lb" {
   project = var.project
   name    = local.names.lb_address
   labels  = local.labels
+
+  # Its existence tells the check that the stack exists.
+  depends_on = [terraform_data.preflight]
 }
 
 resource "google_compute_region_network_endpoint_group" "this" {

@@ -19,6 +19,15 @@ locals {
     } : "${api}.googleapis.com" if needed
   ])
 
+  # The quotas of Compute Engine that are small in a new project.
+  required_quotas = join(" ", [
+    for metric, needed in {
+      BACKEND_SERVICES = length(local.components)
+      NETWORKS         = local.create_network ? 1 : 0
+      STATIC_ADDRESSES = 1
+    } : "${metric}=${needed}" if needed > 0
+  ])
+
   # The output prints this command, and apply runs it.
   run_commands = {
     for job in keys(local.jobs) : job => join(" ", [
@@ -41,6 +50,8 @@ resource "terraform_data" "preflight" {
     environment = {
       PROJECT = var.project
       APIS    = local.required_apis
+      ADDRESS = local.names.lb_address
+      QUOTAS  = local.required_quotas
     }
   }
 }
@@ -129,7 +140,7 @@ resource "terraform_data" "migrations" {
     image    = local.images.migrations
     command  = local.commands.migrations
     database = one(google_sql_database_instance.writer[*].name)
-    name     = one(google_sql_database.this[*].name)
+    name     = local.database_name
     url      = local.own_database ? var.secrets_version : null
   }
 

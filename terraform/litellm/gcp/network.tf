@@ -20,6 +20,9 @@ resource "google_compute_network" "this" {
   name                    = local.names.network
   auto_create_subnetworks = false
   routing_mode            = "REGIONAL"
+
+  # It would count as one of the networks in use.
+  depends_on = [terraform_data.preflight]
 }
 
 resource "google_compute_subnetwork" "this" {

@@ -1043,6 +1043,79 @@ variable "db_backup_retention_days" {
   }
 }
 
+variable "db_disk_size" {
+  description = "Size of the disks of the database in GB, when they are created. They grow automatically. A restored database needs at least the size of the disk of its origin."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.db_disk_size >= 20 && var.db_disk_size <= 65536 && floor(var.db_disk_size) == var.db_disk_size
+    error_message = "db_disk_size must be an integer from 20 to 65536; got ${var.db_disk_size}. Set db_disk_size to a number in this range."
+  }
+}
+
+variable "db_restore_snapshot" {
+  description = "Backup from which the database is created: INSTANCE/BACKUP, both of the project, such as acme-litellm-prod-writer-0a1b2c3d/1767225600000. If empty, no backup. It has an effect only when the instance is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9-]{0,96}/[1-9][0-9]{0,14})?$", var.db_restore_snapshot))
+    error_message = "db_restore_snapshot must be empty or INSTANCE/BACKUP with the number of a backup; got \"${var.db_restore_snapshot}\". Set db_restore_snapshot to a backup of gcloud sql backups list."
+  }
+
+  validation {
+    condition     = var.db_restore_snapshot == "" || var.create_database
+    error_message = "db_restore_snapshot must be empty with create_database = false; got \"${var.db_restore_snapshot}\". Set create_database = true, or remove db_restore_snapshot."
+  }
+}
+
+variable "db_restore_source" {
+  description = "Name of the Cloud SQL instance of the project from which the database is cloned, as it was at db_restore_time. If empty, no instance. A clone stays in the network of its source, so network is required. It has an effect only when the instance is created."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9-]{0,96})?$", var.db_restore_source))
+    error_message = "db_restore_source must be empty or the name of a Cloud SQL instance; got \"${var.db_restore_source}\". Set db_restore_source to an instance of the project."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.create_database
+    error_message = "db_restore_source must be empty with create_database = false; got \"${var.db_restore_source}\". Set create_database = true, or remove db_restore_source."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.db_restore_snapshot == ""
+    error_message = "db_restore_source must be empty with db_restore_snapshot, because a database has one origin; got \"${var.db_restore_source}\" and \"${var.db_restore_snapshot}\". Remove one of the two."
+  }
+
+  validation {
+    condition     = var.db_restore_source == "" || var.network != "" || var.create_network == false
+    error_message = "db_restore_source must be empty without network, because a clone stays in the network of its source; got \"${var.db_restore_source}\". Set network to the network of the instance, or use db_restore_snapshot."
+  }
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$", var.db_restore_time))
+    error_message = "db_restore_time must be empty or a time in UTC such as 2026-01-31T08:00:00Z; got \"${var.db_restore_time}\". Write db_restore_time in this form."
+  }
+
+  validation {
+    condition     = var.db_restore_time == "" || var.db_restore_source != ""
+    error_message = "db_restore_time must be empty without db_restore_source; got \"${var.db_restore_time}\". Set db_restore_source to the instance to restore, or remove db_restore_time."
+  }
+}
+
 variable "db_password_version" {
   description = "Version of the generated database password. Increase it by one, in an apply of its own, to change the password. New connections may fail until the services have restarted."
   type        = number

@@ -15,10 +15,12 @@ class AwsOptions:
     """Options of the AWS emulator.
 
     ``python`` is the interpreter of LiteLLM's environment. Without it a stand-in runs in place of
-    the container of every service. ``domain`` is the subject of every listener's certificate.
+    the container of every service. ``domain`` is the subject of every listener's certificate. ECS
+    replaces a task that its target group finds unhealthy ``unhealthy_seconds`` after its start.
     """
 
     python: str = ""
+    unhealthy_seconds: float = 600
     domain: str = "litellm.example.com"
 
 

@@ -311,7 +311,8 @@ def expected_config(subject: Subject) -> dict[str, Any]:
         redis = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT"}
     if state.own_redis:
         redis = {"url": "os.environ/REDIS_URL"}
-    general: Any = {"coordination_redis": redis} if redis else {}
+    general: Any = {"trusted_proxy_ranges": []}
+    general |= {"coordination_redis": redis} if redis else {}
     settings = given.get("general_settings") if "general_settings" in given else {}
     general = (
         {**general, **(settings or {})}

@@ -123,7 +123,9 @@ def main(options: AwsOptions) -> int:
         aws = cloud.start(supervisor)
         hooks = _hooks(supervisor, options, authority, aws, fronts)
         certificate = issue_certificate(authority, options.domain)
-        with reconciler.reconciling(aws, supervisor, hooks, certificate) as data_plane:
+        with reconciler.reconciling(
+            aws, supervisor, hooks, certificate, options.unhealthy_seconds
+        ) as data_plane:
             server = _server(
                 {
                     "/local/cloud": lambda: {"url": aws.url, "region": aws.region},

@@ -63,6 +63,18 @@ def _stop(client: Any, options: argparse.Namespace) -> Any:
     return client.stop_task(cluster=options.cluster, task=options.task, reason=options.reason)
 
 
+def _services(client: Any, options: argparse.Namespace) -> Any:
+    return client.describe_services(cluster=options.cluster, services=[options.services])
+
+
+def _update(client: Any, options: argparse.Namespace) -> Any:
+    return client.update_service(
+        cluster=options.cluster,
+        service=options.service,
+        forceNewDeployment=options.force_new_deployment,
+    )
+
+
 def _caller(client: Any, _options: argparse.Namespace) -> Any:
     return client.get_caller_identity()
 
@@ -90,6 +102,8 @@ _COMMANDS: Mapping[tuple[str, str], tuple[Callable[[Any, argparse.Namespace], An
     ("ecs", "describe-tasks"): (_describe, ["--cluster", "--tasks"]),
     ("ecs", "list-tasks"): (_list, ["--cluster", "--family", "--desired-status"]),
     ("ecs", "stop-task"): (_stop, ["--cluster", "--task", "--reason"]),
+    ("ecs", "describe-services"): (_services, ["--cluster", "--services"]),
+    ("ecs", "update-service"): (_update, ["--cluster", "--service"]),
     ("sts", "get-caller-identity"): (_caller, []),
     ("logs", "get-log-events"): (_events, ["--log-group-name", "--log-stream-name", "--limit"]),
 }
@@ -113,6 +127,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="aws")
     for option in (*options, "--region"):
         parser.add_argument(option, required=option != "--started-by")
+    parser.add_argument("--force-new-deployment", action="store_true")
     parser.add_argument("--query")
     parser.add_argument("--output", default="json")
     values = parser.parse_args(arguments[2:])

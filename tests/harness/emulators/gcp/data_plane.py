@@ -24,8 +24,9 @@ class DataPlane:
     """The processes behind the resources, by the path of the resource.
 
     ``peering_holds`` are the deleted instances that keep a peering in use: (network, deadline) by
-    name. ``ports`` are the loopback ports of the load balancer's addresses (``ADDRESS:PORT``).
-    ``hosts`` are the addresses of the databases, on PostgreSQL's default port.
+    name. ``backups`` are the backups of databases by path and id, ``clones`` the data of instances
+    that are being cloned. ``hosts`` are the addresses of the databases, on PostgreSQL's default
+    port. ``ports`` are the loopback ports of the load balancer's addresses (``ADDRESS:PORT``).
     """
 
     supervisor: Supervisor
@@ -38,6 +39,8 @@ class DataPlane:
     instances: dict[str, list[Component]] = field(default_factory=dict)
     certificates: dict[tuple[str, ...], Certificate] = field(default_factory=dict)
     peering_holds: dict[str, tuple[str, float]] = field(default_factory=dict)
+    backups: dict[tuple[str, int], str] = field(default_factory=dict)
+    clones: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pwd
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -237,6 +238,13 @@ def create_cloud_sql_group(server: Server) -> None:
         )
 
 
+def has_role(server: Server, name: str) -> bool:
+    """Whether a user exists."""
+    with server.connect() as connection:
+        found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+        return found.rowcount > 0
+
+
 def create_cloud_sql_user(server: Server, name: str, password: str) -> None:
     """Create a user as the Cloud SQL API does: no superuser, but a member of cloudsqlsuperuser.
 
@@ -316,3 +324,48 @@ def set_password(server: Server, name: str, password: str) -> None:
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
         )
+
+
+# ---- Copies ----
+
+
+def dump(server: Server) -> str:
+    """The databases and users of a server as SQL, with the hashes of passwords."""
+    output = _client(server, "pg_dumpall", "--clean", "--if-exists")
+    # The superuser is of the server, not of its data.
+    named = re.compile(rf"^(CREATE|ALTER|DROP) ROLE (IF EXISTS )?{server.admin}\b")
+    return "\n".join(line for line in output.splitlines() if not named.match(line))
+
+
+def load(server: Server, copied: str) -> None:
+    """Replace the databases and users of a server by those of a :func:`dump`."""
+    _client(server, "psql", "--quiet", "--dbname=postgres", text=copied)
+
+
+def databases(server: Server) -> list[str]:
+    """The names of the databases that users created."""
+    with server.connect() as connection:
+        rows = connection.execute(
+            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+        ).fetchall()
+    return sorted(str(name) for (name,) in rows)
+
+
+def _client(server: Server, program: str, *arguments: str, text: str | None = None) -> str:
+    ended = subprocess.run(
+        [str(programs() / program), *arguments],
+        env={
+            "PATH": os.defpath,
+            "PGHOST": server.host,
+            "PGPORT": str(server.port),
+            "PGUSER": server.admin,
+            "PGPASSWORD": server.password,
+        },
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        raise PostgresError(f"{program} ended with status {ended.returncode}: {ended.stderr}")
+    return ended.stdout

@@ -78,6 +78,10 @@ module "litellm" {
   db_name                      = var.db_name
   db_username                  = var.db_username
   db_backup_retention_days     = var.db_backup_retention_days
+  db_disk_size                 = var.db_disk_size
+  db_restore_snapshot          = var.db_restore_snapshot
+  db_restore_source            = var.db_restore_source
+  db_restore_time              = var.db_restore_time
   db_password_version          = var.db_password_version
   enable_db_audit_logs         = var.enable_db_audit_logs
   cloudsql_deletion_protection = var.cloudsql_deletion_protection

@@ -480,6 +480,34 @@ variable "db_backup_retention_days" {
   nullable    = false
 }
 
+variable "db_disk_size" {
+  description = "Size of the disks of the database in GB, when they are created. They grow automatically. A restored database needs at least the size of the disk of its origin."
+  type        = number
+  default     = 20
+  nullable    = false
+}
+
+variable "db_restore_snapshot" {
+  description = "Backup from which the database is created: INSTANCE/BACKUP, both of the project, such as acme-litellm-prod-writer-0a1b2c3d/1767225600000. If empty, no backup. It has an effect only when the instance is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_source" {
+  description = "Name of the Cloud SQL instance of the project from which the database is cloned, as it was at db_restore_time. If empty, no instance. A clone stays in the network of its source, so network is required. It has an effect only when the instance is created."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "db_restore_time" {
+  description = "Point in time in UTC, such as 2026-01-31T08:00:00Z, to which db_restore_source is restored. If empty, the latest time. Requires db_restore_source."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "db_password_version" {
   description = "Version of the generated database password. Increase it by one, in an apply of its own, to change the password. New connections may fail until the services have restarted."
   type        = number

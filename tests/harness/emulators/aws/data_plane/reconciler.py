@@ -38,6 +38,8 @@ from tests.harness.sdk.aws import paged
 POLL_SECONDS = 0.15
 RETRY_SECONDS = 0.5
 DRAIN_SECONDS = 0.3
+# The time that a task may be unhealthy, in place of the grace period of its service.
+UNHEALTHY_SECONDS = 600
 
 
 class Running(Protocol):
@@ -97,6 +99,7 @@ class Replica:
     running: Running | None = None
     healthy: bool = False
     failures: int = 0
+    healthy_at: float = 0
     not_before: float = 0
     reason: str = ""
     drained_at: float | None = None
@@ -119,6 +122,7 @@ class Reconciler:
     executor: ThreadPoolExecutor
     stores: Stores
     balancers: Balancers
+    unhealthy_seconds: float = UNHEALTHY_SECONDS
     problems: list[str] = field(default_factory=list)
     _replicas: dict[str, Replica] = field(default_factory=dict)
     _jobs: dict[str, tuple[Work | None, Future[Finished] | None]] = field(default_factory=dict)
@@ -193,6 +197,7 @@ class Reconciler:
                 self._fail(replica, f"{type(failure).__name__}: {failure}")
             else:
                 replica.running = replica.future.result()
+                replica.healthy_at = time.monotonic()
         elif (
             replica.running
             and replica.ending is None
@@ -346,6 +351,16 @@ class Reconciler:
             if replica.running and replica.drained_at is None:
                 port = replica.running.port
                 replica.healthy = all(self.balancers.healthy(group, port) for group in groups)
+                if replica.healthy or not groups:
+                    replica.healthy_at = time.monotonic()
+                elif time.monotonic() > replica.healthy_at + self.unhealthy_seconds:
+                    self._replace(replica)
+
+    def _replace(self, replica: Replica) -> None:
+        """End an unhealthy task. ECS starts another one."""
+        if replica.running:
+            self.supervisor.stop(replica.running.pid)
+            self._fail(replica, "Task failed ELB health checks")
 
     # ---- One step ----
 
@@ -422,6 +437,7 @@ def reconciling(
     supervisor: Supervisor,
     hooks: Hooks,
     certificate: Certificate | None = None,
+    unhealthy_seconds: float = UNHEALTHY_SECONDS,
 ) -> Iterator[Reconciler]:
     """Run a reconciler for the length of the block.
 
@@ -432,12 +448,15 @@ def reconciling(
         supervisor: the supervisor of the emulator, which starts the stores and the Envoys.
         hooks: the functions that run containers.
         certificate: the certificate of listeners with TLS.
+        unhealthy_seconds: the time in which a task becomes healthy, or ECS replaces it.
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
         start = partial(postgres.start, supervisor)
         stores = Stores(cloud, executor, start, hooks.cache, supervisor.stop, hooks.front)
         balancers = Balancers(cloud, supervisor, certificate)
-        reconciler = Reconciler(cloud, supervisor, hooks, executor, stores, balancers)
+        reconciler = Reconciler(
+            cloud, supervisor, hooks, executor, stores, balancers, unhealthy_seconds
+        )
         # Until the first step, the proxy must report no running task.
         reconciler._report()
         stop = threading.Event()

@@ -507,12 +507,18 @@ _SQL_VERBS = {"insert": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 _SQL_NOUNS = {"instances": "", "databases": "_DATABASE", "users": "_USER"}
 
 
+def _sql_type(operation: Operation) -> str:
+    if operation.verb not in _SQL_VERBS:
+        return operation.verb
+    return _SQL_VERBS[operation.verb] + _SQL_NOUNS[operation.target.split("/")[-2]]
+
+
 def _sql(cloud: Cloud, operation: Operation, done: bool) -> Document:
     project = operation.place["project"]
     document: Document = {
         "kind": "sql#operation",
         "name": operation.id,
-        "operationType": _SQL_VERBS[operation.verb] + _SQL_NOUNS[operation.target.split("/")[-2]],
+        "operationType": _sql_type(operation),
         "status": "DONE" if done else "RUNNING",
         "targetProject": project,
         "targetId": operation.place.get("instance", operation.place.get("id", "")),

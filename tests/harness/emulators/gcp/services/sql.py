@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -22,6 +22,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     table,
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services.networking import check_peered, hold_peering
 from tests.harness.emulators.parts import postgres
 
@@ -110,6 +111,8 @@ def _create(cloud: Cloud, resource: Resource) -> None:
         postgres.create_cloud_sql_group(server)
         with plane.lock:
             plane.open_front(resource.path, server)
+        if resource.path in plane.clones:
+            _load(cloud, resource, plane.clones.pop(resource.path))
     host = plane.hosts[_primary(cloud, resource).path]
     cloud.output(
         resource,
@@ -144,6 +147,85 @@ def _update(cloud: Cloud, resource: Resource, _before: Document) -> None:
     for reader in cloud.of("sqlInstances"):
         if reader.body.get("masterInstanceName", "").split(":")[-1] == resource.id:
             cloud.output(reader, databaseVersion=resource.body["databaseVersion"])
+
+
+# ---- Copies of instances ----
+
+
+def _load(cloud: Cloud, resource: Resource, copied: str) -> None:
+    """Replace the data of an instance. Its API then has the copied databases."""
+    server = server_of(cloud, resource)
+    postgres.load(server, copied)
+    collection = table()["sqlDatabases"]
+    for name in postgres.databases(server):
+        place = {"project": resource.place["project"], "instance": resource.id, "id": name}
+        path = f"{resource.path}/databases/{name}"
+        body = {"name": name, "instance": resource.id, "project": place["project"]}
+        body |= {"charset": "UTF8", "collation": "en_US.UTF8"}
+        copy = Resource(collection, path, place, body)
+        copy.private["outputs"] = {"instance", "project"}
+        with cloud.lock:
+            cloud.resources[path] = copy
+
+
+def _named(cloud: Cloud, project: str, name: str) -> Resource:
+    return cloud.get(f"{table()['sqlInstances'].path.format(project=project)}/{name}")
+
+
+def _back_up(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+    """Back up an instance on demand; its answer names the backup."""
+    instance = _named(cloud, place["project"], place["instance"])
+    number = cloud.number()
+
+    def work() -> Document:
+        plane = cloud.data_plane
+        plane.backups[instance.path, number] = postgres.dump(server_of(cloud, instance))
+        return {}
+
+    return {
+        **cloud.run("sql", "BACKUP_VOLUME", instance, work),
+        "backupContext": {"backupId": str(number)},
+    }
+
+
+def _restore(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    """Restore a backup. Source: Cloud SQL, restore an instance, restrictions."""
+    target = _named(cloud, place["project"], place["instance"])
+    context = body_of(request).get("restoreBackupContext", {})
+    project = context.get("project") or place["project"]
+    source = _named(cloud, project, context.get("instanceId") or target.id)
+    copied = cloud.data_plane.backups.get((source.path, int(context.get("backupRunId", 0))))
+    if copied is None:
+        raise ApiError(404, f"The backup run {context.get('backupRunId')} does not exist.")
+    if any(
+        reader.body.get("masterInstanceName", "").split(":")[-1] == target.id
+        for reader in cloud.of("sqlInstances")
+    ):
+        raise ApiError(400, "Invalid request: the instance has replicas; delete them first.")
+    if source.body["databaseVersion"] != target.body["databaseVersion"]:
+        raise ApiError(400, "Invalid request: the backup is of another database version.")
+    if int(target.body["settings"].get("dataDiskSizeGb", 10)) < int(
+        source.body["settings"].get("dataDiskSizeGb", 10)
+    ):
+        raise ApiError(400, "Invalid request: the disk is smaller than that of the backup.")
+
+    def work() -> Document:
+        _load(cloud, target, copied)
+        return {}
+
+    return cloud.run("sql", "RESTORE_VOLUME", target, work)
+
+
+def _clone(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    """Clone an instance with its settings and network, at its present state."""
+    source = _named(cloud, place["project"], place["instance"])
+    context = body_of(request)["cloneContext"]
+    name, collection = context["destinationInstanceName"], table()["sqlInstances"]
+    kept = ("databaseVersion", "region", "settings", "diskEncryptionConfiguration")
+    body = {key: source.body[key] for key in kept if key in source.body}
+    path = f"{collection.path.format(project=place['project'])}/{name}"
+    cloud.data_plane.clones[path] = postgres.dump(server_of(cloud, source))
+    return cloud.insert(collection, {"project": place["project"]}, {**body, "name": name}, {})
 
 
 def _check_deletion(cloud: Cloud, resource: Resource) -> None:
@@ -220,7 +302,11 @@ def _create_user(cloud: Cloud, resource: Resource) -> None:
         raise ApiError(400, "Invalid request: a built-in user must have a password.")
     server = server_of(cloud, _instance(cloud, resource))
     with _sql_errors(f"create user {resource.id}"):
-        postgres.create_cloud_sql_user(server, resource.id, password)
+        # The user of a restored database gets another password.
+        if postgres.has_role(server, resource.id):
+            postgres.set_password(server, resource.id, password)
+        else:
+            postgres.create_cloud_sql_user(server, resource.id, password)
     cloud.output(resource, instance=resource.place["instance"])
 
 
@@ -250,6 +336,12 @@ def _check_child(cloud: Cloud, resource: Resource) -> None:
         raise ApiError(400, f"'{resource.id}' is reserved for the system.")
 
 
+_I = r"/sql/v1beta4/projects/(?P<project>[^/]+)/instances/(?P<instance>[^/]+)"
+ROUTES = (
+    ("POST", _I + "/backupRuns", _back_up),
+    ("POST", _I + "/restoreBackup", _restore),
+    ("POST", _I + "/clone", _clone),
+)
 HOOKS = {
     "sqlInstances": Hooks(
         check=_check,

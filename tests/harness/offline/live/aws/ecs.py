@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from tests.harness.offline.engine.values import known_items
 from tests.harness.offline.live.aws.crud import Call, CallError, Special
@@ -40,21 +41,43 @@ def _read_service(_: Call, __: Values, document: Document) -> None:
 
 
 def _steady(call: Call, state: Values) -> None:
-    """With ``wait_for_steady_state``, wait until the last deployment is the only one."""
+    """With ``wait_for_steady_state``, wait as the provider's release does.
+
+    Releases before 6.11, the first with ``sigint_rollback``, wait until one deployment has all
+    its tasks. They know neither the health of the tasks nor that ECS rolled a deployment back.
+    Later releases wait for the end of the deployment, and fail if it failed. Source: hashicorp/aws,
+    internal/service/ecs/service.go, statusServiceWaitForStable.
+    """
     if state.get("wait_for_steady_state") is not True:
         return
+    first = ""
     deadline = time.monotonic() + _STEADY_SECONDS
     while time.monotonic() < deadline:
         (service,) = call.client().describe_services(
             cluster=state["cluster"], services=[state["id"]]
         )["services"]
         primary = service["deployments"][0]
-        if primary.get("rolloutState") == "FAILED":
-            raise CallError(f"{primary.get('rolloutStateReason')}")
-        if len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]:
+        first = first or primary["id"]
+        rollout = primary.get("rolloutState")
+        if "sigint_rollback" not in call.block.attributes:
+            if _counted(service):
+                return
+        elif primary["id"] != first or rollout == "FAILED":
+            raise CallError(
+                f"waiting for ECS Service ({state['id']}): Service deployment rolled back because "
+                "the circuit breaker threshold was exceeded."
+            )
+        elif rollout == "COMPLETED" and _counted(service):
             return
         time.sleep(0.2)
-    raise CallError("timeout while waiting for state to become 'tfSTABLE'")
+    raise CallError(
+        f"waiting for ECS Service ({state['id']}): timeout while waiting for state to become "
+        "'tfSTABLE'"
+    )
+
+
+def _counted(service: Mapping[str, Any]) -> bool:
+    return len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
 
 
 SPECIAL: Mapping[str, Special] = {

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import requests
 
+from tests.harness.offline.engine.values import known_items
 from tests.harness.offline.live.codec import Document, Values
 from tests.harness.offline.live.google import codec
 from tests.harness.offline.live.google.codec import Entry
@@ -33,6 +34,7 @@ _OPERATION_SECONDS = 5400
 _CALL_SECONDS = 60
 # A policy is read, changed and written. Another client may write it in between.
 _POLICY_ATTEMPTS = 20
+_WITH_REPLICAS = "includeReplicasForMajorVersionUpgrade"
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -332,12 +334,47 @@ def _read_instance(call: Call, state: Values) -> Values:
 
 
 def _create_instance(call: Call, planned: Values, config: Values) -> Values:
-    _create(call, planned, config)
+    clones = known_items(planned.get("clone"))
+    if clones:
+        _clone(call, planned, clones[0])
+    else:
+        _create(call, planned, config)
+    _restore(call, planned)
     return _read_instance(call, planned)
+
+
+def _clone(call: Call, planned: Values, context: Values) -> None:
+    """Clone an instance, then give it the planned settings."""
+    source = call.entry.where({**planned, "name": context["source_instance_name"]})
+    document = {"destinationInstanceName": planned["name"]}
+    if context.get("point_in_time"):
+        document["pointInTime"] = context["point_in_time"]
+    call.change("POST", f"{source}/clone", {"cloneContext": document})
+    document = codec.encode(call.entry, call.block, planned)
+    # The provider does not read the flag, so the state has the configured value.
+    changed = {k: document[k] for k in ("settings", _WITH_REPLICAS) if k in document}
+    call.change("PATCH", call.entry.where(planned), changed)
+
+
+def _restore(call: Call, planned: Values) -> None:
+    """Restore the backup of the block, after a create and after each change of the block.
+
+    Source: hashicorp/google, resource_sql_database_instance.go.
+    """
+    for context in known_items(planned.get("restore_backup_context")):
+        document = {
+            "backupRunId": str(context["backup_run_id"]),
+            "instanceId": context.get("instance_id"),
+            "project": context.get("project"),
+        }
+        path = f"{call.entry.where(planned)}/restoreBackup"
+        call.change("POST", path, {"restoreBackupContext": document})
 
 
 def _update_instance(call: Call, planned: Values, prior: Values, config: Values) -> Values:
     _update(call, planned, prior, config)
+    if planned.get("restore_backup_context") != prior.get("restore_backup_context"):
+        _restore(call, planned)
     return _read_instance(call, planned)
 
 
