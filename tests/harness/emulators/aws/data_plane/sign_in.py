@@ -74,7 +74,9 @@ class SignIn:
         fronts.open(host, port, certificate, upstream)
         return host, port
 
-    def refusal(self, host: str, resource: str, user: str, token: str) -> str | None:
+    def refusal(
+        self, host: str, resource: str, user: str, token: str, now: datetime | None = None
+    ) -> str | None:
         """Why RDS refuses a token; None if it accepts it.
 
         Args:
@@ -82,6 +84,7 @@ class SignIn:
             resource: the ``DbClusterResourceId`` of the cluster.
             user: the user that signs in.
             token: the password that the client sent.
+            now: the time of the sign-in; None for the present.
         """
         url = urllib.parse.urlsplit(f"//{token}")
         query = dict(urllib.parse.parse_qsl(url.query))
@@ -95,7 +98,7 @@ class SignIn:
         if (query.get("Action"), query.get("DBUser")) != ("connect", user):
             return f"the token is for {query.get('Action')} as {query.get('DBUser')}"
         signed = datetime.strptime(query["X-Amz-Date"], _DATE).replace(tzinfo=UTC)
-        if datetime.now(UTC) > signed + timedelta(seconds=int(query["X-Amz-Expires"])):
+        if (now or datetime.now(UTC)) > signed + timedelta(seconds=int(query["X-Amz-Expires"])):
             return f"the token of {query['X-Amz-Date']} has expired"
         if scope[1:] != [self.cloud.region, _SERVICE, "aws4_request"]:
             return f"the token is for {'/'.join(scope[1:])}"
