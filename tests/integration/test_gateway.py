@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.litellm import release, server
+from tests.harness.paths import CONFIGURATIONS
 from tests.harness.plan.containers import containers
 from tests.harness.process.supervisor import supervising
 from tests.harness.stacks import STACKS
@@ -19,22 +21,26 @@ from tests.integration.conftest import planned
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 ANSWER = "the mocked answer"
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    shape["name"]: shape for shape in yaml.safe_load(CONFIGURATIONS.read_text())
+}
+MOCK = {"model": "openai/mock", "api_key": "none", "mock_response": ANSWER}
+
+
+def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One configuration: lists are joined, maps are merged."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            whole[key] = whole[key] + value if isinstance(value, list) and key in whole else value
+    return whole
+
+
 # Without database and Redis. Keys of the database are not tested here.
 INPUTS: Mapping[str, Any] = {
     "create_database": False,
     "create_redis": False,
-    "proxy_config": {
-        "model_list": [
-            {
-                "model_name": "mock",
-                "litellm_params": {
-                    "model": "openai/mock",
-                    "api_key": "none",
-                    "mock_response": ANSWER,
-                },
-            }
-        ]
-    },
+    "proxy_config": {"model_list": [{"model_name": "mock", "litellm_params": MOCK}]},
 }
 CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -42,7 +48,8 @@ CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def url(request: pytest.FixtureRequest, resolved_session: planning.Session) -> Iterator[str]:
     """The URL of the load balancer of a stack with a running gateway."""
-    plan = planned(resolved_session, request.param, INPUTS)
+    parts = [INPUTS["proxy_config"], *(shape["configuration"] for shape in SHAPES.values())]
+    plan = planned(resolved_session, request.param, {**INPUTS, "proxy_config": merged(parts)})
     with supervising() as supervisor:
         port = server.start(
             supervisor,
@@ -72,7 +79,19 @@ def with_key(key: str) -> dict[str, str]:
 def test_models_come_from_the_uploaded_configuration(url: str, client: requests.Session) -> None:
     answer = client.get(f"{url}/v1/models", headers=with_key(KEY), timeout=10)
     assert answer.status_code == 200, answer.text
-    assert [model["id"] for model in answer.json()["data"]] == ["mock"]
+    # A wildcard lists the models of the provider.
+    names = [model["id"] for model in answer.json()["data"]]
+    assert {"mock", "described", "pooled"} <= set(names)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_gateway_answers_with_a_public_shape(url: str, client: requests.Session, name: str) -> None:
+    shape = SHAPES[name]
+    body = shape.get("body", {"messages": CHAT["messages"]}) | {"model": shape["model"]}
+    path = shape.get("path", "/v1/chat/completions")
+    answer = client.post(url + path, headers=with_key(KEY), json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert shape["text"] in answer.text
 
 
 def test_gateway_answers_a_chat(url: str, client: requests.Session) -> None:

@@ -90,7 +90,7 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     The environment has the Python client of LiteLLM's database, as the images do.
 
     Raises:
-        InstallError: pip or npm cannot install a package; the message has the end of its output.
+        InstallError: uv or npm cannot install a package; the message has the end of its output.
     """
     content = REQUIREMENTS.read_bytes() + LAST_MIGRATION.read_bytes()
     version = f"{RELEASE}-{hashlib.sha256(content).hexdigest()[:8]}-{engines.digest()}"

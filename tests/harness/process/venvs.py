@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import uv
 from filelock import FileLock
 
 from tests.harness.paths import ROOT
@@ -32,12 +32,12 @@ def installed(
     Args:
         name: the folder of the environment, below the cache.
         release: changes with the content, so that the environment is created again.
-        packages: the arguments of ``pip install``.
+        packages: the arguments of ``uv pip install``.
         folder: the cache.
         finish: completes the environment; it gets the interpreter.
 
     Raises:
-        InstallError: pip failed; the message has the end of its output.
+        InstallError: uv failed; the message has the end of its output.
     """
     place = folder / name
     home = place / f"{release}-{sys.version_info.major}.{sys.version_info.minor}"
@@ -48,19 +48,21 @@ def installed(
             return python
         # The leftovers of an interrupted install.
         shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        result = subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", *packages],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise InstallError(f"pip cannot install {tuple(packages)}:\n{result.stderr[-2000:]}")
+        _uv("venv", "--python", sys.executable, str(home))
+        # uv writes no bytecode; the first program that runs does.
+        _uv("pip", "install", "--python", str(python), *packages)
         if finish:
             finish(python)
         done.touch()
     return python
+
+
+def _uv(*words: str) -> None:
+    result = subprocess.run(
+        [uv.find_uv_bin(), "--quiet", *words], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise InstallError(f"`uv {' '.join(words)}` failed:\n{result.stderr[-2000:]}")
 
 
 def packages(python: Path) -> Path:

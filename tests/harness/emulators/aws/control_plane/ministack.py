@@ -31,7 +31,7 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     """The interpreter of ministack's environment, which is created if it does not exist.
 
     Raises:
-        InstallError: pip cannot install ministack; the message has the end of its output.
+        InstallError: uv cannot install ministack; the message has the end of its output.
     """
     return venvs.installed("ministack", RELEASE, _PACKAGES, folder)
 
