@@ -293,7 +293,7 @@ def create_aurora_cluster(server: Server, master: str, password: str, database: 
 
 
 def _trust(server: Server, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Accept the users whose token the front of the server has verified.
+    """Accept the members of rds_iam: the front of the server has verified their tokens.
 
     The master user administers rds_iam, which makes it a member, and keeps its password.
     """
