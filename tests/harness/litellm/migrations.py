@@ -1,18 +1,12 @@
-"""LiteLLM's migrations, run as SQL in the order of Prisma.
+"""LiteLLM's migrations as SQL, in the order of Prisma, for tests without LiteLLM.
 
-The job of the stacks calls Prisma. Its engines are in no Python package; the SQL is the same.
-``python -m tests.harness.litellm.migrations migrate deploy`` stands in for ``prisma migrate
-deploy`` with the database of ``DATABASE_URL``; any other command of Prisma succeeds and does
-nothing.
+Where LiteLLM is installed, its own job runs them with Prisma (:mod:`.engines`).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import sys
-import urllib.parse
 from pathlib import Path
 
 import psycopg
@@ -85,24 +79,3 @@ def tables(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
     """The tables that the user of the connection owns."""
     rows = connection.execute("SELECT tablename FROM pg_tables WHERE tableowner = current_user")
     return {str(row[0]) for row in rows}
-
-
-def main(arguments: list[str]) -> int:
-    """Run a command of Prisma; returns the exit status."""
-    if arguments[:2] != ["migrate", "deploy"]:
-        return 0
-    # Prisma has parameters of its own in a URL, which libpq refuses.
-    parts = urllib.parse.urlsplit(os.environ["DATABASE_URL"])
-    query = [(k, v) for k, v in urllib.parse.parse_qsl(parts.query) if k == "sslmode"]
-    url = parts._replace(query=urllib.parse.urlencode(query)).geturl()
-    try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            print(f"{run(connection)} migrations applied")
-    except (psycopg.Error, MigrationError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
