@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import psycopg
+import pytest
 
-from tests.harness.litellm import release, variables
+from tests.harness.litellm import release, upstream, variables
 
 
 def test_stored_description_equals_the_application() -> None:
@@ -20,3 +21,17 @@ def test_every_variable_has_a_reader() -> None:
     options = psycopg.pq.Conninfo.get_defaults()
     client = {option.envvar.decode() for option in options if option.envvar}
     assert [*variables.unread(packages, client)] == []
+
+
+def test_changes_of_another_release_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = json.loads(release.DESCRIPTION.read_text())
+    other = {**stored, "routes": [*stored["routes"][1:], "/v9/new http POST"]}
+    other["dashboard"] = [*stored["dashboard"], "ui/new/index.html"]
+    monkeypatch.setattr(release, "observed", lambda _: other)
+    monkeypatch.setattr(variables, "unread", lambda *_: ["OLD: nothing reads it"])
+    assert list(upstream.changes(release.installed(), set())) == [
+        f"- route {stored['routes'][0]}",
+        "+ route /v9/new http POST",
+        "+ page ui/new/index.html",
+        "variable OLD: nothing reads it",
+    ]

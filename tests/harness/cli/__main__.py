@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("bench", "docs", "plan")
+COMMANDS = ("bench", "docs", "plan", "upstream")
 
 
 def main(arguments: list[str]) -> int:
