@@ -35,7 +35,7 @@ class GcpOptions:
     """
 
     python: str = ""
-    startup_seconds: float = 60
+    startup_seconds: float = 240
     producer_seconds: float = 0
 
 
