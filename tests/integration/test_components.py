@@ -50,7 +50,7 @@ def ready(supervisor: Supervisor, component: str, running: Component) -> str:
         up = fetched(running.port, PROBES[component])[0] == 200
         return up or not supervisor.running(running.pid)
 
-    assert soon(done, 60)
+    assert soon(done, 120)
     assert supervisor.running(running.pid), running.log.read_text()[-2000:]
     return f"http://127.0.0.1:{running.port}"
 

@@ -15,7 +15,7 @@ from tests.harness.process.child import log_tail, soon
 from tests.harness.process.ports import fetched
 from tests.harness.process.supervisor import Supervisor
 
-START_SECONDS = 60
+START_SECONDS = 120
 _LIVE = "/health/liveliness"
 _CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 
@@ -47,7 +47,7 @@ def start(
         config: the text of its configuration file.
 
     Raises:
-        LiteLLMError: it is not live within 60 s, or a secret has no value. The message has the end
+        LiteLLMError: it is not live within 120 s, or a secret has no value. The message has the end
             of its log.
     """
     missing = [name for name, _, secret in container.entries if secret and name not in secrets]
