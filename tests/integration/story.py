@@ -94,7 +94,7 @@ def test_spend_is_recorded_and_ends_at_the_budget(client: Client) -> None:
     began = time.monotonic()
     assert soon(lambda: spent() > 0, SPEND_SECONDS, 1), "the chat has no spend"
     print(f"spend after {time.monotonic() - began:.1f} s")
-    becomes(429, lambda: chat(client, key))
+    becomes(422, lambda: chat(client, key))
 
 
 @stage("reuse")

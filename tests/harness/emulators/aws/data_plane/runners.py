@@ -86,7 +86,7 @@ def _as_user(environment: Mapping[str, str]) -> Connection:
 
 
 def _token(environment: Mapping[str, str]) -> str:
-    """The token with which the user of a job signs in; without a role, one that no front accepts."""
+    """The token with which a job signs in; without a role, one that no front accepts."""
     if "AWS_ACCESS_KEY_ID" not in environment:
         return "unsigned"
     key, region = environment["AWS_ACCESS_KEY_ID"], environment["AWS_REGION"]
