@@ -111,6 +111,8 @@ def opened(program: Program, host: str, addresses: Mapping[int, str]) -> Iterato
     """
     arguments = [
         "--no-zygote",
+        # Emulated, it can stop drawing on a busy machine.
+        "--disable-gpu",
         "--no-proxy-server",
         f"--host-resolver-rules={_rules(host, addresses)}",
     ]
