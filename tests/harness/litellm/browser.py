@@ -43,6 +43,7 @@ _SIZE = (1280, 900)
 # A status of a route that no component serves, and those of a server that fails.
 _LOST = (404, 405)
 _FAILED = 500
+_GIVEN_UP = "net::ERR_ABORTED"
 
 
 class BrowserError(RuntimeError):
@@ -64,7 +65,7 @@ class Tab:
     Attributes:
         page: the page.
         hosts: the hosts of all requests, by a URL of each.
-        lost: the status and the URL of each request that no component serves or that failed.
+        lost: each request that no component serves or that failed, after its status or error.
     """
 
     page: Page
@@ -113,6 +114,8 @@ def opened(program: Program, host: str, addresses: Mapping[int, str]) -> Iterato
         "--no-zygote",
         # Emulated, it can stop drawing on a busy machine.
         "--disable-gpu",
+        # For every page from its first request on, unlike the option of a context.
+        "--ignore-certificate-errors",
         "--no-proxy-server",
         f"--host-resolver-rules={_rules(host, addresses)}",
     ]
@@ -127,14 +130,13 @@ def opened(program: Program, host: str, addresses: Mapping[int, str]) -> Iterato
         except Error as error:
             raise BrowserError(f"{program.path} does not start:\n{str(error)[-2000:]}") from error
         width, height = _SIZE
-        context = browser.new_context(
-            ignore_https_errors=True, viewport={"width": width, "height": height}
-        )
+        context = browser.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(ACTION_SECONDS * 1000)
         tab = Tab(context.new_page())
         # Playwright keeps a listener in the object of a bound method, which the tab cannot hold.
         context.on("request", lambda request: _asked(tab, request))
         context.on("response", lambda response: _answered(tab, response))
+        context.on("requestfailed", lambda request: _unanswered(tab, request))
         try:
             yield tab
         finally:
@@ -151,6 +153,12 @@ def _answered(tab: Tab, response: Response) -> None:
     """Keep an answer that shows a lost request."""
     if response.status in _LOST or response.status >= _FAILED:
         tab.lost.append(f"{response.status} {response.request.method} {response.url}")
+
+
+def _unanswered(tab: Tab, request: Request) -> None:
+    """Keep a request that failed, unless the page gave it up, as when the user leaves it."""
+    if request.failure != _GIVEN_UP:
+        tab.lost.append(f"{request.failure} {request.method} {request.url}")
 
 
 def _rules(host: str, addresses: Mapping[int, str]) -> str:
