@@ -27,7 +27,9 @@ from tests.plugins import not_run
 from tests.plugins.stages import LACKING
 
 # pytest does not rewrite the assertions of a module that only others import.
-pytest.register_assert_rewrite("tests.integration.stages", "tests.integration.story")
+pytest.register_assert_rewrite(
+    "tests.integration.stages", "tests.integration.story", "tests.integration.dashboard"
+)
 stage = pytest.mark.stage
 
 
@@ -78,6 +80,15 @@ def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     options = AwsOptions(str(release.installed()))
     with launch.serving(options, folder / "cloud.log") as running:
         yield aws.target(running.url, folder)
+
+
+@pytest.fixture(scope="session")
+def screenshots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for screenshots: that of ``--screenshots``, or a temporary one."""
+    chosen = request.config.getoption("screenshots")
+    folder = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 Lifecycles = Callable[..., run.Lifecycle]

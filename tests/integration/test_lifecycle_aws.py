@@ -9,6 +9,7 @@ from tests.harness.lifecycle.run import Lifecycle, outputs
 from tests.harness.process.child import soon
 from tests.harness.sdk import aws
 from tests.integration.conftest import stage
+from tests.integration.dashboard import *  # noqa: F403
 from tests.integration.probing import Client
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case

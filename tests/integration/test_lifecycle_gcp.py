@@ -6,6 +6,7 @@ and ``--cloud=URL`` uses a running emulator.
 
 from __future__ import annotations
 
+from tests.integration.dashboard import *  # noqa: F403
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 from tests.integration.story import *  # noqa: F403
@@ -15,6 +16,8 @@ CASE = Case(
     inputs={
         "lb_domains": [DOMAIN],
         "allow_plaintext_lb": False,
+        "ui_password": "a-password-of-the-dashboard",
+        "provided_credentials": ["litellm_master_key", "ui_password"],
         "cloudsql_deletion_protection": False,
         "skip_final_snapshot": True,
         "gcs_force_destroy": True,
@@ -23,7 +26,7 @@ CASE = Case(
     entry=("lb_ip", "lb_url", "gcs_bucket"),
     labels={"litellm-stack": "acme-litellm-dev", "managed-by": "terraform", "team": "platform"},
     jobs=1,
-    secrets=3,
+    secrets=4,
     changes={
         "configuration": (
             CONFIGURATION,

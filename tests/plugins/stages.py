@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lifecycles of stacks")
     group.addoption("--stages", default="", help=f"some of {','.join(STAGES)}; default: all")
     group.addoption("--run-folder", help="keep the state here, so that a later run can continue")
+    group.addoption("--screenshots", default="", help="keep screenshots of the dashboard here")
     group.addoption("--cloud", default="", help="the URL of a running Google Cloud emulator")
     group.addoption(
         "--kills", type=int, default=2, help="how many applies are killed at a random moment"
@@ -91,6 +93,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         replay = f"tox -e integration -- {file} --numprocesses=0 --stages={stages}"
         report.sections.append(("replay alone", replay))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print where the screenshots are."""
+    if folder := config.getoption("screenshots"):
+        for place in sorted(Path(folder).glob("*.png")):
+            terminalreporter.write_line(f"screenshot: {place}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
