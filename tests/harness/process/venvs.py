@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import uv
 from filelock import FileLock
 
 from tests.harness.paths import ROOT
@@ -58,6 +57,9 @@ def installed(
 
 
 def _uv(*words: str) -> None:
+    # The suites that install nothing do not have it.
+    import uv
+
     result = subprocess.run(
         [uv.find_uv_bin(), "--quiet", *words], capture_output=True, text=True, check=False
     )
