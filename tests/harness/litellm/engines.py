@@ -24,6 +24,11 @@ _SOURCES = Path(__file__).parent / "prisma"
 _GENERATE = Path(__file__).parent / "apps" / "generate_client.py"
 _QUERY_ENGINE = "query-engine"
 _PROGRAMS = {_QUERY_ENGINE: "query_engine.js", "prisma": "prisma.js"}
+# By default Node.js trusts its own list of authorities only, and a network may have others.
+_AUTHORITIES = {
+    "NODE_USE_SYSTEM_CA": "1",
+    "NODE_EXTRA_CA_CERTS": os.environ.get("SSL_CERT_FILE", ""),
+}
 _NPM = "lib/node_modules/npm/bin/npm-cli.js"
 
 
@@ -106,7 +111,7 @@ def run(problem: str, command: Sequence[str | Path], folder: Path) -> None:
     result = subprocess.run(
         list(map(str, command)),
         cwd=folder,
-        env={**os.environ, "TMPDIR": str(folder)},
+        env={**_AUTHORITIES, **os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,
