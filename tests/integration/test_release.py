@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import psycopg
 import pytest
 
 from tests.harness.litellm import release, upstream, variables
+from tests.harness.process import venvs
 
 
 def test_stored_description_equals_the_application() -> None:
@@ -17,10 +17,8 @@ def test_stored_description_equals_the_application() -> None:
 
 
 def test_every_variable_has_a_reader() -> None:
-    packages = next((release.installed().parents[1] / "lib").glob("python*/site-packages"))
-    options = psycopg.pq.Conninfo.get_defaults()
-    client = {option.envvar.decode() for option in options if option.envvar}
-    assert [*variables.unread(packages, client)] == []
+    packages = venvs.packages(release.installed())
+    assert [*variables.unread(packages, upstream.libpq_variables())] == []
 
 
 def test_changes_of_another_release_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tests.harness.inputs import rules
 from tests.harness.litellm import containers as components
 from tests.harness.litellm import release, server
 from tests.harness.plan.containers import containers
+from tests.harness.process import venvs
 from tests.harness.process.child import soon
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Supervisor, supervising
@@ -122,7 +123,7 @@ def test_failed_sign_ins_of_an_address_are_limited(
 
 @STACK
 def test_public_key_digests_are_those_of_litellm(stack: str) -> None:
-    (packages,) = (release.installed().parents[1] / "lib").glob("python*/site-packages")
+    packages = venvs.packages(release.installed())
     source = packages / "litellm" / "proxy" / "auth" / "master_key_boot_check.py"
     module = rules.read(STACKS[stack].folder)
     digests = module.locals["public_key_digests"]

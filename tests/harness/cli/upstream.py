@@ -6,8 +6,6 @@ import argparse
 import subprocess
 import sys
 
-import psycopg
-
 from tests.harness.litellm import release, upstream
 from tests.harness.process.venvs import InstallError
 
@@ -17,9 +15,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="upstream", description=__doc__)
     parser.add_argument("release", help="a release of LiteLLM, such as 1.109.3")
     name = parser.parse_args(arguments).release
-    client = {o.envvar.decode() for o in psycopg.pq.Conninfo.get_defaults() if o.envvar}
     try:
-        lines = list(upstream.changes(upstream.installed(name), client))
+        lines = list(upstream.changes(upstream.installed(name), upstream.libpq_variables()))
     except InstallError as error:
         print(error, file=sys.stderr)
         return 2

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import psycopg
 
+# A model of a Prisma schema: its name and its body.
+MODEL = re.compile(r"^model (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+
 
 class MigrationError(RuntimeError):
     """There are no migrations, or one failed."""
@@ -69,7 +72,7 @@ def models() -> set[str]:
     """
     text = (files()[0].parents[2] / "schema.prisma").read_text()
     names = set()
-    for name, body in re.findall(r"^model (\w+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+    for name, body in MODEL.findall(text):
         mapped = re.search(r'@@map\("([^"]+)"\)', body)
         names.add(mapped[1] if mapped else name)
     return names

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.harness.litellm import release, variables
+import psycopg
+
+from tests.harness.litellm import migrations, release, variables
 from tests.harness.process import venvs
 
-_MODEL = re.compile(r"^model (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^  (\w+) +([\w.]+[\[\]?]*)", re.MULTILINE)
 
 
@@ -31,6 +32,12 @@ def installed(name: str, folder: Path = venvs.FOLDER) -> Path:
     lines = release.REQUIREMENTS.read_text().splitlines()
     packages = [f"litellm=={name}" if re.match(r"litellm==", line) else line for line in lines]
     return venvs.installed("upstream", name, ("--no-deps", *packages), folder)
+
+
+def libpq_variables() -> set[str]:
+    """The environment variables that libpq reads."""
+    options = psycopg.pq.Conninfo.get_defaults()
+    return {option.envvar.decode() for option in options if option.envvar}
 
 
 def changes(python: Path, client: set[str]) -> Iterator[str]:
@@ -69,6 +76,6 @@ def _fields(schema: Path) -> set[str]:
     """The columns of a schema with their types."""
     return {
         f"{model}.{field} {type_name}"
-        for model, body in _MODEL.findall(schema.read_text())
+        for model, body in migrations.MODEL.findall(schema.read_text())
         for field, type_name in _FIELD.findall(body)
     }

@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -84,7 +85,7 @@ def _hooks(
     def start(work: Work) -> Component:
         return containers.stand_in(supervisor, work.image, work.container)
 
-    return Hooks(start, hooks.run, cache, hooks.front)
+    return replace(hooks, start=start)
 
 
 def _server(documents: Documents, supervisor: Supervisor) -> ThreadingHTTPServer:
