@@ -13,6 +13,7 @@ import functools
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ OFFLINE: Mapping[str, str] = {
     "https_proxy": "http://127.0.0.1:9",
     "no_proxy": "127.0.0.1,localhost",
 }
-_DESCRIBE = Path(__file__).parent / "apps" / "describe.py"
+_APPS = Path(__file__).parent / "apps"
+_DESCRIBE = _APPS / "describe.py"
+_START = _APPS / "sitecustomize.py"
 # The callback `prometheus` mounts it once it is configured.
 _METRICS = "/metrics mount"
 # How a path parameter is written: {name} or {name:convertor}.
@@ -92,7 +95,7 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     Raises:
         InstallError: uv or npm cannot install a package; the message has the end of its output.
     """
-    content = REQUIREMENTS.read_bytes() + LAST_MIGRATION.read_bytes()
+    content = b"".join(path.read_bytes() for path in (REQUIREMENTS, LAST_MIGRATION, _START))
     version = f"{RELEASE}-{hashlib.sha256(content).hexdigest()[:8]}-{engines.digest()}"
     packages = ("--no-deps", "--requirement", str(REQUIREMENTS))
     return venvs.installed("litellm", version, packages, folder, _complete)
@@ -110,6 +113,7 @@ def schema(python: Path) -> Path:
 
 def _complete(python: Path) -> None:
     """Give the environment what the images have: the engines, the client, all migrations."""
+    shutil.copy(_START, venvs.packages(python))
     engines.install(python, schema(python))
     last = migrations(python) / _LAST_NAME
     last.mkdir()
