@@ -32,7 +32,8 @@ async def _start(arguments: list[str]) -> tuple[list[object], str]:
         provider = Provider(*load(name, version), resolved=resolved, live=live)
         server, port = await serve(provider)
         servers.append(server)
-        reattach[provider.schema.source] = {
+        # Without a host, Terraform and OpenTofu complete the address with their own registry.
+        reattach[provider.schema.source.partition("/")[2]] = {
             "Protocol": "grpc",
             "ProtocolVersion": 5,
             "Pid": os.getpid(),

@@ -13,7 +13,9 @@ from tests.harness.offline.catalogue import releases
 from tests.harness.offline.protocol.launch import serving
 
 PROVIDERS = ("aws", "google", "random")
-_NAMESPACE = "registry.terraform.io/hashicorp"
+_OWNER = "hashicorp"
+# The host in the address of a provider, by core. Both hosts serve the same plugins.
+_HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 
 # Real plugins plan without an account. They require credentials, but do not verify them.
 _DUMMY_CREDENTIALS = {
@@ -64,12 +66,23 @@ def mirrored(folder: Path) -> Mapping[str, str]:
     """The providers of a filesystem mirror: name to the newest version in the mirror."""
     newest_versions: dict[str, str] = {}
     for name in PROVIDERS:
-        versions = [path.name for path in (folder / _NAMESPACE / name).glob("[0-9]*")]
+        versions = [path.name for path in _plugins(folder).joinpath(name).glob("[0-9]*")]
         if versions:
             newest_versions[name] = max(
                 versions, key=lambda v: [int(p) for p in v.split(".") if p.isdigit()]
             )
     return newest_versions
+
+
+def plugin_folder(folder: Path, name: str, version: str) -> Path:
+    """The folder of a filesystem mirror with a release of a provider, packed or unpacked."""
+    return _plugins(folder) / name / version
+
+
+def _plugins(folder: Path) -> Path:
+    """The folder of a mirror with the providers; that of the first host if there is none."""
+    found = [folder / host / _OWNER for host in _HOSTS]
+    return next((path for path in found if path.is_dir()), found[0])
 
 
 def choose(text: str, pinned: Mapping[str, str] | None = None) -> Choice:
@@ -94,7 +107,7 @@ def choose(text: str, pinned: Mapping[str, str] | None = None) -> Choice:
         if not mirrored_versions:
             raise ProviderError(
                 f"--providers={text}: {folder} has no "
-                f"{_NAMESPACE}/{{{','.join(PROVIDERS)}}}/VERSION; name a filesystem mirror"
+                f"{_HOSTS[0]}/{_OWNER}/{{{','.join(PROVIDERS)}}}/VERSION; name a filesystem mirror"
             )
         rest = {name: version for name, version in oldest.items() if name not in mirrored_versions}
         return Choice(mode="mirror", mirror=Path(folder), offline=rest)
@@ -124,10 +137,17 @@ def live(choice: Choice) -> Choice:
     return replace(choice, live=True)
 
 
-def _cli_configuration(choice: Choice) -> str:
+def _cli_configuration(choice: Choice, folder: Path) -> str:
     if choice.mode == "registry":
         return "disable_checkpoint = true\n"
-    path = json.dumps(str(choice.mirror.absolute() if choice.mirror else Path(os.devnull)))
+    mirror = Path(os.devnull)
+    if choice.mirror:
+        # A core looks below the host of its own registry only.
+        mirror = folder / "mirror"
+        for host in _HOSTS:
+            (mirror / host).mkdir(parents=True)
+            (mirror / host / _OWNER).symlink_to(_plugins(choice.mirror).absolute())
+    path = json.dumps(str(mirror))
     return (
         "disable_checkpoint = true\n"
         f"provider_installation {{\n  filesystem_mirror {{\n    path = {path}\n  }}\n}}\n"
@@ -142,7 +162,7 @@ def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
     on its inputs, and no command reaches an account by mistake.
     """
     configuration = folder / "terraformrc"
-    configuration.write_text(_cli_configuration(choice))
+    configuration.write_text(_cli_configuration(choice, folder))
     variables = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
     variables |= {
         **_DUMMY_CREDENTIALS,

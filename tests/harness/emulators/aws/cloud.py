@@ -16,10 +16,9 @@ from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk import aws
 from tests.harness.sdk.aws import REGION
-from tests.harness.terraform.providers import mirrored
+from tests.harness.terraform.providers import mirrored, plugin_folder
 
 MIRROR = "LITELLM_PROVIDER_MIRROR"
-_PLUGIN = "registry.terraform.io/hashicorp/aws"
 
 
 class CloudError(RuntimeError):
@@ -155,4 +154,4 @@ def plugin(environment: Mapping[str, str]) -> Path | None:
     if not folder:
         return None
     version = mirrored(Path(folder)).get("aws")
-    return Path(folder) / _PLUGIN / version if version else None
+    return plugin_folder(Path(folder), "aws", version) if version else None
