@@ -29,15 +29,20 @@ class Client:
     key: str = field(repr=False)
 
     def request(
-        self, path: str, method: str = "GET", key: str = "", **options: Any
+        self,
+        path: str,
+        method: str = "GET",
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> requests.Response:
         """Send a request; ``key`` is master, wrong, or the key. A redirect is not followed."""
         token = {"master": self.key, "wrong": "sk-not-the-key"}.get(key, key)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
         return self.session.request(
             method,
             f"{self.url}{path}",
-            headers=headers,
+            headers={**authorization, **(headers or {})},
             timeout=_SECONDS,
             allow_redirects=False,
             **options,

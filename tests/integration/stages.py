@@ -32,6 +32,7 @@ from tests.integration.conftest import Lifecycles, stage
 from tests.integration.probing import PROBES, Client, failures, watching
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
+NEXT_WORD = "the-next-password-of-the-dashboard"
 DOMAIN = "litellm.example.com"
 ANSWER = "the mocked answer"
 # The longest duration of a job.
@@ -64,7 +65,12 @@ INPUTS: Mapping[str, Any] = {
     "proxy_config": {"model_list": [model("mock")], **SETTINGS},
 }
 # The changes of every cloud; each cloud has its own expected plan.
-CONFIGURATION = {"proxy_config": {"model_list": [model("mock"), model("second")], **SETTINGS}}
+CONFIGURATION = {
+    "proxy_config": {"model_list": [model("mock"), model("second")], **SETTINGS},
+    "ui_password": NEXT_WORD,
+    "provided_credentials": ["litellm_master_key", "ui_password"],
+    "secrets_version": 2,
+}
 IMAGE = {"gateway_image": NEXT_IMAGE}
 
 

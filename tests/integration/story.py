@@ -5,17 +5,21 @@ A module of a lifecycle imports all tests, beside those of ``stages``.
 
 from __future__ import annotations
 
+import itertools
 import secrets
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 import requests
 
-from tests.harness.lifecycle.run import Lifecycle
+from tests.harness.lifecycle import web
+from tests.harness.lifecycle.run import Lifecycle, outputs
 from tests.harness.process.child import soon
 from tests.integration.conftest import stage
 from tests.integration.probing import Client, watching
+from tests.integration.stages import NEXT_WORD, Case
 
 # The names do not change, so that a later stage finds what an earlier one created.
 STORED = "a-model-of-the-dashboard"
@@ -26,6 +30,8 @@ SECONDS = 90
 # LiteLLM writes spend in batches.
 SPEND_SECONDS = 120
 LIMIT = 4
+# LiteLLM admits at most this many failed sign-ins from an address in a minute.
+SIGN_INS = 10
 # A store of the emulator restarts in about two seconds, in which every request to it fails.
 RETRY_SECONDS = 5
 
@@ -131,7 +137,43 @@ def test_rate_limit_holds_over_two_gateways(client: Client) -> None:
     assert statuses.count(200) + statuses.count(429) == len(statuses), statuses
 
 
+def signed_in(client: Client, password: str, **headers: str) -> int:
+    """The status of a sign-in to the dashboard."""
+    form = {"username": "admin", "password": password}
+    return client.request("/v2/login", "POST", json=form, headers=headers).status_code
+
+
+@stage("reuse")
+def test_changed_password_replaces_the_earlier_one(client: Client, case: Case) -> None:
+    # Without a password of its own, the dashboard takes the master key.
+    assert signed_in(client, case.inputs.get("ui_password") or client.key) == 401
+    assert signed_in(client, NEXT_WORD) == 200
+
+
+# The last one: the address of this machine stays blocked for five minutes.
+@stage("reuse")
+def test_forged_address_does_not_evade_the_limit(
+    lifecycle: Lifecycle, client: Client, case: Case
+) -> None:
+    forged = (f"203.0.113.{number}" for number in itertools.count(1))
+
+    def attempt(of: Client) -> int:
+        return signed_in(of, "a-wrong-password", **{"X-Forwarded-For": next(forged)})
+
+    statuses = [attempt(client) for _ in range(SIGN_INS + 1)]
+    assert statuses[0] == 401, statuses
+    assert statuses[-1] == 429, statuses
+    address = outputs(lifecycle)[case.entry[0]]
+    # Only Linux has other addresses on loopback.
+    if lifecycle.target.resolve(address) and sys.platform == "linux":
+        with lifecycle.target.web(address) as session:
+            web.bind(session, "127.0.0.2")
+            assert attempt(Client(client.url, session, client.key)) == 401
+
+
 __all__ = [
+    "test_changed_password_replaces_the_earlier_one",
+    "test_forged_address_does_not_evade_the_limit",
     "test_key_of_the_backend_opens_the_gateway_until_deleted",
     "test_rate_limit_holds_over_two_gateways",
     "test_restarted_store_loses_no_request_after_a_retry",

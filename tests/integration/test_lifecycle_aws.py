@@ -37,10 +37,14 @@ CASE = Case(
     jobs=2,
     secrets=2,
     changes={
-        "configuration": (
+        "configuration and password": (
             CONFIGURATION,
             {
                 "aws_s3_object.proxy_config": "update",
+                'aws_iam_role_policy.secrets["backend"]': "update",
+                'aws_secretsmanager_secret.this["ui_password"]': "create",
+                'aws_secretsmanager_secret_version.this["master_key"]': "replace",
+                'aws_secretsmanager_secret_version.this["ui_password"]': "create",
                 'aws_ecs_task_definition.service["gateway"]': "replace",
                 'aws_ecs_task_definition.service["backend"]': "replace",
                 'aws_ecs_service.autoscaled["gateway"]': "update",
@@ -48,17 +52,10 @@ CASE = Case(
                 "terraform_data.deployments[0]": "replace",
             },
         ),
-        "image": (
-            IMAGE,
+        "image and zones": (
+            {**IMAGE, "azs": ["eu-west-1c", "eu-west-1b", "eu-west-1a"]},
             {
                 'aws_ecs_task_definition.service["gateway"]': "replace",
-                'aws_ecs_service.autoscaled["gateway"]': "update",
-                "terraform_data.deployments[0]": "replace",
-            },
-        ),
-        "zones": (
-            {"azs": ["eu-west-1c", "eu-west-1b", "eu-west-1a"]},
-            {
                 'aws_subnet.private["eu-west-1c"]': "create",
                 'aws_subnet.public["eu-west-1c"]': "create",
                 'aws_route_table_association.private["eu-west-1c"]': "create",

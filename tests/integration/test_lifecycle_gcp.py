@@ -28,24 +28,22 @@ CASE = Case(
     jobs=1,
     secrets=4,
     changes={
-        "configuration": (
+        "configuration and password": (
             CONFIGURATION,
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 'google_cloud_run_v2_service.this["backend"]': "update",
                 "google_storage_bucket_object.proxy_config": "update",
+                'google_secret_manager_secret_version.this["master_key"]': "replace",
+                'google_secret_manager_secret_version.this["ui_password"]': "replace",
             },
         ),
-        "image": (
-            IMAGE,
+        "image and scale": (
+            {**IMAGE, "gateway_min_instances": 2},
             {
                 'google_cloud_run_v2_service.this["gateway"]': "update",
                 "terraform_data.images": "update",
             },
-        ),
-        "scale": (
-            {"gateway_min_instances": 2},
-            {'google_cloud_run_v2_service.this["gateway"]': "update"},
         ),
     },
 )

@@ -57,3 +57,10 @@ def session(
         for scheme in _PORTS:
             opened.mount(f"{scheme}://", _Mapped(ports))
     return opened
+
+
+def bind(opened: requests.Session, address: str) -> None:
+    """Send the requests of a new session from an address of this machine."""
+    for adapter in opened.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            adapter.poolmanager.connection_pool_kw["source_address"] = (address, 0)
