@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-
-from tests.harness import paths
 from tests.harness.plan.diff import Difference, compare
+from tests.harness.schemas import replay
 from tests.harness.terraform import cases, planning, providers
 from tests.harness.terraform.cases import Expected
 
 MIRROR = os.environ.get("LITELLM_PROVIDER_MIRROR", "")
 MIRRORED = providers.mirrored(Path(MIRROR)) if MIRROR else {}
-DIFFERENCES: list[dict[str, str]] = yaml.safe_load(paths.DIFFERENCES.read_text())
+DIFFERENCES = replay.admitted().differences
 AWS = [e for e in cases.load() if e.case.stack == "aws"]
 PLANNED = [e for e in AWS if not e.refused]
 REFUSED = [e for e in AWS if e.refused]
