@@ -19,6 +19,7 @@ import lzma
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ _PROVIDER = "the provider block"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A call and its response. ``settings`` is the index of the exchange with the provider block."""
+    """A call and its response. ``settings`` is the index of the call with the provider block."""
 
     index: int
     method: str
@@ -153,7 +154,7 @@ def differences(
 def _same(real: Any, offline: Any) -> bool:
     if real is UNKNOWN or offline is UNKNOWN:
         return real is offline
-    return type(real) is type(offline) and bool(real == offline) or _number(real, offline)
+    return (type(real) is type(offline) and bool(real == offline)) or _number(real, offline)
 
 
 def _number(real: Any, offline: Any) -> bool:
@@ -204,12 +205,14 @@ def _canonical(block: Block, value: Any) -> Any:
     for name, attribute in block.attributes.items():
         ordered[name] = _typed(attribute.type, value.get(name))
     for name, nested in block.blocks.items():
-        inner = map_block(
-            nested, value.get(name), lambda body, _, b=nested.block: _canonical(b, body)
-        )
+        inner = map_block(nested, value.get(name), partial(_body, nested.block))
         is_set = nested.nesting == "set" and isinstance(inner, list)
         ordered[name] = sorted(inner, key=repr) if is_set else inner
     return ordered
+
+
+def _body(block: Block, body: Any, _key: Any) -> Any:
+    return _canonical(block, body)
 
 
 def _typed(kind: Any, value: Any) -> Any:

@@ -11,8 +11,11 @@ A rule is data, by resource type and dotted attribute path. It has any of
 ``required_with``   paths that must be set if this one is set
 ``default``         the planned value if the configuration has none
 ``computed``        a nested block that the provider computes if the configuration has none
+``form``            the form in which a text is planned: json, upper or lower
+``whole``           a list with an unknown element is planned as unknown
+``framework``       at the empty path: the type is built on the newer SDK
 ``force_new``       a change replaces the resource
-``sensitive``       the value is marked
+``source``          where a value comes from that was not observed; nothing reads it
 """
 
 from __future__ import annotations

@@ -143,9 +143,9 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
     return response(
         planned_state=_value(planned),
         requires_replace=[attribute_path((part,)) for part in replaced],
-        # Providers on the older SDK, as those of both clouds, set this flag. Terraform then checks
-        # the planned values by the looser rules of that SDK.
-        legacy_type_system=True,
+        # Types on the older SDK set this flag. Terraform then checks the planned values by the
+        # looser rules of that SDK, which a resolved plan needs for every type.
+        legacy_type_system=provider.resolved or "framework" not in rules.get("", {}),
     )
 
 
@@ -246,18 +246,31 @@ _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
 }
 
 
+def answer(provider: Provider, name: str, request: Any, peer: str) -> Any:
+    """The response message to one call of the protocol, without a connection.
+
+    Args:
+        provider: the release that answers.
+        name: the call, for example ``PlanResourceChange``.
+        request: its request message.
+        peer: the connection. ``Configure`` sets the provider block of its connection.
+
+    Raises:
+        KeyError: the provider does not serve the call.
+    """
+    return _CALLS[name](provider, request, peer)
+
+
 _BLOCKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
 
 
 def _handler(provider: Provider, name: str, request: Any) -> Any:
-    call = _CALLS[name]
-
     async def handle(message: Any, context: Any) -> Any:
         try:
             if provider.live_functions and name in _BLOCKING:
                 # This call waits for a server. The loop serves other calls meanwhile.
-                return await asyncio.to_thread(call, provider, message, context.peer())
-            return call(provider, message, context.peer())
+                return await asyncio.to_thread(answer, provider, name, message, context.peer())
+            return answer(provider, name, message, context.peer())
         except Exception as error:
             LOG.exception("%s for %s failed", name, getattr(message, "type_name", "the provider"))
             await context.abort(
