@@ -202,9 +202,7 @@ def _forcing(plugin: Plugin, type_name: str, block: Block) -> list[str]:
             if dotted in after or parents & (after - before):
                 forcing.add(dotted)
         break
-    else:
-        forcing |= _forcing_alone(plugin, type_name, block)
-    return sorted(forcing)
+    return sorted(forcing | _forcing_alone(plugin, type_name, block))
 
 
 def _forcing_alone(plugin: Plugin, type_name: str, block: Block) -> set[str]:
@@ -214,6 +212,7 @@ def _forcing_alone(plugin: Plugin, type_name: str, block: Block) -> set[str]:
         if not (attribute.required or attribute.optional) or attribute.write_only:
             continue
         body = {**_bare(block, 0), **_SEEDS.get(type_name, {})}
+        # Arguments that exclude each other are refused together.
         prior = {**body, name: _placeholder(attribute.type, False)}
         config = {**body, name: _placeholder(attribute.type, True)}
         response = _planned(plugin, type_name, prior, config, config)

@@ -1,7 +1,8 @@
 """Record what a real plugin answers in the plans of all cases: ``tox -e record -- aws 5.100.0``.
 
 A mirror that holds :mod:`tests.harness.schemas.proxy` in place of the plugin records each call. The
-recording replaces the stored one, and a summary says what changed.
+recording replaces the stored one, and a summary says what changed. Then the plugin answers the
+probes of :mod:`tests.harness.schemas.probes`, from whose refusals the rules of validation come.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import paths
+from tests.harness.offline.catalogue import DATA
 from tests.harness.offline.protocol import cty, messages
-from tests.harness.schemas import rebuild, replay
+from tests.harness.schemas import probes, rebuild, replay
+from tests.harness.schemas.plugin import running
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import cases, planning, providers
 
@@ -146,6 +149,31 @@ def _is_value(field: Any) -> bool:
     return field.message_type is not None and field.message_type.name == "DynamicValue"
 
 
+def probe(name: str, version: str, mirror: str) -> list[str]:
+    """Probe the plugin and write its answers and rules; returns the calls that crashed it.
+
+    Rules with a source were written by hand, and stay.
+    """
+    recording = f"{name}-{version}"
+    release = replay.provider(recording)
+    with tempfile.TemporaryDirectory() as folder:
+        _, binary = rebuild.dump(name, version, mirror, Path(folder))
+        with running(binary, release.schema, rebuild.SETTINGS[name]) as plugin:
+            chosen, answered, rules = probes.ask(plugin, release, recording)
+    probes.write(paths.RECORDINGS / f"{recording}{probes.SUFFIX}", chosen, answered)
+    target = DATA / f"{recording}.validation.json"
+    stored = json.loads(target.read_text())["types"] if target.exists() else {}
+    for type_name, entries in stored.items():
+        for dotted, rule in entries.items():
+            by_hand = {key: rule[key] for key in rule.get("source", {})}
+            if by_hand:
+                merged = rules.setdefault(type_name, {}).setdefault(dotted, {})
+                merged |= {**by_hand, "source": rule["source"]}
+    origin = f"observed in the plugin of {name} {version} by tests/harness/schemas/probes.py"
+    rebuild.write(target, {"origin": f"{origin}, and the source of an entry", "types": rules})
+    return plugin.crashes
+
+
 def main(arguments: list[str]) -> int:
     """Record; returns 1 if a case was not planned as expected."""
     parser = argparse.ArgumentParser(description=__doc__, prog="record")
@@ -165,6 +193,8 @@ def main(arguments: list[str]) -> int:
     print(f"{recording}: {len(after)} calls of {count} cases, {len(before)} calls before")
     for (kind, change), number in sorted(Counter(changes(before, after)).items()):
         print(f"  {number:5} {kind}: {change}")
+    for crash in probe(options.provider, options.version, options.mirror):
+        print(f"the plugin crashed: {crash}")
     for text in surprising:
         print(f"not as cases.yaml expects: {text}", file=sys.stderr)
     return int(bool(surprising))

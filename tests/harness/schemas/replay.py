@@ -230,16 +230,17 @@ def _typed(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The content of differences.yaml: listed differences, and types that are not replayed."""
+    """The content of differences.yaml: differences, types that are not replayed, and probes."""
 
     differences: Sequence[Mapping[str, str]]
     not_replayed: Mapping[str, str]
+    probes: Sequence[Mapping[str, str]]
 
 
 def admitted(file: Path = paths.DIFFERENCES) -> Admitted:
     """The differences and types that are admitted, each with its reason."""
     document = yaml.safe_load(file.read_text())
-    return Admitted(document["differences"], document["not_replayed"])
+    return Admitted(document["differences"], document["not_replayed"], document["probes"])
 
 
 def entry(
