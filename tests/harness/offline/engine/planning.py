@@ -40,8 +40,8 @@ def _attribute(
         return None
     if config is not None:
         # In the providers' SDK a set with an unknown element is unknown.
-        whole = isinstance(attribute.type, list) and (attribute.type[0] == "set" or "whole" in rule)
-        if whole and not is_known(config):
+        is_set = isinstance(attribute.type, list) and attribute.type[0] == "set"
+        if (is_set or "unknown_whole" in rule) and not is_known(config):
             return UNKNOWN
         if isinstance(config, str) and "form" in rule:
             return FORMS[rule["form"]](config)

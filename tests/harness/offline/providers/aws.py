@@ -77,19 +77,20 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     """Relations between arguments that the provider checks when it plans."""
-    if type_name == "aws_elasticache_replication_group":
-        nodes = config.get("num_cache_clusters")
-        failover = config.get("automatic_failover_enabled")
-        if failover is True and isinstance(nodes, int) and nodes < 2:
-            return [
-                Diagnostic(
-                    'Invalid value for "num_cache_clusters"',
-                    '"num_cache_clusters" must be at least 2 if automatic_failover_enabled is '
-                    f"true; it is {nodes}.",
-                    ("num_cache_clusters",),
-                )
-            ]
+    if type_name != "aws_elasticache_replication_group":
+        return []
+    nodes = config.get("num_cache_clusters")
+    failover = config.get("automatic_failover_enabled")
+    if failover is True and isinstance(nodes, int) and nodes < 2:
+        text = f"must be at least 2 if automatic_failover_enabled is true; it is {nodes}."
+        return [_invalid("num_cache_clusters", text)]
+    if failover is False and config.get("multi_az_enabled") is True:
+        return [_invalid("automatic_failover_enabled", "must be true if multi_az_enabled is true.")]
     return []
+
+
+def _invalid(name: str, text: str) -> Diagnostic:
+    return Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', (name,))
 
 
 def _call(type_name: str, block: Block, settings: Settings, config: Values) -> Call:
