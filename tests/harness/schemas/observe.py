@@ -178,7 +178,7 @@ def _replaced(response: Any) -> set[str]:
 
 
 def _forcing(plugin: Plugin, type_name: str, block: Block) -> list[str]:
-    """The arguments whose change replaces the resource.
+    """The arguments that replace the resource if they change.
 
     A plugin can plan a change where the placeholder is not a valid value: a location in lower case
     is written in upper case. The paths that such a plan replaces are no effect of the next change.
@@ -206,7 +206,7 @@ def _forcing(plugin: Plugin, type_name: str, block: Block) -> list[str]:
 
 
 def _forcing_alone(plugin: Plugin, type_name: str, block: Block) -> set[str]:
-    """The arguments whose change replaces a resource that has only the required arguments."""
+    """The arguments that replace a resource with only the required arguments."""
     forcing = set()
     for name, attribute in block.attributes.items():
         if not (attribute.required or attribute.optional) or attribute.write_only:
@@ -238,7 +238,7 @@ def _forms(plugin: Plugin, type_name: str, block: Block) -> dict[str, str]:
 
 
 def _framework(plugin: Plugin, type_name: str, block: Block) -> bool:
-    """Whether the type is built on the newer SDK, whose plans Terraform checks more strictly."""
+    """Whether the type is built on the newer SDK. Terraform checks its plans more strictly."""
     config = {**_bare(block, 0), **_SEEDS.get(type_name, {})}
     response = _planned(plugin, type_name, None, config, config)
     return response is not None and not response.legacy_type_system

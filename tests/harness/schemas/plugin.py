@@ -1,7 +1,7 @@
 """Run a real provider plugin and call it, without Terraform.
 
 A plugin in its debug mode prints its address and serves until it is killed. Some requests crash a
-plugin. Then the caller gets :class:`PluginCrashError`, and the next call starts the plugin anew.
+plugin. Then the caller gets :class:`PluginCrashError`, and the next call starts the plugin again.
 """
 
 from __future__ import annotations

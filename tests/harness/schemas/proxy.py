@@ -148,8 +148,8 @@ def run(real: Path, folder: Path) -> None:
             server.add_generic_rpc_handlers((calls,))
             socket, sent = f"{sockets}/plugin", ""
             if _CLIENT_CERTIFICATE in os.environ:
-                # gRPC cannot verify Terraform's certificate, whose key is on the curve P-521. The
-                # socket is in a folder that no other user can enter.
+                # gRPC cannot verify Terraform's certificate, which has a key on the curve P-521.
+                # The socket is in a folder that no other user can enter.
                 key, pem, der = _certificate()
                 credentials = grpc.ssl_server_credentials([(key, pem)])
                 server.add_secure_port(f"unix:{socket}", credentials)

@@ -2,7 +2,7 @@
 
 A mirror that holds :mod:`tests.harness.schemas.proxy` in place of the plugin records each call. The
 recording replaces the stored one, and a summary says what changed. Then the plugin answers the
-probes of :mod:`tests.harness.schemas.probes`, from whose refusals the rules of validation come.
+probes of :mod:`tests.harness.schemas.probes`. Its refusals give the rules of validation.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def plan_all(name: str, version: str, mirror: str, calls: Path) -> tuple[int, li
         calls: an existing folder.
 
     Returns:
-        The number of planned cases, and the cases whose outcome is not the expected one.
+        The number of planned cases, and the cases with another outcome than the expected one.
     """
     with tempfile.TemporaryDirectory() as folder:
         _, real = rebuild.dump(name, version, mirror, Path(folder))

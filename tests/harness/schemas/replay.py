@@ -2,7 +2,7 @@
 
 A recording holds calls of Terraform's plugin protocol, one JSON line each: ``method``, ``request``
 and ``response`` (base64 of the protobuf messages), and for a call that depends on the provider
-block ``settings``, the index of the line whose request holds that block. A replay gives each
+block ``settings``, the index of the line that holds that block. A replay gives each
 request to the offline provider and compares the two responses attribute by attribute.
 
 ``python -m tests.harness.schemas.replay google 7.46.0 --type google_sql_user`` prints every
@@ -35,7 +35,7 @@ from tests.harness.plan.diff import leaves
 from tests.harness.unknown import UNKNOWN
 
 SUFFIX = ".calls.jsonl.xz"
-# The calls whose request holds a provider block.
+# The calls that hold a provider block.
 _BLOCKS = ("PrepareProviderConfig", "Configure")
 _PROVIDER = "the provider block"
 

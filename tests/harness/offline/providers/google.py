@@ -16,7 +16,7 @@ from tests.harness.unknown import UNKNOWN
 
 # The provider adds this label to what it creates (add_terraform_attribution_label).
 _ATTRIBUTION = {"goog-terraform-provisioned": "true"}
-# Types whose plan does not show that label (recorded with 7.46.0 and 8.0.0).
+# The plan of these types does not show that label (recorded with 7.46.0 and 8.0.0).
 _LABELLED_LATER = ("google_compute_global_forwarding_rule",)
 # The write-only data of applied secret versions by secret id, which ephemeral resources read.
 _stored: dict[str, str] = {}
