@@ -53,11 +53,13 @@ def states(release: Provider, name: str, config: Any) -> Iterator[Any]:
     value = dynamic(config)
     plan = call("PlanResourceChange", config=value, proposed_new_state=value)
     yield plan.planned_state
+    known = {key: "a secret" if item is UNKNOWN else item for key, item in config.items()}
     if not release.resolved:
-        applied = call("ApplyResourceChange", config=value, planned_state=plan.planned_state)
+        applied = call(
+            "ApplyResourceChange", config=dynamic(known), planned_state=plan.planned_state
+        )
         yield applied.new_state
         yield call("ReadResource", current_state=value).new_state
-    known = {key: None if item is UNKNOWN else item for key, item in config.items()}
     raw = messages.message("RawState")(json=json.dumps(known).encode())
     yield call("UpgradeResourceState", raw_state=raw).upgraded_state
 
