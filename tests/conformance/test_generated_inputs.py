@@ -17,7 +17,7 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 
 # A plan with a real plugin takes five seconds.
-EXAMPLES = {"ci": 8, "nightly": 200, "replay": 0}[hypothesis.settings.get_current_profile_name()]
+EXAMPLES = {"ci": 4, "nightly": 200, "replay": 0}[hypothesis.settings.get_current_profile_name()]
 
 
 # The text of a strategy holds the module.

@@ -46,7 +46,9 @@ def _attribute(
         if isinstance(config, str) and "form" in rule:
             return FORMS[rule["form"]](config)
         if config in ([], {}) and nullable and not attribute.computed:
-            return rule.get("default")
+            if new:
+                return rule.get("default")
+            return prior if prior in (None, [], {}) else config
         return config
     if "default" in rule:
         return rule["default"]
@@ -108,8 +110,8 @@ def plan(
     """The planned value of a block; ``prior`` is None for a new resource."""
     new = prior is None
     before = prior or {}
-    # The older SDK takes an empty list or map of a new resource for none.
-    nullable = "" not in rules and new
+    # The older SDK takes an empty list or map for none.
+    nullable = "" not in rules
     planned: dict[str, Any] = {}
     for name, attribute in block.attributes.items():
         rule = rules.get(f"{dotted}{name}", {})
