@@ -230,17 +230,23 @@ def _typed(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The content of differences.yaml: differences, types that are not replayed, and probes."""
+    """The content of differences.yaml, a list for each kind of difference."""
 
     differences: Sequence[Mapping[str, str]]
     not_replayed: Mapping[str, str]
     probes: Sequence[Mapping[str, str]]
+    conversation: Sequence[Mapping[str, str]]
 
 
 def admitted(file: Path = paths.DIFFERENCES) -> Admitted:
     """The differences and types that are admitted, each with its reason."""
     document = yaml.safe_load(file.read_text())
-    return Admitted(document["differences"], document["not_replayed"], document["probes"])
+    return Admitted(
+        document["differences"],
+        document["not_replayed"],
+        document["probes"],
+        document["conversation"],
+    )
 
 
 def entry(
