@@ -20,6 +20,7 @@ ILLEGAL = DATA / "illegal.yaml"
 LITELLM = DATA / "litellm"
 PARITY = DATA / "parity.yaml"
 PROBES = DATA / "probes.yaml"
+RECORDINGS = DATA / "recordings"
 ROUTES = DATA / "routes.yaml"
 SCENARIOS = DATA / "scenarios.yaml"
 

@@ -199,7 +199,7 @@ def test_schemas_hold_exactly_the_used_types(provider: str, version: str) -> Non
         assert set(spec[section]) == wanted, f"`python -m {rebuild.__name__} {provider} {version}`"
 
 
-@pytest.mark.parametrize("file", sorted(DATA.glob("*.[bl]*.json")), ids=lambda f: f.name)
+@pytest.mark.parametrize("file", sorted(DATA.glob("*.[blv]*.json")), ids=lambda f: f.name)
 def test_limits_name_used_types_and_their_source(file: Path) -> None:
     document = json.loads(file.read_text())
     assert document["origin"]

@@ -20,7 +20,7 @@ import signal, sys, time
 from pathlib import Path
 from tests.harness.offline.protocol.launch import serving
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with serving({"random": "3.9.1"}, Path(sys.argv[1])) as reattach:
+with serving({"random": "3.9.0"}, Path(sys.argv[1])) as reattach:
     print(next(iter(reattach.values()))["Pid"], flush=True)
     time.sleep(60)
 """
@@ -50,7 +50,7 @@ def test_providers_end_with_an_owner_ended_by(
 
 
 def test_providers_end_with_the_block(tmp_path: Path) -> None:
-    with serving({"random": "3.9.1"}, tmp_path / "log") as reattach:
+    with serving({"random": "3.9.0"}, tmp_path / "log") as reattach:
         (entry,) = reattach.values()
         assert isinstance(entry, dict)
         pid = entry["Pid"]

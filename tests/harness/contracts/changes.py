@@ -73,7 +73,9 @@ def _row(row: str | Mapping[str, str]) -> Row:
 
 def observed(session: Session, stack: Stack) -> dict[str, str]:
     """The worst effect of each input among the plans of the parity table."""
-    rules = catalogue.provider_rules(stack.provider)
+    oldest = catalogue.releases(stack.provider)[0]
+    release = session.choice.offline.get(stack.provider, oldest)
+    rules = catalogue.provider_rules(stack.provider, release)
     found: dict[str, str] = {}
     for name, changes in parity.input_changes(session, stack):
         kinds = [*_kinds(changes, rules), found.get(name, "nothing")]

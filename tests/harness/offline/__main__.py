@@ -1,6 +1,6 @@
 """Serve provider releases until the owner or a command ends.
 
-``python -m tests.harness.offline aws=5.100.0 random=3.9.1`` prints the JSON for
+``python -m tests.harness.offline aws=5.100.0 random=3.9.0`` prints the JSON for
 TF_REATTACH_PROVIDERS. It serves until its standard input closes; the kernel closes it for a killed
 owner too. With ``-- command ...`` it serves until that command ends, and returns its exit status.
 With ``--resolved`` it returns resolved plans. With ``--live`` an apply calls the endpoints of the

@@ -39,41 +39,43 @@ def schema_document(name: str, version: str) -> dict[str, Any]:
     return document
 
 
-def provider_rules(name: str) -> Mapping[str, Rules]:
-    """The rules of a provider by resource type: its behaviour, overridden by the cloud's limits."""
+def _types(kind: str, name: str, version: str) -> Mapping[str, Rules]:
+    """The rules of one kind of a release, after those of the release that its file names."""
+    document = json.loads((DATA / f"{name}-{version}.{kind}.json").read_text())
     merged: dict[str, dict[str, dict[str, Any]]] = {}
-    for kind in ("behaviour", "limits"):
-        path = DATA / f"{name}.{kind}.json"
-        if not path.exists():
-            continue
-        for type_name, entries in json.loads(path.read_text())["types"].items():
-            for dotted, rule in entries.items():
-                merged.setdefault(type_name, {}).setdefault(dotted, {}).update(rule)
+    # A release that nobody observed names the nearest observed one, and lists what it changes.
+    nearest = document.get("nearest_observed_release")
+    for types in (_types(kind, name, nearest) if nearest else {}, document["types"]):
+        _merge(merged, types)
     return merged
 
 
-def _mark_sensitive(document: dict[str, Any], rules: Mapping[str, Rules]) -> None:
-    """Mark the sensitive attributes that a schema rebuilt from bindings does not mark."""
-    provider = next(iter(document["provider_schemas"].values()))
-    for type_name, type_rules in rules.items():
-        schema = provider["resource_schemas"].get(type_name)
-        for dotted, rule in type_rules.items():
-            if not rule.get("sensitive") or schema is None:
-                continue
-            block = schema["block"]
-            *parents, leaf = dotted.split(".")
-            for parent in parents:
-                block = block.get("block_types", {}).get(parent, {}).get("block", {})
-            if leaf in block.get("attributes", {}):
-                block["attributes"][leaf]["sensitive"] = True
+def _merge(merged: dict[str, dict[str, dict[str, Any]]], types: Mapping[str, Rules]) -> None:
+    for type_name, entries in types.items():
+        for dotted, rule in entries.items():
+            merged.setdefault(type_name, {}).setdefault(dotted, {}).update(rule)
+
+
+@cache
+def provider_rules(name: str, version: str) -> Mapping[str, Rules]:
+    """The rules of a provider release by resource type.
+
+    They are its behaviour, what it refuses, and the limits of the cloud, which no release changes.
+    """
+    merged: dict[str, dict[str, dict[str, Any]]] = {}
+    for kind in ("behaviour", "validation"):
+        if (DATA / f"{name}-{version}.{kind}.json").exists():
+            _merge(merged, _types(kind, name, version))
+    limits = DATA / f"{name}.limits.json"
+    if limits.exists():
+        _merge(merged, json.loads(limits.read_text())["types"])
+    return merged
 
 
 def load(name: str, version: str) -> tuple[ProviderSchema, Mapping[str, Rules], Behaviour]:
     """The schema, rules and behaviour of a provider release."""
     document = schema_document(name, version)
-    rules = provider_rules(name)
-    _mark_sensitive(document, rules)
-    return parse(document), rules, BEHAVIOURS[name]
+    return parse(document), provider_rules(name, version), BEHAVIOURS[name]
 
 
 @cache

@@ -128,7 +128,12 @@ def _normal(addresses: Mapping[str, str], value: Any) -> Any:
     if isinstance(value, str):
         return _text(addresses, value)
     if isinstance(value, Mapping):
-        return {key: _normal(addresses, item) for key, item in value.items()}
+        # The Google provider plans an empty text beside the source of a variable.
+        sourced = value.get("value") == "" and value.get("value_source")
+        return {
+            key: None if sourced and key == "value" else _normal(addresses, item)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return _list(addresses, value)
     return value

@@ -7,78 +7,32 @@ replace the resource. No resource is applied, and no account is needed.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import re
-import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
-
+from tests.harness.offline.engine.planning import FORMS
 from tests.harness.offline.engine.values import attributes, bodies
-from tests.harness.offline.protocol import cty, messages
+from tests.harness.offline.protocol import cty
 from tests.harness.offline.protocol.schema import Block, NestedBlock, ProviderSchema
+from tests.harness.schemas.plugin import Plugin, PluginCrashError, null, running
+from tests.harness.schemas.replay import dotted as dotted_path
 from tests.harness.unknown import UNKNOWN
 
-Call = Any
 # Arguments without which a provider refuses to plan the type.
 _SEEDS: dict[str, dict[str, Any]] = {
     "aws_lb_target_group": {"port": 80, "protocol": "HTTP", "target_type": "ip", "vpc_id": "vpc-1"},
-}
-_REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.*)'")
+}  # A document that no argument takes for an invalid policy.
+_DOCUMENT = '{\n  "Version": "2012-10-17",\n  "Statement": []\n}'
 
 
-class ObserveError(RuntimeError):
-    """The plugin does not start or does not answer."""
+@dataclass(slots=True)
+class Observed:
+    """The rules of each type by dotted path, and each call that crashed the plugin."""
 
-
-@contextlib.contextmanager
-def plugin(binary: Path) -> Iterator[Call]:
-    """Run a plugin; yields a function that makes one call: (name, request fields)."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "AWS_"))}
-    process = subprocess.Popen(
-        [str(binary), "-debug"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        address = ""
-        for line in process.stdout or ():
-            match = _REATTACH.search(line)
-            if match:
-                address = next(iter(json.loads(match[1]).values()))["Addr"]["String"]
-                break
-        if not address:
-            raise ObserveError(f"{binary} ended before it printed its address")
-        calls = messages.calls()
-        options = [("grpc.max_receive_message_length", -1)]
-        with grpc.insecure_channel(f"unix:{address}", options=options) as channel:
-
-            def call(name: str, **fields: Any) -> Any:
-                request, response = calls[name]
-                method = channel.unary_unary(
-                    f"/{messages.service_name()}/{name}",
-                    request_serializer=request.SerializeToString,
-                    response_deserializer=response.FromString,
-                )
-                return method(request(**fields), timeout=120)
-
-            yield call
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
-
-
-def _dynamic(value: Any) -> Any:
-    return messages.message("DynamicValue")(msgpack=cty.encode(value))
+    types: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    crashes: list[str] = field(default_factory=list)
 
 
 def _placeholder(kind: Any, second: bool) -> Any:
@@ -103,17 +57,6 @@ def _wrap(nested: NestedBlock, body: Any) -> Any:
     return {"a": body} if nested.nesting == "map" else [body]
 
 
-def _null(block: Block) -> dict[str, Any]:
-    empty: dict[str, Any] = dict.fromkeys(block.attributes)
-    for name, nested in block.blocks.items():
-        empty[name] = (
-            None
-            if nested.nesting in ("single", "group")
-            else ({} if nested.nesting == "map" else [])
-        )
-    return empty
-
-
 def _blocks(block: Block) -> list[tuple[str, NestedBlock]]:
     # If a timeout is not a duration, the provider plans no change.
     return [(name, nested) for name, nested in block.blocks.items() if name != "timeouts"]
@@ -121,7 +64,7 @@ def _blocks(block: Block) -> list[tuple[str, NestedBlock]]:
 
 def _bare(block: Block, depth: int) -> dict[str, Any]:
     """A body with the required arguments, and with every block down to ``depth`` levels."""
-    body = _null(block)
+    body = null(block)
     for name, attribute in block.attributes.items():
         if attribute.required:
             body[name] = _placeholder(attribute.type, False)
@@ -132,7 +75,7 @@ def _bare(block: Block, depth: int) -> dict[str, Any]:
 
 
 def _full(block: Block, computed: bool, depth: int) -> dict[str, Any]:
-    body = _null(block)
+    body = null(block)
     for name, attribute in block.attributes.items():
         if attribute.write_only or attribute.deprecated:
             continue
@@ -144,14 +87,12 @@ def _full(block: Block, computed: bool, depth: int) -> dict[str, Any]:
     return body
 
 
-def _planned(call: Call, type_name: str, prior: Any, proposed: Any, config: Any) -> Any:
-    response = call(
-        "PlanResourceChange",
-        type_name=type_name,
-        prior_state=_dynamic(prior),
-        proposed_new_state=_dynamic(proposed),
-        config=_dynamic(config),
-    )
+def _planned(plugin: Plugin, type_name: str, prior: Any, proposed: Any, config: Any) -> Any:
+    """The response to a plan; None if the plugin refuses it or crashes, which it reports."""
+    try:
+        response = plugin.plan(type_name, prior, proposed, config)
+    except PluginCrashError:
+        return None
     failed = [d for d in response.diagnostics if d.severity == 1]
     return None if failed else response
 
@@ -168,14 +109,11 @@ def _computed(block: Block, value: Any, config: Any, dotted: str = "") -> Iterat
             yield from _computed(nested.block, body, config_body, f"{dotted}{name}.")
 
 
-def _computed_blocks(call: Call, type_name: str, block: Block) -> set[str]:
+def _computed_blocks(plugin: Plugin, type_name: str, block: Block) -> set[str]:
     paths: set[str] = set()
     for depth in (0, 1):
         config = {**_bare(block, depth), **_SEEDS.get(type_name, {})}
-        try:
-            response = _planned(call, type_name, None, config, config)
-        except grpc.RpcError:
-            continue
+        response = _planned(plugin, type_name, None, config, config)
         if response is not None:
             paths |= set(_computed(block, cty.decode(response.planned_state.msgpack), config))
     return paths
@@ -197,17 +135,14 @@ def _block_paths(block: Block, depth: int) -> Iterator[list[str]]:
             yield from ([name, *rest] for rest in _block_paths(nested.block, depth - 1))
 
 
-def _defaults(call: Call, type_name: str, block: Block) -> dict[str, Any]:
+def _defaults(plugin: Plugin, type_name: str, block: Block) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
     # All blocks at once; if the provider refuses that, each block alone.
     bodies_to_try = [_bare(block, depth) for depth in (3, 0)]
     bodies_to_try += [_only_block(block, path) for path in _block_paths(block, 3)]
     for body in bodies_to_try:
         config = {**body, **_SEEDS.get(type_name, {})}
-        try:
-            response = _planned(call, type_name, None, config, config)
-        except grpc.RpcError:
-            continue
+        response = _planned(plugin, type_name, None, config, config)
         if response is None:
             continue
         planned = cty.decode(response.planned_state.msgpack)
@@ -215,7 +150,8 @@ def _defaults(call: Call, type_name: str, block: Block) -> dict[str, Any]:
         for _, dotted, attribute, value in attributes(block, planned):
             if configured.get(dotted) is not None or attribute.write_only:
                 continue
-            if value not in (None, [], {}) and cty.is_known(value):
+            # A computed argument without a value is unknown, unless the plugin plans null.
+            if cty.is_known(value) and (value is not None or attribute.computed):
                 defaults.setdefault(dotted, value)
     return defaults
 
@@ -237,38 +173,80 @@ def _change(body: dict[str, Any], block: Block, dotted: str) -> dict[str, Any]:
     return changed
 
 
-def _forcing(call: Call, type_name: str, block: Block) -> list[str]:
-    paths = []
+def _replaced(response: Any) -> set[str]:
+    return {dotted_path(path) for path in response.requires_replace}
+
+
+def _forcing(plugin: Plugin, type_name: str, block: Block) -> list[str]:
+    """The arguments that replace the resource if they change.
+
+    A plugin can plan a change where the placeholder is not a valid value: a location in lower case
+    is written in upper case. The paths that such a plan replaces are no effect of the next change.
+    """
+    forcing: set[str] = set()
     for depth in (2, 1, 0):
         prior = _full(block, True, depth)
         config = _full(block, False, depth)
-        try:
-            if _planned(call, type_name, prior, prior, config) is None:
-                continue
-        except grpc.RpcError:
+        unchanged = _planned(plugin, type_name, prior, prior, config)
+        if unchanged is None:
             continue
+        before = _replaced(unchanged)
         for _, dotted, attribute, value in attributes(block, config):
             if value is None or not (attribute.required or attribute.optional):
                 continue
-            try:
-                response = _planned(
-                    call,
-                    type_name,
-                    prior,
-                    _change(prior, block, dotted),
-                    _change(config, block, dotted),
-                )
-            except grpc.RpcError:
-                continue
-            if response is not None and response.requires_replace:
-                paths.append(dotted)
+            proposed, changed = (_change(body, block, dotted) for body in (prior, config))
+            response = _planned(plugin, type_name, prior, proposed, changed)
+            after = set() if response is None else _replaced(response)
+            # The path of an element of a set ends with the set.
+            parents = {dotted[:i] for i, character in enumerate(dotted) if character == "."}
+            if dotted in after or parents & (after - before):
+                forcing.add(dotted)
         break
-    return paths
+    return sorted(forcing | _forcing_alone(plugin, type_name, block))
+
+
+def _forcing_alone(plugin: Plugin, type_name: str, block: Block) -> set[str]:
+    """The arguments that replace a resource with only the required arguments."""
+    forcing = set()
+    for name, attribute in block.attributes.items():
+        if not (attribute.required or attribute.optional) or attribute.write_only:
+            continue
+        body = {**_bare(block, 0), **_SEEDS.get(type_name, {})}
+        # Arguments that exclude each other are refused together.
+        prior = {**body, name: _placeholder(attribute.type, False)}
+        config = {**body, name: _placeholder(attribute.type, True)}
+        response = _planned(plugin, type_name, prior, config, config)
+        if response is not None and name in _replaced(response):
+            forcing.add(name)
+    return forcing
+
+
+def _forms(plugin: Plugin, type_name: str, block: Block) -> dict[str, str]:
+    """The arguments that the plugin writes in another form: compact JSON, upper or lower case."""
+    forms = {}
+    for name, attribute in block.attributes.items():
+        if attribute.type != "string" or not (attribute.required or attribute.optional):
+            continue
+        for text in (_DOCUMENT, "aB"):
+            config = {**_bare(block, 0), **_SEEDS.get(type_name, {}), name: text}
+            response = _planned(plugin, type_name, None, config, config)
+            planned = response and cty.decode(response.planned_state.msgpack)[name]
+            form = next((f for f, change in FORMS.items() if planned == change(text)), None)
+            if form and planned != text:
+                forms[name] = form
+    return forms
+
+
+def _framework(plugin: Plugin, type_name: str, block: Block) -> bool:
+    """Whether the type is built on the newer SDK. Terraform checks its plans more strictly."""
+    config = {**_bare(block, 0), **_SEEDS.get(type_name, {})}
+    response = _planned(plugin, type_name, None, config, config)
+    return response is not None and not response.legacy_type_system
 
 
 def observe(
     binary: Path, schema: ProviderSchema, types: list[str], settings: dict[str, Any]
-) -> dict[str, dict[str, dict[str, Any]]]:
+) -> Observed:
     """The rules of each type, for :mod:`tests.harness.offline.engine.validation`.
 
     Args:
@@ -278,22 +256,25 @@ def observe(
         settings: the provider block.
 
     Raises:
-        ObserveError: the plugin does not start.
+        PluginError: the plugin does not start.
     """
-    by_type: dict[str, dict[str, dict[str, Any]]] = {}
-    with plugin(binary) as call:
-        config = {**_null(schema.provider.block), **settings}
-        call("Configure", config=_dynamic(config), terraform_version="1.11.0")
+    observed = Observed()
+    with running(binary, schema, settings) as plugin:
         for type_name in types:
             block = schema.resources[type_name].block
             rules: dict[str, dict[str, Any]] = {}
-            for dotted, value in _defaults(call, type_name, block).items():
+            for dotted, value in _defaults(plugin, type_name, block).items():
                 rules.setdefault(dotted, {})["default"] = value
-            for dotted in _computed_blocks(call, type_name, block):
+            for dotted in _computed_blocks(plugin, type_name, block):
                 rules.setdefault(dotted, {})["computed"] = True
-            for dotted in _forcing(call, type_name, block):
+            for dotted, form in _forms(plugin, type_name, block).items():
+                rules.setdefault(dotted, {})["form"] = form
+            for dotted in _forcing(plugin, type_name, block):
                 rules.setdefault(dotted, {})["force_new"] = True
+            if _framework(plugin, type_name, block):
+                rules[""] = {"framework": True}
             if rules:
-                by_type[type_name] = {dotted: rules[dotted] for dotted in sorted(rules)}
+                observed.types[type_name] = {dotted: rules[dotted] for dotted in sorted(rules)}
             print(f"{type_name}: {len(rules)} attributes", flush=True)
-    return by_type
+        observed.crashes = plugin.crashes
+    return observed

@@ -147,13 +147,17 @@ def main(arguments: list[str]) -> int:
         write(DATA / f"{options.provider}-{options.version}.schema.json", schema_document)
         if not options.no_observe:
             schema = parse(schema_document)
-            behaviour = observe.observe(
+            observed = observe.observe(
                 binary, schema, sorted(schema.resources), SETTINGS[options.provider]
             )
             origin = f"observed in the plugin of {options.provider} {options.version}"
             write(
-                DATA / f"{options.provider}.behaviour.json",
-                {"origin": f"{origin} by tests/harness/schemas/observe.py", "types": behaviour},
+                DATA / f"{options.provider}-{options.version}.behaviour.json",
+                {
+                    "origin": f"{origin} by tests/harness/schemas/observe.py",
+                    "crashes": observed.crashes,
+                    "types": observed.types,
+                },
             )
     return 0
 

@@ -214,8 +214,11 @@ def _placed(subject: Subject, address: str, values: Mapping[str, Any]) -> Iterat
     region = subject.value("region", "us-central1")
     places = {"project": subject.inputs["project"], "region": region, "location": region}
     for name, place in places.items():
-        if values.get(name) is not None:
-            yield equal("placed", f"{address} {name}", values[name], place)
+        value = values.get(name)
+        if value is not None:
+            # Cloud Storage writes a location in upper case.
+            folded = value.lower() if isinstance(value, str) else value
+            yield equal("placed", f"{address} {name}", folded, place)
 
 
 CONTRACT = Contract(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.harness.offline.engine.validation import Rules
@@ -11,13 +13,43 @@ from tests.harness.offline.protocol.schema import Attribute, Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
 
 
-def _attribute(attribute: Attribute, rule: Any, config: Any, prior: Any, new: bool) -> Any:
+def _compact(text: str) -> str:
+    """JSON as the providers' SDK writes it: sorted, without spaces, without the signs of HTML."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    compact = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for sign in "<>&":
+        compact = compact.replace(sign, f"\\u{ord(sign):04x}")
+    return compact
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "json": _compact,
+    "upper": str.upper,
+    "lower": str.lower,
+}
+"""The forms in which a provider plans a text, by the rule ``form``."""
+
+
+def _attribute(
+    attribute: Attribute, rule: Any, config: Any, prior: Any, new: bool, nullable: bool
+) -> Any:
     if attribute.write_only:
         return None
     if config is not None:
         # In the providers' SDK a set with an unknown element is unknown.
         is_set = isinstance(attribute.type, list) and attribute.type[0] == "set"
-        return UNKNOWN if is_set and not is_known(config) else config
+        if (is_set or "unknown_whole" in rule) and not is_known(config):
+            return UNKNOWN
+        if isinstance(config, str) and "form" in rule:
+            return FORMS[rule["form"]](config)
+        if config in ([], {}) and nullable and not attribute.computed:
+            if new:
+                return rule.get("default")
+            return prior if prior in (None, [], {}) else config
+        return config
     if "default" in rule:
         return rule["default"]
     if attribute.computed:
@@ -78,10 +110,14 @@ def plan(
     """The planned value of a block; ``prior`` is None for a new resource."""
     new = prior is None
     before = prior or {}
+    # The older SDK takes an empty list or map for none.
+    nullable = "" not in rules
     planned: dict[str, Any] = {}
     for name, attribute in block.attributes.items():
         rule = rules.get(f"{dotted}{name}", {})
-        planned[name] = _attribute(attribute, rule, config.get(name), before.get(name), new)
+        planned[name] = _attribute(
+            attribute, rule, config.get(name), before.get(name), new, nullable
+        )
     for name, nested in block.blocks.items():
         configured = config.get(name)
         path = f"{dotted}{name}"

@@ -5,20 +5,28 @@ A rule is data, by resource type and dotted attribute path. It has any of
 ``enum``            the valid values
 ``pattern``         a regular expression that the whole value must match; ``says`` is the error
 ``min_length`` / ``max_length``   in characters
-``min`` / ``max``   for numbers
+``min`` / ``max``   for numbers; ``integer`` for whole numbers
+``min_items``       for lists; ``max_items`` for maps
+``format``          the form of a text, one of :data:`FORMATS`; ``also`` lists further valid values
+``ignore_case``     the values of ``enum`` are valid in any case
 ``conflicts``       paths that must not be set if this one is set
 ``exactly_one``     paths of which exactly one must be set
 ``required_with``   paths that must be set if this one is set
 ``default``         the planned value if the configuration has none
 ``computed``        a nested block that the provider computes if the configuration has none
+``form``            the form in which a text is planned: json, upper or lower
+``unknown_whole``   a list with an unknown element is planned as unknown
+``framework``       at the empty path: the type is built on the newer SDK
 ``force_new``       a change replaces the resource
-``sensitive``       the value is marked
+``source``          where a value comes from that was not observed; nothing reads it
 """
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.harness.offline.engine.values import at, attributes
@@ -33,10 +41,53 @@ def _text(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _violation(rule: Mapping[str, Any], value: Any) -> str | None:
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_cidr(text: str) -> bool:
+    """Whether a text is the address of an IPv4 network, with its prefix."""
+    try:
+        ipaddress.IPv4Network(text)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def _is_policy(text: str) -> bool:
+    return text.startswith("{") and _is_json(text)
+
+
+FORMATS: Mapping[str, Callable[[str], object]] = {
+    # Source: the ARN format of the AWS General Reference; the provider also checks the account.
+    "arn": re.compile(
+        r"arn:aws[\w-]*:[^:]*:[^:]*:(\d{12}|aws|aws-managed|third-party|)?:.+"
+    ).fullmatch,
+    "boolean": re.compile(r"1|0|t|f|true|false|T|F|TRUE|FALSE|True|False|").fullmatch,
+    "cidr": _is_cidr,
+    "duration": re.compile(r"0|-?(\d+(\.\d*)?(ns|us|ms|s|m|h))+").fullmatch,
+    "integer": re.compile(r"[+-]?\d+|").fullmatch,
+    "json": _is_json,
+    "policy": _is_policy,
+}
+"""Whether a text has a form, by its name."""
+
+
+def violation(rule: Mapping[str, Any], value: Any) -> str | None:
+    """How a value, or an element of a list, breaks a rule; None if it does not."""
+    if value in rule.get("also", ()):
+        return None
     enum = rule.get("enum")
-    if enum and value not in enum:
+    if enum and value not in enum and not (rule.get("ignore_case") and _is_folded(value, enum)):
         return f"must be one of {', '.join(_text(v) for v in enum if v != '')}"
+    if "format" in rule and isinstance(value, str) and not FORMATS[rule["format"]](value):
+        return f"must have the form {rule['format']}"
+    if isinstance(value, dict) and len(value) > rule.get("max_items", len(value)):
+        return f"must have at most {rule['max_items']} elements"
     if isinstance(value, str):
         if len(value) > rule.get("max_length", len(value)):
             return f"must have at most {rule['max_length']} characters, has {len(value)}"
@@ -45,11 +96,17 @@ def _violation(rule: Mapping[str, Any], value: Any) -> str | None:
         if "pattern" in rule and not re.fullmatch(rule["pattern"], value):
             return str(rule.get("says", f"must match {rule['pattern']}"))
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if rule.get("integer") and value != int(value):
+            return "must be a whole number"
         if value < rule.get("min", value):
             return f"must be at least {rule['min']}"
         if value > rule.get("max", value):
             return f"must be at most {rule['max']}"
     return None
+
+
+def _is_folded(value: Any, enum: Iterable[Any]) -> bool:
+    return str(value).casefold() in [str(item).casefold() for item in enum]
 
 
 def _elements(path: Path, value: Any) -> list[tuple[Path, Any]]:
@@ -118,14 +175,19 @@ def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic
         rule = rules.get(dotted)
         if rule is None or value is None or value is UNKNOWN:
             continue
+        if isinstance(value, list) and len(value) < rule.get("min_items", 0):
+            text = (
+                f'"{dotted}" must have at least {rule["min_items"]} elements; it has {len(value)}.'
+            )
+            diagnostics.append(Diagnostic("Not enough list items", text, path))
         for location, item in _elements(path, value):
-            violation = None if item is None or item is UNKNOWN else _violation(rule, item)
-            if violation:
+            problem = None if item is None or item is UNKNOWN else violation(rule, item)
+            if problem:
                 name = ".".join(str(part) for part in location)
                 diagnostics.append(
                     Diagnostic(
                         f'Invalid value for "{name}"',
-                        f'"{name}" {violation}; it is {_text(item)}.',
+                        f'"{name}" {problem}; it is {_text(item)}.',
                         location,
                     )
                 )

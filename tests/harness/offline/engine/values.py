@@ -46,6 +46,23 @@ def map_block(nested: NestedBlock, value: Any, change: Callable[[Any, Any], Any]
     return [change(body, index) for index, body in enumerate(value)]
 
 
+def without_write_only(block: Block, value: Any) -> Any:
+    """``value`` with null for every write-only argument, nested blocks included."""
+    if not isinstance(value, dict):
+        return value
+    reduced = dict(value)
+    for name, attribute in block.attributes.items():
+        if attribute.write_only:
+            reduced[name] = None
+    for name, nested in block.blocks.items():
+
+        def body(item: Any, _key: Any, inner: Block = nested.block) -> Any:
+            return without_write_only(inner, item)
+
+        reduced[name] = map_block(nested, value.get(name), body)
+    return reduced
+
+
 def known_items(value: Any) -> list[Any]:
     """The known items of a list that may be null or unknown."""
     return [item for item in value if item is not UNKNOWN] if isinstance(value, list) else []

@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from tests.harness.offline.engine import made_up, planning, validation
+from tests.harness.offline.engine.values import without_write_only
 from tests.harness.offline.protocol import cty, messages
 from tests.harness.offline.protocol.diagnostics import Diagnostic, attribute_path, to_messages
 from tests.harness.offline.protocol.schema import ProviderSchema, to_message
@@ -51,6 +52,11 @@ class Provider:
 
 def _value(value: Any) -> Any:
     return messages.message("DynamicValue")(msgpack=cty.encode(value))
+
+
+def _state(provider: Provider, type_name: str, value: Any) -> Any:
+    """A planned or stored value of a resource, in which no write-only argument has a value."""
+    return _value(without_write_only(provider.schema.resources[type_name].block, value))
 
 
 def _read(dynamic: Any) -> Any:
@@ -102,9 +108,9 @@ def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
     )
 
 
-def _upgrade(_provider: Provider, request: Any, _peer: str) -> Any:
-    state = json.loads(request.raw_state.json)
-    return messages.message("UpgradeResourceState.Response")(upgraded_state=_value(state))
+def _upgrade(provider: Provider, request: Any, _peer: str) -> Any:
+    state = _state(provider, request.type_name, json.loads(request.raw_state.json))
+    return messages.message("UpgradeResourceState.Response")(upgraded_state=state)
 
 
 def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
@@ -118,9 +124,10 @@ def _read_resource(provider: Provider, request: Any, peer: str) -> Any:
             )
         except ApplyError as error:
             return response(diagnostics=_error(error), new_state=request.current_state)
-        return response(new_state=_value(current), private=request.private)
+        value = _state(provider, request.type_name, current)
+        return response(new_state=value, private=request.private)
     return messages.message("ReadResource.Response")(
-        new_state=request.current_state, private=request.private
+        new_state=_state(provider, request.type_name, state), private=request.private
     )
 
 
@@ -141,11 +148,11 @@ def _plan(provider: Provider, request: Any, peer: str) -> Any:
         planned = made_up.as_configured(resolved, config)
     replaced = [] if prior is None else planning.requires_replace(block, planned, prior, rules)
     return response(
-        planned_state=_value(planned),
+        planned_state=_state(provider, name, planned),
         requires_replace=[attribute_path((part,)) for part in replaced],
-        # Providers on the older SDK, as those of both clouds, set this flag. Terraform then checks
-        # the planned values by the looser rules of that SDK.
-        legacy_type_system=True,
+        # Types on the older SDK set this flag. Terraform then checks the planned values by the
+        # looser rules of that SDK, which a resolved plan needs for every type.
+        legacy_type_system=provider.resolved or "framework" not in rules.get("", {}),
     )
 
 
@@ -171,16 +178,18 @@ def _apply(provider: Provider, request: Any, peer: str) -> Any:
         except ApplyError as error:
             remaining = error.state if prior is None else prior
             return response(
-                new_state=_value(remaining), diagnostics=_error(error), legacy_type_system=True
+                new_state=_state(provider, name, remaining),
+                diagnostics=_error(error),
+                legacy_type_system=True,
             )
-        return response(new_state=_value(state), legacy_type_system=True)
+        return response(new_state=_state(provider, name, state), legacy_type_system=True)
     if planned is None:
         return response(new_state=_value(None))
     name = request.type_name
     block = provider.schema.resources[name].block
     state = made_up.make_known(name, block, planned, made_up.fingerprint(name, planned))
     provider.behaviour.applied(name, _read(request.config), state)
-    return response(new_state=_value(state), legacy_type_system=True)
+    return response(new_state=_state(provider, name, state), legacy_type_system=True)
 
 
 def _read_data(provider: Provider, request: Any, peer: str) -> Any:
@@ -246,18 +255,31 @@ _CALLS: dict[str, Callable[[Provider, Any, str], Any]] = {
 }
 
 
+def answer(provider: Provider, name: str, request: Any, peer: str) -> Any:
+    """The response message to one call of the protocol, without a connection.
+
+    Args:
+        provider: the release that answers.
+        name: the call, for example ``PlanResourceChange``.
+        request: its request message.
+        peer: the connection. ``Configure`` sets the provider block of its connection.
+
+    Raises:
+        KeyError: the provider does not serve the call.
+    """
+    return _CALLS[name](provider, request, peer)
+
+
 _BLOCKING = ("ReadResource", "ApplyResourceChange", "OpenEphemeralResource")
 
 
 def _handler(provider: Provider, name: str, request: Any) -> Any:
-    call = _CALLS[name]
-
     async def handle(message: Any, context: Any) -> Any:
         try:
             if provider.live_functions and name in _BLOCKING:
                 # This call waits for a server. The loop serves other calls meanwhile.
-                return await asyncio.to_thread(call, provider, message, context.peer())
-            return call(provider, message, context.peer())
+                return await asyncio.to_thread(answer, provider, name, message, context.peer())
+            return answer(provider, name, message, context.peer())
         except Exception as error:
             LOG.exception("%s for %s failed", name, getattr(message, "type_name", "the provider"))
             await context.abort(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from typing import Any
 
 from tests.harness.offline.live.aws import codec, crud
@@ -13,6 +15,7 @@ from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings, Values
 from tests.harness.unknown import UNKNOWN
 
+_REGIONS = codec.TABLE.with_name("aws.regions.json")
 # The DNS suffixes of regions with another than amazonaws.com (AWS SDKs, partitions.json).
 _SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
@@ -44,8 +47,16 @@ def refine(
             planned["tags_all"] = merged or (UNKNOWN if prior is None else {})
     # From release 6 each resource has a region argument. Before, AWS returns a bucket's region.
     region = block.attributes.get("region")
-    if region and region.optional and planned.get("region") is UNKNOWN:
+    unset = config.get("region") is None and planned.get("region") is UNKNOWN
+    if region and region.optional and unset:
         planned["region"] = settings.get("region") or UNKNOWN
+
+
+@functools.cache
+def _regions() -> dict[str, str]:
+    """The description of each region, as the data source of the plugin gives it."""
+    regions = json.loads(_REGIONS.read_text())["regions"]
+    return {name: region["description"] for name, region in regions.items()}
 
 
 def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -58,7 +69,7 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "id": region,
         "name": region,
         "region": region,
-        "description": region,
+        "description": _regions().get(str(region), region),
         "endpoint": f"ec2.{region}.{suffix}",
     }
     return {**config, **{key: value for key, value in values.items() if key in config}}
@@ -66,19 +77,20 @@ def _region_data(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     """Relations between arguments that the provider checks when it plans."""
-    if type_name == "aws_elasticache_replication_group":
-        nodes = config.get("num_cache_clusters")
-        failover = config.get("automatic_failover_enabled")
-        if failover is True and isinstance(nodes, int) and nodes < 2:
-            return [
-                Diagnostic(
-                    'Invalid value for "num_cache_clusters"',
-                    '"num_cache_clusters" must be at least 2 if automatic_failover_enabled is '
-                    f"true; it is {nodes}.",
-                    ("num_cache_clusters",),
-                )
-            ]
+    if type_name != "aws_elasticache_replication_group":
+        return []
+    nodes = config.get("num_cache_clusters")
+    failover = config.get("automatic_failover_enabled")
+    if failover is True and isinstance(nodes, int) and nodes < 2:
+        text = f"must be at least 2 if automatic_failover_enabled is true; it is {nodes}."
+        return [_invalid("num_cache_clusters", text)]
+    if failover is False and config.get("multi_az_enabled") is True:
+        return [_invalid("automatic_failover_enabled", "must be true if multi_az_enabled is true.")]
     return []
+
+
+def _invalid(name: str, text: str) -> Diagnostic:
+    return Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', (name,))
 
 
 def _call(type_name: str, block: Block, settings: Settings, config: Values) -> Call:

@@ -16,6 +16,8 @@ from tests.harness.unknown import UNKNOWN
 
 # The provider adds this label to what it creates (add_terraform_attribution_label).
 _ATTRIBUTION = {"goog-terraform-provisioned": "true"}
+# The plan of these types does not show that label (recorded with 7.46.0 and 8.0.0).
+_LABELLED_LATER = ("google_compute_global_forwarding_rule",)
 # The write-only data of applied secret versions by secret id, which ephemeral resources read.
 _stored: dict[str, str] = {}
 # The data of a secret that no apply stored. A plan that holds it has leaked a secret.
@@ -23,6 +25,7 @@ MADE_UP_SECRET = "made-up-secret-data"  # noqa: S105
 
 
 def _derive_labels(
+    type_name: str,
     block: Block,
     config: dict[str, Any],
     planned: dict[str, Any],
@@ -33,7 +36,8 @@ def _derive_labels(
     if not is_known(labels):
         planned["terraform_labels"] = planned["effective_labels"] = UNKNOWN
         return
-    attribution = {} if settings.get("add_terraform_attribution_label") is False else _ATTRIBUTION
+    attributed = settings.get("add_terraform_attribution_label") is not False
+    attribution = _ATTRIBUTION if attributed and type_name not in _LABELLED_LATER else {}
     if prior is not None:
         prior_labels = prior.get("terraform_labels") or {}
         attribution = {key: value for key, value in attribution.items() if key in prior_labels}
@@ -53,9 +57,10 @@ def refine(
 ) -> None:
     """Set derived labels, a service account's e-mail, and the provider's project and region."""
     if "effective_labels" in block.attributes and "labels" in block.attributes:
-        _derive_labels(block, config, planned, prior, settings)
+        _derive_labels(type_name, block, config, planned, prior, settings)
     for name in ("project", "region"):
-        if name in block.attributes and planned.get(name) is UNKNOWN and settings.get(name):
+        unset = config.get(name) is None and planned.get(name) is UNKNOWN
+        if name in block.attributes and unset and settings.get(name):
             planned[name] = settings[name]
     if type_name == "google_service_account":
         parts = (planned["account_id"], planned["project"])
