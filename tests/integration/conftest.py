@@ -28,7 +28,10 @@ from tests.plugins.stages import LACKING
 
 # pytest does not rewrite the assertions of a module that only others import.
 pytest.register_assert_rewrite(
-    "tests.integration.stages", "tests.integration.story", "tests.integration.dashboard"
+    "tests.integration.stages",
+    "tests.integration.story",
+    "tests.integration.dashboard",
+    "tests.integration.interruptions",
 )
 stage = pytest.mark.stage
 
