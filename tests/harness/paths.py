@@ -22,6 +22,7 @@ PARITY = DATA / "parity.yaml"
 PROBES = DATA / "probes.yaml"
 ROUTES = DATA / "routes.yaml"
 SCENARIOS = DATA / "scenarios.yaml"
+TRANSIENT_ERRORS = DATA / "transient-errors.yaml"
 
 POLICY_CASES = DATA / "policy" / "cases.yaml"
 POLICY_DEFECTS = DATA / "policy" / "defects"

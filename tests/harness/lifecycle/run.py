@@ -23,6 +23,7 @@ from tests.harness.terraform import roots
 from tests.harness.terraform.command import Terraform, TerraformError
 
 _INPUTS = "inputs.json"
+_BACKEND = "backend.tf.json"
 # A run that was asked to end first finishes the resources that it is creating.
 _IN_USE_SECONDS = 600
 # An ECS task has a grace period, and LiteLLM takes a minute to start.
@@ -74,6 +75,7 @@ def prepare(
     environment: Mapping[str, str],
     inputs: Mapping[str, Any],
     source: Path | None = None,
+    backend: Mapping[str, Any] | None = None,
 ) -> Lifecycle:
     """Initialize the root of a stack in a folder, with the state that the folder holds.
 
@@ -84,6 +86,7 @@ def prepare(
         environment: of ``providers.environment`` for the target's choice.
         inputs: of the stack; they override those of the target.
         source: a module to use instead of the checkout's.
+        backend: the arguments of a backend by its type, for a state elsewhere.
 
     Raises:
         LifecycleError: init failed, or another run uses the state.
@@ -98,11 +101,14 @@ def prepare(
     block = {**stack.provider_block(f"${{var.{stack.scope[0]}}}"), **target.provider}
     document = {"provider": {stack.provider: block}}
     (module / "harness.tf.json").write_text(json.dumps(document, indent=1))
+    if backend:
+        text = json.dumps({"terraform": {"backend": backend}}, indent=1)
+        (module / _BACKEND).write_text(text)
     merged = {**stack.smallest, **target.inputs, **inputs}
     (folder / _INPUTS).write_text(json.dumps(merged, indent=1))
     terraform = Terraform(module, binary, {**environment, **target.environment}, mortal=True)
     lifecycle = Lifecycle(target, folder, terraform)
-    _run(lifecycle, "init", "init", "-backend=false", *_COMMON)
+    _run(lifecycle, "init", "init", f"-backend={json.dumps(bool(backend))}", *_COMMON)
     return lifecycle
 
 
@@ -233,7 +239,11 @@ def addresses(lifecycle: Lifecycle) -> list[str]:
     Raises:
         LifecycleError: the state cannot be read.
     """
-    if not (Path(lifecycle.terraform.tfdir) / "terraform.tfstate").exists():
+    module = Path(lifecycle.terraform.tfdir)
+    if (module / _BACKEND).exists():
+        if not _run(lifecycle, "state pull", "state", "pull").strip():
+            return []
+    elif not (module / "terraform.tfstate").exists():
         return []
     listed = _run(lifecycle, "state list", "state", "list").split()
     return [address for address in listed if not re.search(r"(?:^|\.)data\.", address)]
@@ -267,7 +277,7 @@ def clean(lifecycle: Lifecycle) -> list[str]:
 
 def _run(lifecycle: Lifecycle, stage: str, command: str, *arguments: str) -> str:
     try:
-        output = lifecycle.terraform.run(command, *arguments)
+        output = lifecycle.terraform.run(command, *arguments, timeout=lifecycle.target.seconds)
     except TerraformError as error:
         raise LifecycleError(stage, str(error)) from error
     if output.retcode != 0:

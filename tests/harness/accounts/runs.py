@@ -1,0 +1,160 @@
+"""A run on a target: recorded before its first call, and restored by any later process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests.harness.accounts.identity import Identity
+from tests.harness.accounts.ledger import (
+    DESTROYED,
+    KEPT,
+    LEASE_SECONDS,
+    RECORDED,
+    Ledger,
+    Record,
+    new_holder,
+    renewing,
+    without_credentials,
+)
+from tests.harness.lifecycle import run
+from tests.harness.lifecycle.run import Lifecycle
+from tests.harness.lifecycle.target import Target
+from tests.harness.terraform import binary, providers
+
+# A destroy sends no credential to anybody, but the module requires those that it was told of.
+_PLACEHOLDER = "sk-removed-from-the-ledger-0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run creates its stack; see :class:`tests.harness.accounts.ledger.Record`."""
+
+    cloud: str
+    place: str
+    region: str
+    endpoint: str = ""
+    state: str = ""
+
+
+@contextlib.contextmanager
+def recorded(
+    ledger: Ledger,
+    place: Place,
+    identity: Identity,
+    folder: Path,
+    inputs: Mapping[str, Any],
+    lease_seconds: int = LEASE_SECONDS,
+) -> Iterator[Record]:
+    """Record a run, and hold its lease until the block ends.
+
+    The record is durable before the block begins. After the block the run is to be cleaned up,
+    unless :func:`close` or :func:`keep` was called.
+    """
+    holder = new_holder()
+    now = int(ledger.clock())
+    record = Record(
+        run=identity.run,
+        cloud=place.cloud,
+        place=place.place,
+        region=place.region,
+        owner=identity.owner,
+        created=now,
+        expires=identity.expires,
+        stack=f"{inputs['tenant']}-litellm-{inputs['env']}",
+        folder=str(folder),
+        state=f"{place.state}/{identity.run}" if place.state else "",
+        endpoint=place.endpoint,
+        inputs=without_credentials(inputs),
+        holder=holder,
+        held_until=now + lease_seconds,
+    )
+    ledger.open(record)
+    try:
+        with renewing(lambda: ledger.renew(record.run, holder, lease_seconds), lease_seconds / 3):
+            yield record
+    finally:
+        ledger.release(record.run, holder)
+
+
+def keep(ledger: Ledger, run_id: str) -> None:
+    """Leave the stack of a run until it expires."""
+    ledger.change(run_id, lambda record: replace(record, phase=KEPT))
+
+
+def begin(ledger: Ledger, run_id: str) -> None:
+    """Mark that a run may have created anything again."""
+    ledger.change(run_id, lambda record: replace(record, phase=RECORDED))
+
+
+def close(ledger: Ledger, run_id: str) -> None:
+    """Mark that nothing of a run exists, which the caller has verified."""
+    ledger.change(run_id, lambda record: replace(record, phase=DESTROYED))
+
+
+def backend(state: str, region: str) -> Mapping[str, Any] | None:
+    """The backend of a remote state, by its URL prefix; None for a state in the folder.
+
+    Sources: Terraform, backends s3 and gcs.
+    """
+    scheme, _, rest = state.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme == "s3":
+        key = f"{prefix}/terraform.tfstate".lstrip("/")
+        block = {"bucket": bucket, "key": key, "region": region, "use_lockfile": True}
+        return {"s3": block}
+    if scheme == "gs":
+        return {"gcs": {"bucket": bucket, "prefix": prefix}}
+    return None
+
+
+def state_resources(record: Record) -> int:
+    """The number of resources in the state of a folder; 0 without a state that can be read."""
+    state = Path(record.folder) / record.cloud / "terraform.tfstate"
+    try:
+        return len(json.loads(state.read_text())["resources"])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def _inputs(record: Record) -> dict[str, Any]:
+    """The inputs that the run applied last; those of the record if the folder is elsewhere."""
+    try:
+        kept: dict[str, Any] = json.loads((Path(record.folder) / "inputs.json").read_text())
+    except (OSError, ValueError):
+        given = record.inputs.get("provided_credentials", [])
+        return {**record.inputs, **dict.fromkeys(given, _PLACEHOLDER)}
+    return kept
+
+
+def has_state(record: Record) -> bool:
+    """Whether a state may exist for a run."""
+    return bool(record.state) or (Path(record.folder) / record.cloud).is_dir()
+
+
+@contextlib.contextmanager
+def restored(record: Record, target: Target, core: str) -> Iterator[Lifecycle]:
+    """The lifecycle of a run, with its state.
+
+    Raises:
+        LifecycleError: init failed, or another process uses the state.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        with providers.environment(target.choice, scratch) as environment:
+            folder = Path(record.folder)
+            if not folder.is_dir():
+                folder = scratch / "run"
+            yield run.prepare(
+                target,
+                folder,
+                binary.find(scratch, core).binary,
+                environment,
+                _inputs(record),
+                backend=backend(record.state, record.region),
+            )
