@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +20,12 @@ from typing import Any
 
 import pytest
 
+from tests.harness.accounts import identity, leaks
 from tests.harness.accounts.identity import RUN_TAG
 from tests.harness.accounts.janitor import Done, outlived, owned
 from tests.harness.accounts.ledger import DESTROYED, Record
+from tests.harness.cli import janitor
+from tests.harness.cli import leaks as leaks_command
 from tests.harness.emulators.parts.faults import KINDS, Fault
 from tests.harness.process.child import alive, soon
 from tests.harness.sdk import aws
@@ -293,6 +296,95 @@ def test_two_janitors_at_once_spare_foreign_resources(local: Local, tmp_path: Pa
     assert local.clean(by_tags=True) == []
 
 
+def test_orphan_is_reported_and_deleted_by_its_tags(
+    local: Local, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run without a record nothing but the tags tells."""
+    new = identity.identity("Somebody", -60)
+    stack = f"{new.tenant}-litellm-{identity.ENV}"
+    key = {"aws": "litellm:stack", "gcp": "litellm-stack"}[local.cloud]
+    tags = {**new.tags, key: stack}
+    ORPHANS[local.cloud](local, stack, tags)
+    # Neither the run nor the stack of these is one that the suite generates, or it has no expiry.
+    odd = [{RUN_TAG: "a-run-of-others", key: "acme-litellm-dev"}, {RUN_TAG: new.run[:-1] + "g"}]
+    spared = [_secret(local, f"{stack}-odd-{n}", odd_tags) for n, odd_tags in enumerate(odd)]
+    controls = {local.place(): local.target().control}
+    (work,) = outlived(local.ledger, controls)
+    assert (work.why, work.record.run) == ("has no record", new.run)
+    before = leaks.report(local.target().control, work.record)
+    assert before.leaks
+    # By the command, as it is used on an account: dry, then twice with --apply.
+    local.ledger.open(work.record)
+    arguments = [f"--ledger={local.folder / 'ledger'}", f"--core={local.core}"]
+    assert janitor.main(arguments) == 0
+    assert leaks.report(local.target().control, work.record).leaks == before.leaks
+    assert leaks_command.main(arguments) == 1
+    assert f"left: {before.leaks[0]}" in capsys.readouterr().out
+    assert [janitor.main([*arguments, "--apply"]) for _ in range(2)] == [0, 0]
+    assert leaks_command.main([*arguments, f"--run={new.run}"]) == 0
+    after = leaks.report(local.target().control, local.ledger.record(new.run))
+    assert after.leaks == ()
+    assert len(after.gone) == GONE[local.cloud], after
+    assert [name for name in spared if any(name in item for item in after.foreign)] == spared
+    names = {existing.name for existing in local.target().control.existing()}
+    assert [name for name in spared if any(name in item for item in names)] == spared
+
+
+def _secret(local: Local, name: str, tags: Mapping[str, str]) -> str:
+    if local.cloud == "aws":
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        aws.client(local.faults.upstream, "secretsmanager").create_secret(
+            Name=name, SecretString="a", Tags=pairs
+        )
+        return name
+    path = f"/v1/projects/{local.place().place}/secrets?secretId={name}"
+    body = {"replication": {"automatic": {}}, "labels": dict(tags)}
+    assert "error" not in Api(local.url).done("POST", path, body)
+    return name
+
+
+def _orphan_aws(local: Local, stack: str, tags: Mapping[str, str]) -> None:
+    """Resources that the tagging API lists after their end, and resources in odd states."""
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    lower = [{"key": key, "value": value} for key, value in tags.items()]
+    ecs, logs = (aws.client(local.faults.upstream, name) for name in ("ecs", "logs"))
+    ecs.create_cluster(clusterName=stack, tags=lower)
+    ecs.delete_cluster(cluster=stack)
+    ecs.register_task_definition(
+        family=f"{stack}-gateway", tags=lower, containerDefinitions=[{"name": "a", "image": "a"}]
+    )
+    # RDS creates the log group, without tags.
+    logs.create_log_group(logGroupName=f"/aws/rds/cluster/{stack}-db/postgresql")
+    _secret(local, f"{stack}-in-recovery", tags)
+    aws.client(local.faults.upstream, "secretsmanager").delete_secret(
+        SecretId=f"{stack}-in-recovery", RecoveryWindowInDays=7
+    )
+    rds = aws.client(local.faults.upstream, "rds")
+    options = {"DBClusterIdentifier": f"{stack}-db", "Engine": "aurora-postgresql"}
+    rds.create_db_cluster(
+        **options, MasterUsername="root1", MasterUserPassword="a-password-of-rds", Tags=pairs
+    )
+    rds.delete_db_cluster(
+        DBClusterIdentifier=f"{stack}-db", FinalDBSnapshotIdentifier=f"{stack}-db-final"
+    )
+
+
+def _orphan_gcp(local: Local, stack: str, tags: Mapping[str, str]) -> None:
+    """A secret with labels, and what takes none."""
+    _secret(local, f"{stack}-secret", tags)
+    api, project = Api(local.url), local.place().place
+    network = {"name": stack, "autoCreateSubnetworks": False}
+    path = f"/compute/v1/projects/{project}/global/networks"
+    assert "error" not in api.done("POST", path, network)
+    account = {"accountId": f"{stack}-gw", "serviceAccount": {"displayName": "gateway"}}
+    path = f"/v1/projects/{project}/serviceAccounts"
+    assert "error" not in api.done("POST", path, account)
+
+
+ORPHANS = {"aws": _orphan_aws, "gcp": _orphan_gcp}
+GONE = {"aws": 1, "gcp": 0}
+
+
 def _held(local: Local) -> bool:
     return any(record.held(time.time()) for record in local.ledger.records())
 
@@ -355,5 +447,6 @@ __all__ = [
     "pytest_generate_tests",
     "test_janitor_finishes_a_run_that_met_a_fault",
     "test_janitor_finishes_an_interrupted_run",
+    "test_orphan_is_reported_and_deleted_by_its_tags",
     "test_two_janitors_at_once_spare_foreign_resources",
 ]
