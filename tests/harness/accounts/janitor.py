@@ -81,6 +81,17 @@ def owned(control: ControlPlane, record: Record) -> Belongs:
     return belongs
 
 
+def reserved(control: ControlPlane, record: Record) -> tuple[str, ...]:
+    """The names of a run that stay reserved after a destroy, of instances that exist or existed."""
+    belongs = owned(control, record)
+    names = [
+        item.names[0]
+        for item in control.existing()
+        if item.kind == "sql instances" and belongs(item)
+    ]
+    return tuple(sorted({*record.reserved, *names}))
+
+
 def outlived(
     ledger: Ledger, controls: Mapping[Place, ControlPlane], only: str = ""
 ) -> Iterator[Work]:
@@ -165,6 +176,7 @@ class Janitor:
                 lambda: bool(self.ledger.claim(record.run, holder, self.lease_seconds)),
                 self.lease_seconds / 3,
             ):
+                changes["reserved"] = reserved(target.control, record)
                 done = self._cleaned(work, record, target)
             if not done.left and not done.problem:
                 changes["phase"] = DESTROYED

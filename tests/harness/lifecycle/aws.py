@@ -14,6 +14,7 @@ from tests.harness.lifecycle.aws_inventory import (
     named,
     resources,
 )
+from tests.harness.lifecycle.aws_tagging import listed
 from tests.harness.lifecycle.sweep import Sweep
 from tests.harness.lifecycle.target import ControlPlane, Existing, Run, Service
 from tests.harness.sdk.aws import paged
@@ -273,4 +274,5 @@ def control_plane(client: Client) -> ControlPlane:
         existing=lambda: _ordered(everything(client)),
         remove=lambda belongs: _remove(client, lambda: filter(belongs, everything(client))),
         named=named,
+        listed=lambda key, value, existing: list(listed(client, key, value, existing)),
     )

@@ -263,4 +263,5 @@ def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
             place, lambda: filter(lambda item: belongs(_existing(item)), _everything(place))
         ),
         named=lambda existing, stack: _named(existing, stack, place.project),
+        listed=lambda _key, _value, _existing: [],
     )

@@ -61,6 +61,15 @@ class Existing:
         return f"{self.kind}: {self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A resource that a tagging API lists, and whether it exists, with the reason."""
+
+    arn: str
+    exists: bool
+    reason: str
+
+
 Belongs = Callable[[Existing], bool]
 """Whether a resource is one that is asked for."""
 
@@ -76,7 +85,8 @@ class ControlPlane:
 
     Of the whole account or project, in the region of the stack: ``place`` returns its number or id,
     ``existing`` lists the resources, dependents first, and ``remove`` deletes those that belong.
-    ``named`` tells whether a resource has a name of a stack.
+    ``named`` tells whether a resource has a name of a stack. ``listed`` lists what a tagging API
+    has of a tag (key, value, existing resources); Google Cloud has no such API.
     """
 
     services: Callable[[str], Mapping[str, Service]]
@@ -90,6 +100,7 @@ class ControlPlane:
     existing: Callable[[], list[Existing]]
     remove: Callable[[Belongs], list[str]]
     named: Callable[[Existing, str], bool]
+    listed: Callable[[str, str, list[Existing]], list[Listed]]
 
 
 @dataclass(frozen=True, slots=True)
