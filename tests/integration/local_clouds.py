@@ -19,7 +19,7 @@ from tests.harness.accounts import identity, runs
 from tests.harness.accounts.janitor import Done, Janitor, outlived
 from tests.harness.accounts.ledger import Ledger
 from tests.harness.accounts.retries import Retries
-from tests.harness.accounts.runs import Place
+from tests.harness.accounts.runs import Place, Terms
 from tests.harness.accounts.stores import Folder
 from tests.harness.emulators import launch
 from tests.harness.emulators.aws import cloud as aws_cloud
@@ -33,7 +33,6 @@ from tests.harness.paths import ROOT
 from tests.harness.process import daemon
 from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
-from tests.harness.terraform import binary, providers
 
 # The stores of a stack take most of the time of an apply.
 _SMALL: Mapping[str, Any] = {"create_database": False, "create_redis": False}
@@ -183,23 +182,22 @@ def main(job: Job) -> None:
     inputs = new.inputs(stack, {**stack.smallest, **INPUTS[job.cloud], **small, **job.inputs})
     folder = Path(job.folder) / new.run
     retries = Retries(job.cloud, 0.2)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        runs.recorded(ledger, place(job.cloud, job.url), new, folder, inputs, LEASE_SECONDS),
-    ):
+    terms = Terms(
+        ledger,
+        place(job.cloud, job.url),
+        new,
+        job.core,
+        LEASE_SECONDS,
+        kept="keep" in job.stages,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
         goal = target(job.cloud, job.url, Path(scratch), job.api)
-        with providers.environment(goal.choice, Path(scratch)) as environment:
-            core = binary.find(Path(scratch), job.core).binary
-            lifecycle = run.prepare(goal, folder, core, environment, inputs)
+        with runs.begun(terms, goal, folder, inputs) as lifecycle:
             if "apply" in job.stages:
                 retries.run("apply", lambda: run.apply(lifecycle))
-            if "keep" in job.stages:
-                runs.keep(ledger, new.run)
             if "destroy" in job.stages:
                 print(DESTROYING, flush=True)
                 retries.run("destroy", lambda: run.destroy(lifecycle))
-                if not run.leftovers(lifecycle):
-                    runs.close(ledger, new.run)
         for line in retries.lines():
             print(line)
 

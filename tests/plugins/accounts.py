@@ -1,4 +1,4 @@
-"""Options of runs that are interrupted, and the table of what each interruption did."""
+"""Options of runs on accounts and of interrupted runs, and the table of what interruptions did."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+LOCAL = "local"
+"""The target without an account: the local clouds."""
+TARGETS = (LOCAL, "aws", "gcp")
 ROW = "interruption"
 """The property of a test with a row of the table, a list of texts."""
 _HEAD = ("cloud", "phase", "what", "run", "found", "deleted", "left")
@@ -13,6 +16,24 @@ _HEAD = ("cloud", "phase", "what", "run", "found", "deleted", "left")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
+    group = parser.getgroup("runs on accounts")
+    group.addoption(
+        "--target",
+        default=LOCAL,
+        choices=TARGETS,
+        help="where the lifecycles run: the local clouds (default), or an account",
+    )
+    group.addoption(
+        "--ttl", type=float, default=4.0, help="hours after which a run must be gone; default: 4"
+    )
+    group.addoption(
+        "--max-cost", type=float, default=10.0, help="the most a run may cost in USD; default: 10"
+    )
+    group.addoption(
+        "--ledger",
+        default="",
+        help="s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or a folder; default: LITELLM_TEST_LEDGER",
+    )
     group = parser.getgroup("interrupted runs")
     group.addoption(
         "--interruptions", type=int, default=1, help="how many runs are interrupted, on each cloud"
@@ -22,6 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         help="how many faults of an API are injected, on each cloud",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark."""
+    config.addinivalue_line(
+        "markers",
+        "account(cloud, minutes): also runs on an account of its own, in about these minutes; what "
+        "it costs is the floor of its plan, which the guard prints",
     )
 
 

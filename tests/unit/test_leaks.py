@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import fields, replace
+from typing import Any
 
 from tests.harness.accounts import janitor, leaks
 from tests.harness.accounts.identity import RUN_TAG
@@ -23,14 +23,13 @@ def item(kind: str, name: str, tags: dict[str, str], *, late: bool = False) -> E
 
 def control(existing: list[Existing], listed: list[Listed] | None = None) -> ControlPlane:
     """A control plane that only lists."""
-    nothing = cast("Any", None)
-    return ControlPlane(
-        *[nothing] * 8,
-        existing=lambda: existing,
-        remove=nothing,
-        named=lambda resource, stack: naming.named(resource.names, stack),
-        listed=lambda *_: listed or [],
-    )
+    functions: dict[str, Any] = dict.fromkeys(field.name for field in fields(ControlPlane))
+    functions |= {
+        "existing": lambda: existing,
+        "named": lambda resource, stack: naming.named(resource.names, stack),
+        "listed": lambda *_: listed or [],
+    }
+    return ControlPlane(**functions)
 
 
 def test_leaks_are_what_has_the_tag_or_takes_none() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.harness.accounts.ledger import (
     LEASE_SECONDS,
     RECORDED,
     Ledger,
+    LedgerError,
     Record,
     new_holder,
     renewing,
@@ -74,12 +76,80 @@ def recorded(
         holder=holder,
         held_until=now + lease_seconds,
     )
-    ledger.open(record)
+    try:
+        ledger.open(record)
+    except LedgerError:
+        # A later process continues a run that was kept.
+        if ledger.claim(record.run, holder, lease_seconds) is None:
+            raise
+        begin(ledger, record.run)
     try:
         with renewing(lambda: ledger.renew(record.run, holder, lease_seconds), lease_seconds / 3):
             yield record
     finally:
         ledger.release(record.run, holder)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a run is recorded and what it may cost.
+
+    ``check`` raises an error for a plan that must not be applied. A ``kept`` run leaves its stack
+    until it expires.
+    """
+
+    ledger: Ledger
+    place: Place
+    identity: Identity
+    core: str = ""
+    lease_seconds: int = LEASE_SECONDS
+    kept: bool = False
+    check: Callable[[Lifecycle], None] = lambda _: None
+
+
+@contextlib.contextmanager
+def begun(
+    terms: Terms,
+    target: Target,
+    folder: Path,
+    inputs: Mapping[str, Any],
+    source: Path | None = None,
+) -> Iterator[Lifecycle]:
+    """The lifecycle of a recorded run. Its record is closed if nothing of it exists at the end.
+
+    Args:
+        terms: how it is recorded.
+        target: where it is applied.
+        folder: holds module, state and inputs until everything is destroyed.
+        inputs: of the stack, with the identity of the run.
+        source: a module to use instead of the checkout's.
+    """
+    merged = {**target.stack.smallest, **target.inputs, **inputs}
+    ledger, run_id = terms.ledger, terms.identity.run
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        recorded(
+            ledger, terms.place, terms.identity, folder, merged, terms.lease_seconds
+        ) as record,
+        providers.environment(target.choice, Path(temporary)) as environment,
+    ):
+        lifecycle = run.prepare(
+            target,
+            folder,
+            binary.find(Path(temporary), terms.core).binary,
+            environment,
+            merged,
+            source,
+            backend(record.state, record.region),
+        )
+        terms.check(lifecycle)
+        yield lifecycle
+        # Not after an error: the janitor verifies what is left then.
+        if not run.leftovers(lifecycle):
+            close(ledger, run_id)
+            shutil.rmtree(folder, ignore_errors=True)
+        elif terms.kept:
+            keep(ledger, run_id)
 
 
 def keep(ledger: Ledger, run_id: str) -> None:

@@ -27,8 +27,8 @@ from tests.harness.terraform import providers
 CLOUDS = ("aws", "gcp")
 REGIONS = {"aws": "eu-west-1", "gcp": "us-central1"}
 REGION_VARIABLES = {"aws": "LITELLM_TEST_AWS_REGION", "gcp": "LITELLM_TEST_GCP_REGION"}
-ZONE_VARIABLES = {"aws": "LITELLM_TEST_HOSTED_ZONE", "gcp": "LITELLM_TEST_MANAGED_ZONE"}
-"""Name a zone: with it a run has a domain and TLS."""
+IMAGE_VARIABLE = "LITELLM_TEST_NEXT_IMAGE"
+"""Names an image of the gateway that a change rolls out."""
 # An apply takes about 20 minutes, mostly for the database.
 SECONDS = 5400
 # The credentials that the harness sets for plans, which real ones replace. An SDK takes an empty
@@ -56,12 +56,23 @@ _CREDENTIALS = {
         "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
     ),
 }
+PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "aws": {
+        "alb_domain_name": "",
+        "acm_certificate_arn": "",
+        "allow_plaintext_alb": True,
+    },
+    "gcp": {"lb_domains": [], "allow_plaintext_lb": True},
+}
+"""The inputs of a stack without a domain."""
 # What only the local clouds can show or do, with the reason.
 NOT_RUN = {
     "tables": "the tables of the database are counted on the local clouds only: an account's "
     "database has no public address",
     "restart": "stores are restarted on the local clouds only: on an account it takes minutes",
-    "tls": "no domain: name a zone with {zone} to run with TLS",
+    "local": "it changes the local cloud by its own calls",
+    "image": "it needs a second image: name one of the gateway with LITELLM_TEST_NEXT_IMAGE",
+    "tls": "a run on an account has no domain yet: it serves plain HTTP",
 }
 
 
@@ -175,10 +186,9 @@ def target(
 
 def not_run(cloud: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a run on an account lacks, by the name of ``@pytest.mark.needs``, with the reason."""
-    zone = ZONE_VARIABLES[cloud]
-    reasons = {name: reason.format(zone=zone) for name, reason in NOT_RUN.items()}
-    if environment.get(zone):
-        del reasons["tls"]
+    reasons = {name: f"--target={cloud}: {reason}" for name, reason in NOT_RUN.items()}
+    if environment.get(IMAGE_VARIABLE):
+        del reasons["image"]
     return reasons
 
 
