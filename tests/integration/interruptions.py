@@ -300,7 +300,7 @@ def test_orphan_is_reported_and_deleted_by_its_tags(
     local: Local, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of a run without a record nothing but the tags tells."""
-    new = identity.identity("Somebody", -60)
+    new = identity.identity("A user", -60)
     stack = f"{new.tenant}-litellm-{identity.ENV}"
     key = {"aws": "litellm:stack", "gcp": "litellm-stack"}[local.cloud]
     tags = {**new.tags, key: stack}
@@ -390,7 +390,7 @@ def _held(local: Local) -> bool:
 
 
 def _foreign(local: Local, stack: str) -> set[str]:
-    """Create resources of others whose names resemble the stack's; returns their names."""
+    """Create resources of others with names like the stack's; returns their names."""
     before = {existing.name for existing in local.target().control.existing()}
     created: list[str] = FOREIGN[local.cloud](local, stack)
     after = {existing.name for existing in local.target().control.existing()}
@@ -409,14 +409,14 @@ def _foreign_aws(local: Local, stack: str) -> list[str]:
         logGroupName=f"/ecs/{stack}/another", tags={"litellm:stack": "acme-litellm-prod"}
     )
     secrets.create_secret(
-        Name=f"{stack}-of-somebody", SecretString="a", Tags=[{"Key": "team", "Value": "a"}]
+        Name=f"{stack}-of-a-user", SecretString="a", Tags=[{"Key": "team", "Value": "a"}]
     )
     place = {"LocationConstraint": aws.REGION}
     s3.create_bucket(Bucket=f"{stack}2-data", CreateBucketConfiguration=place)
     return [
         f"/ecs/{stack}2/gateway",
         f"/ecs/{stack}/another",
-        f"{stack}-of-somebody",
+        f"{stack}-of-a-user",
         f"{stack}2-data",
     ]
 
@@ -428,7 +428,7 @@ def _foreign_gcp(local: Local, stack: str) -> list[str]:
         (f"{compute}/networks", {"name": f"{stack}2", "autoCreateSubnetworks": False}),
         (f"/storage/v1/b?project={project}", {"name": f"a-{stack}-data"}),
         (
-            f"/v1/projects/{project}/secrets?secretId={stack}-of-somebody",
+            f"/v1/projects/{project}/secrets?secretId={stack}-of-a-user",
             {"replication": {"automatic": {}}, "labels": {"team": "a"}},
         ),
         (
@@ -437,7 +437,7 @@ def _foreign_gcp(local: Local, stack: str) -> list[str]:
         ),
     ):
         assert "error" not in api.done("POST", path, body)
-    return [f"{stack}2", f"a-{stack}-data", f"{stack}-of-somebody", f"{stack}-of-another-run"]
+    return [f"{stack}2", f"a-{stack}-data", f"{stack}-of-a-user", f"{stack}-of-another-run"]
 
 
 FOREIGN = {"aws": _foreign_aws, "gcp": _foreign_gcp}

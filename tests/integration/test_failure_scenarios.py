@@ -151,7 +151,7 @@ def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", map(_parameter, BY_NAME))
+@pytest.mark.parametrize("name", [_parameter(name) for name in BY_NAME])
 def test_failure_has_a_diagnosis_that_fixes_it(
     name: str, lifecycles: Lifecycles, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

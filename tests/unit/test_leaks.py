@@ -39,7 +39,7 @@ def test_leaks_are_what_has_the_tag_or_takes_none() -> None:
                 item("secret_manager secrets", "any", OWN),
                 item("compute networks", STACK, {}, late=True),
                 item("compute networks", f"{STACK}2", {}, late=True),
-                item("secret_manager secrets", f"{STACK}-of-somebody", {}),
+                item("secret_manager secrets", f"{STACK}-of-a-user", {}),
                 item("logs LogGroups", f"{STACK}-x", {"litellm-stack": "another"}, late=True),
                 item("s3 Buckets", f"{STACK}-y", {RUN_TAG: "another"}, late=True),
             ]
@@ -48,7 +48,7 @@ def test_leaks_are_what_has_the_tag_or_takes_none() -> None:
     )
     assert report.leaks == ("secret_manager secrets: any", f"compute networks: {STACK}")
     assert [line.rpartition(": ")[2] for line in report.foreign] == [
-        f"{STACK}-of-somebody",
+        f"{STACK}-of-a-user",
         f"{STACK}-x",
         f"{STACK}-y",
     ]

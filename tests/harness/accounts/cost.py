@@ -91,6 +91,11 @@ def prices(cloud: str) -> Mapping[str, Any]:
     return document
 
 
+def date() -> str:
+    """The month of the prices."""
+    return str(yaml.safe_load(PRICES.read_text())["date"])
+
+
 def hourly(cloud: str, name: str) -> float | None:
     """The price of a unit an hour; None if it is unknown or not in the table."""
     entry = prices(cloud)["prices"].get(name, {})

@@ -29,7 +29,7 @@ from tests.harness.lifecycle.run import Lifecycle
 from tests.harness.lifecycle.target import Target
 from tests.harness.terraform import binary, providers
 
-# A destroy sends no credential to anybody, but the module requires those that it was told of.
+# A destroy sends no credential, but the module requires those that its inputs declare.
 _PLACEHOLDER = "sk-removed-from-the-ledger-0123456789"
 
 

@@ -103,7 +103,7 @@ def live_objects(cloud: Cloud, bucket: str) -> Mapping[str, str]:
 
 
 def _precondition(bucket: Resource, name: str, request: Any) -> None:
-    """Refuse a request whose ifGenerationMatch is not that of the live object; 0 is none."""
+    """Refuse a request if its ifGenerationMatch is not that of the live object; 0 is none."""
     wanted = request.args.get("ifGenerationMatch")
     live = [
         document["generation"]
