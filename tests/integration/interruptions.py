@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.accounts import identity, leaks
+from tests.harness.accounts import identity, leaks, permissions
 from tests.harness.accounts.identity import RUN_TAG
 from tests.harness.accounts.janitor import Done, outlived, owned
 from tests.harness.accounts.ledger import DESTROYED, Record
@@ -258,6 +258,7 @@ def test_janitor_finishes_a_run_that_met_a_fault(
     finally:
         worker.kill()
         worker.wait()
+    assert permissions.missing(local.cloud, _calls(local)) == []
     hit = str(local.faults.hit[0]).split("?")[0][-60:] if local.faults.hit else "nothing"
     local.faults.inject(None)
     records = [record for record in local.ledger.records() if record.phase != DESTROYED]
@@ -270,6 +271,21 @@ def test_janitor_finishes_a_run_that_met_a_fault(
     assert [item for item in done if item.problem or item.left] == []
     for record in records:
         assert _exist(local, record) == 0
+
+
+def _calls(local: Local) -> list[str]:
+    """The calls of the last run, as the table of recorded calls writes them."""
+    if local.cloud == "gcp":
+        return [
+            f"{call.method} {call.path.partition('?')[0]}"
+            for call in local.faults.calls
+            if not call.path.startswith("/local/")
+        ]
+    return [
+        f"{call.service}:{call.operation or permissions.s3_operation(call.method, call.path)}"
+        for call in local.faults.calls
+        if call.service
+    ]
 
 
 def test_two_janitors_at_once_spare_foreign_resources(local: Local, tmp_path: Path) -> None:
