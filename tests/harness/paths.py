@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "terraform" / "litellm"
 
 DATA = ROOT / "tests" / "data"
+CALLS = DATA / "calls.yaml"
 CASES = DATA / "cases.yaml"
 CHANGES = DATA / "changes.yaml"
 CONFIGURATIONS = DATA / "configurations.yaml"

@@ -28,6 +28,7 @@ from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.parts import faults
 from tests.harness.emulators.parts.faults import Faults
 from tests.harness.lifecycle import run
+from tests.harness.lifecycle.aws import control_plane
 from tests.harness.lifecycle.target import Target
 from tests.harness.paths import ROOT
 from tests.harness.process import daemon
@@ -155,6 +156,7 @@ def target(cloud: str, url: str, folder: Path, api: str = "") -> Target:
         plain,
         provider=aws_cloud.provider_arguments(api, region),
         environment={**plain.environment, "AWS_ENDPOINT_URL": api},
+        control=control_plane(aws_cloud.Cloud(api, region).client),
     )
 
 
