@@ -191,15 +191,16 @@ def main(job: Job) -> None:
         job.core,
         LEASE_SECONDS,
         kept="keep" in job.stages,
+        retry=retries.run,
     )
     with tempfile.TemporaryDirectory() as scratch:
         goal = target(job.cloud, job.url, Path(scratch), job.api)
         with runs.begun(terms, goal, folder, inputs) as lifecycle:
             if "apply" in job.stages:
-                retries.run("apply", lambda: run.apply(lifecycle))
+                run.apply(lifecycle)
             if "destroy" in job.stages:
                 print(DESTROYING, flush=True)
-                retries.run("destroy", lambda: run.destroy(lifecycle))
+                run.destroy(lifecycle)
         for line in retries.lines():
             print(line)
 

@@ -16,12 +16,13 @@ from tests.harness.accounts import buckets, cost, identity, runs, targets
 from tests.harness.accounts.allowed import NotAllowedError
 from tests.harness.accounts.identity import Identity
 from tests.harness.accounts.ledger import Ledger
+from tests.harness.accounts.retries import Retries
 from tests.harness.accounts.runs import Place, Terms
 from tests.harness.accounts.targets import NotRunError
 from tests.harness.lifecycle.run import Lifecycle, plan
 from tests.harness.lifecycle.target import Target
 from tests.plugins import not_run
-from tests.plugins.accounts import LOCAL
+from tests.plugins.accounts import LOCAL, add_retried
 from tests.plugins.stages import LACKING
 
 _CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_")
@@ -96,6 +97,8 @@ def lifecycle(
     place = Place(cloud, goal.control.place(), targets.region(cloud), state=state)
     ceiling = cost.Ceiling(config.getoption("max_cost"), seconds)
 
+    retries = Retries(cloud)
+
     def check(begun: Lifecycle) -> None:
         cost.check(cost.floor(plan(begun), cloud, place.region), ceiling)
 
@@ -106,10 +109,14 @@ def lifecycle(
         config.getoption("core"),
         kept=bool(kept),
         check=check,
+        retry=retries.run,
     )
     own = run.inputs(goal.stack, {**inputs, **targets.PLAIN[cloud], **_secrets(folder, inputs)})
-    with runs.begun(terms, goal, folder, own, source) as begun:
-        yield begun
+    try:
+        with runs.begun(terms, goal, folder, own, source) as begun:
+            yield begun
+    finally:
+        add_retried(config, retries.lines())
 
 
 def _identity(folder: Path | None, seconds: int) -> Identity:

@@ -14,6 +14,26 @@ ROW = "interruption"
 _HEAD = ("cloud", "phase", "what", "run", "found", "deleted", "left")
 
 
+_RETRIED = pytest.StashKey[list[str]]()
+
+
+def add_retried(config: pytest.Config, lines: list[str]) -> None:
+    """Report the errors after which a run tried again."""
+    config.stash.setdefault(_RETRIED, []).extend(lines)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send the lines of an xdist worker to its controller."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["retried"] = session.config.stash.get(_RETRIED, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the lines of an xdist worker."""
+    add_retried(node.config, getattr(node, "workeroutput", {}).get("retried", []))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("runs on accounts")
@@ -55,8 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table."""
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was tried again, and the table of interruptions."""
+    if lines := config.stash.get(_RETRIED, []):
+        terminalreporter.section("retried")
+        for line in lines:
+            terminalreporter.write_line(line)
     rows = [
         tuple(value)
         for reports in terminalreporter.stats.values()

@@ -25,7 +25,7 @@ from tests.harness.accounts.ledger import (
     without_credentials,
 )
 from tests.harness.lifecycle import run
-from tests.harness.lifecycle.run import Lifecycle
+from tests.harness.lifecycle.run import Lifecycle, Retry
 from tests.harness.lifecycle.target import Target
 from tests.harness.terraform import binary, providers
 
@@ -94,8 +94,8 @@ def recorded(
 class Terms:
     """How a run is recorded and what it may cost.
 
-    ``check`` raises an error for a plan that must not be applied. A ``kept`` run leaves its stack
-    until it expires.
+    ``check`` raises an error for a plan that must not be applied. ``retry`` runs every apply and
+    destroy. A ``kept`` run leaves its stack until it expires.
     """
 
     ledger: Ledger
@@ -105,6 +105,7 @@ class Terms:
     lease_seconds: int = LEASE_SECONDS
     kept: bool = False
     check: Callable[[Lifecycle], None] = lambda _: None
+    retry: Retry | None = None
 
 
 @contextlib.contextmanager
@@ -142,6 +143,8 @@ def begun(
             source,
             backend(record.state, record.region),
         )
+        if terms.retry:
+            lifecycle = replace(lifecycle, retry=terms.retry)
         terms.check(lifecycle)
         yield lifecycle
         # Not after an error: the janitor verifies what is left then.

@@ -10,8 +10,8 @@ import fcntl
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -48,13 +48,22 @@ class LifecycleError(RuntimeError):
         super().__init__(f"{stage}: {self.diagnosis or 'no diagnosis is known'}\n{output}")
 
 
+Retry = Callable[[str, Callable[[], str]], str]
+"""Runs a stage, and again after an error that passes by itself."""
+
+
+def _once(_: str, work: Callable[[], str]) -> str:
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """A stack in a folder, at a target."""
+    """A stack in a folder, at a target. ``retry`` runs every apply and destroy."""
 
     target: Target
     folder: Path
     terraform: Terraform
+    retry: Retry = _once
 
     @property
     def name(self) -> str:
@@ -86,7 +95,8 @@ def prepare(
         environment: of ``providers.environment`` for the target's choice.
         inputs: of the stack; they override those of the target.
         source: a module to use instead of the checkout's.
-        backend: the arguments of a backend by its type, for a state elsewhere.
+        backend: the arguments of a backend by its type, for a state elsewhere; None for that of an
+            earlier call, if there was one.
 
     Raises:
         LifecycleError: init failed, or another run uses the state.
@@ -94,6 +104,9 @@ def prepare(
     stack = target.stack
     folder.mkdir(parents=True, exist_ok=True)
     state = _kept(folder / stack.name)
+    kept_backend = folder / stack.name / _BACKEND
+    if backend is None and kept_backend.exists():
+        backend = json.loads(kept_backend.read_text())["terraform"]["backend"]
     shutil.rmtree(folder / stack.name, ignore_errors=True)
     module = roots.copy_module(stack, folder, source)
     for name, data in state.items():
@@ -149,9 +162,10 @@ def reconfigured(
         LifecycleError: init failed.
     """
     terraform = lifecycle.terraform
-    return prepare(
+    prepared = prepare(
         lifecycle.target, lifecycle.folder, terraform.binary, terraform.env, inputs, source
     )
+    return replace(prepared, retry=lifecycle.retry)
 
 
 def apply(
@@ -173,7 +187,9 @@ def apply(
         )
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
-        return _run(lifecycle, "apply", "apply", "-auto-approve", *options)
+        return lifecycle.retry(
+            "apply", lambda: _run(lifecycle, "apply", "apply", "-auto-approve", *options)
+        )
 
 
 def plan(lifecycle: Lifecycle, changes: Mapping[str, Any] | None = None) -> Plan:
@@ -204,7 +220,8 @@ def destroy(lifecycle: Lifecycle) -> str:
         LifecycleError: Terraform failed.
     """
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
-        return _run(lifecycle, "destroy", "destroy", "-auto-approve", *_COMMON, f"-var-file={file}")
+        options = ["-auto-approve", *_COMMON, f"-var-file={file}"]
+        return lifecycle.retry("destroy", lambda: _run(lifecycle, "destroy", "destroy", *options))
 
 
 def ready(lifecycle: Lifecycle, seconds: float = READY_SECONDS) -> None:

@@ -117,7 +117,9 @@ def _refused(call: calls.Call, aws: bool, kind: str) -> web.Response:
             return web.Response(status=status, text=text, content_type="application/xml")
         status, content, body = calls.refusal(call, calls.Refusal(code, "injected", status))
         return web.Response(status=status, body=body, content_type=content)
-    error = {"code": status, "message": "injected", "status": rpc, "errors": []}
+    reasons = {"error": "backendError", "throttling": "rateLimitExceeded", "expired": "authError"}
+    item = {"message": "injected", "domain": "global", "reason": reasons[kind]}
+    error = {"code": status, "message": "injected", "status": rpc, "errors": [item]}
     return web.Response(
         status=status, text=json.dumps({"error": error}), content_type="application/json"
     )
