@@ -165,7 +165,7 @@ def _ended(worker: subprocess.Popen[bytes], terraform: int) -> None:
     assert soon(lambda: not terraform or not alive(terraform), _END_SECONDS)
 
 
-def _swept(local: Local) -> list[Done]:
+def swept(local: Local) -> list[Done]:
     """Clean up, once the lease of the dead run has ended."""
     ledger = local.ledger
     assert soon(lambda: not any(r.held(time.time()) for r in ledger.records()), 60, 0.2)
@@ -230,7 +230,7 @@ def _interrupted(
     found = _exist(local, record) if record else 0
     if disk:
         (disk / "filler").unlink()
-    done = _swept(local)
+    done = swept(local)
     record_property(ROW, _row(plan, local, f"status {worker.returncode}", found, done))
     assert [item for item in done if item.problem or item.left] == []
     assert all(item.phase == DESTROYED for item in local.ledger.records())
@@ -263,7 +263,7 @@ def test_janitor_finishes_a_run_that_met_a_fault(
     local.faults.inject(None)
     records = [record for record in local.ledger.records() if record.phase != DESTROYED]
     found = sum(_exist(local, record) for record in records)
-    done = _swept(local)
+    done = swept(local)
     retried = log.read_text().count("retried")
     how = "succeeded" if worker.returncode == 0 else "failed"
     run = f"{how}, {'retried, ' if retried else ''}hit {hit}"

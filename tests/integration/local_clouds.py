@@ -72,6 +72,7 @@ class Job:
     ttl_seconds: int = 3600
     stages: tuple[str, ...] = ("apply",)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def main(job: Job) -> None:
     retries = Retries(job.cloud, 0.2)
     terms = Terms(
         ledger,
-        place(job.cloud, job.url),
+        replace(place(job.cloud, job.url), state=job.state),
         new,
         job.core,
         LEASE_SECONDS,

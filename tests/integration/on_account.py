@@ -100,7 +100,9 @@ def lifecycle(
     retries = Retries(cloud)
 
     def check(begun: Lifecycle) -> None:
-        cost.check(cost.floor(plan(begun), cloud, place.region), ceiling)
+        floor = cost.floor(plan(begun), cloud, place.region)
+        print("\n".join(floor.lines()))
+        cost.check(floor, ceiling)
 
     terms = Terms(
         Ledger(buckets.opened(ledger_place)),

@@ -141,7 +141,7 @@ def begun(
             environment,
             merged,
             source,
-            backend(record.state, record.region),
+            backend(record),
         )
         if terms.retry:
             lifecycle = replace(lifecycle, retry=terms.retry)
@@ -170,17 +170,27 @@ def close(ledger: Ledger, run_id: str) -> None:
     ledger.change(run_id, lambda record: replace(record, phase=DESTROYED))
 
 
-def backend(state: str, region: str) -> Mapping[str, Any] | None:
-    """The backend of a remote state, by its URL prefix; None for a state in the folder.
+# The backend of S3 has the endpoint of the environment, but no variable for these.
+_LOCAL_S3 = {
+    "skip_credentials_validation": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+    "skip_requesting_account_id": True,
+    "use_path_style": True,
+}
 
-    Sources: Terraform, backends s3 and gcs.
+
+def backend(record: Record) -> Mapping[str, Any] | None:
+    """The backend of a remote state; None for a state in the folder.
+
+    A bucket of S3 must be in the region of the run. Sources: Terraform, backends s3 and gcs.
     """
-    scheme, _, rest = state.partition("://")
+    scheme, _, rest = record.state.partition("://")
     bucket, _, prefix = rest.partition("/")
     if scheme == "s3":
         key = f"{prefix}/terraform.tfstate".lstrip("/")
-        block = {"bucket": bucket, "key": key, "region": region, "use_lockfile": True}
-        return {"s3": block}
+        block = {"bucket": bucket, "key": key, "region": record.region, "use_lockfile": True}
+        return {"s3": {**block, **(_LOCAL_S3 if record.endpoint else {})}}
     if scheme == "gs":
         return {"gcs": {"bucket": bucket, "prefix": prefix}}
     return None
@@ -229,5 +239,5 @@ def restored(record: Record, target: Target, core: str) -> Iterator[Lifecycle]:
                 binary.find(scratch, core).binary,
                 environment,
                 _inputs(record),
-                backend=backend(record.state, record.region),
+                backend=backend(record),
             )
