@@ -56,13 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group = parser.getgroup("interrupted runs")
     group.addoption(
-        "--interruptions", type=int, default=1, help="how many runs are interrupted, on each cloud"
+        "--interruptions", type=int, help="how many runs are interrupted on each cloud; default: 0"
     )
     group.addoption(
         "--faults",
         type=int,
-        default=1,
-        help="how many faults of an API are injected, on each cloud",
+        help="how many faults of an API are injected on each cloud; default: 1 on Google Cloud",
     )
 
 
