@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.plugins.not_run",
     "tests.plugins.stages",
     "tests.plugins.scheduling",
+    "tests.plugins.accounts",
 ]

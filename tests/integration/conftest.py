@@ -23,18 +23,25 @@ from tests.harness.plan.view import Plan
 from tests.harness.process import supervisor
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import binary, planning, providers
+from tests.integration import on_account
 from tests.plugins import not_run
+from tests.plugins.accounts import LOCAL
 from tests.plugins.stages import LACKING
 
 # pytest does not rewrite the assertions of a module that only others import.
 pytest.register_assert_rewrite(
-    "tests.integration.stages", "tests.integration.story", "tests.integration.dashboard"
+    "tests.integration.stages",
+    "tests.integration.story",
+    "tests.integration.dashboard",
+    "tests.integration.interruptions",
 )
 stage = pytest.mark.stage
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Report what a run on an account would show and the emulators do not."""
+    if on_account.configure(config):
+        return
     plugin = {} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}
     config.stash[LACKING] = plugin
     not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
@@ -49,6 +56,12 @@ def planned(session: planning.Session, stack: str, inputs: Mapping[str, Any] | N
     return result.plan
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select what runs on the account of ``--target``."""
+    on_account.select(config, items)
+
+
 @pytest.fixture
 def server() -> Iterator[postgres.Server]:
     """A PostgreSQL without databases."""
@@ -60,7 +73,10 @@ def server() -> Iterator[postgres.Server]:
 def gcp_target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """The Google Cloud emulator with LiteLLM, or the emulator of ``--cloud``."""
+    """The Google Cloud emulator with LiteLLM, the emulator of ``--cloud``, or a project."""
+    if request.config.getoption("target") != LOCAL:
+        yield on_account.target(request.config, "gcp")
+        return
     folder = tmp_path_factory.mktemp("gcp")
     url = request.config.getoption("cloud")
     if url:
@@ -74,8 +90,13 @@ def gcp_target(
 
 
 @pytest.fixture(scope="module")
-def aws_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """The AWS emulator with LiteLLM."""
+def aws_target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """The AWS emulator with LiteLLM, or an account."""
+    if request.config.getoption("target") != LOCAL:
+        yield on_account.target(request.config, "aws")
+        return
     folder = tmp_path_factory.mktemp("aws")
     options = AwsOptions(str(release.installed()))
     with launch.serving(options, folder / "cloud.log") as running:
@@ -105,6 +126,8 @@ def lifecycles(
         def begin(
             target: Target, inputs: Mapping[str, Any], source: Path | None = None
         ) -> run.Lifecycle:
+            if config.getoption("target") != LOCAL:
+                return stack.enter_context(on_account.lifecycle(config, target, inputs, source))
             folder = tmp_path_factory.mktemp("lifecycle")
             environment = stack.enter_context(providers.environment(target.choice, folder))
             core = binary.find(folder, config.getoption("core"))

@@ -5,6 +5,7 @@ Such a module imports all of them, and has a ``CASE`` with the values of its clo
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.harness import stacks
+from tests.harness.accounts.targets import IMAGE_VARIABLE
 from tests.harness.lifecycle.run import (
     Lifecycle,
     addresses,
@@ -37,7 +39,7 @@ DOMAIN = "litellm.example.com"
 ANSWER = "the mocked answer"
 # The longest duration of a job.
 JOB_SECONDS = 1800
-NEXT_IMAGE = "docker.io/litellm/litellm-gateway:next"
+NEXT_IMAGE = os.environ.get(IMAGE_VARIABLE) or "docker.io/litellm/litellm-gateway:next"
 
 
 def model(name: str) -> dict[str, object]:
@@ -101,9 +103,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize the test of changes with the changes of the cloud."""
     if {"inputs", "expected"} <= set(metafunc.fixturenames):
         changes_of_case = metafunc.module.CASE.changes
-        metafunc.parametrize(
-            ("inputs", "expected"), list(changes_of_case.values()), ids=list(changes_of_case)
-        )
+        image = pytest.mark.needs("image")
+        parameters = [
+            pytest.param(*values, id=name, marks=[image] if name == "image" else [])
+            for name, values in changes_of_case.items()
+        ]
+        metafunc.parametrize(("inputs", "expected"), parameters)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +127,7 @@ def client(lifecycle: Lifecycle, case: Case) -> Iterator[Client]:
     values = outputs(lifecycle)
     address, url, _ = case.entry
     with lifecycle.target.web(values[address]) as session:
-        yield Client(values[url], session, KEY)
+        yield Client(values[url], session, lifecycle.inputs()["litellm_master_key"])
 
 
 @stage("init")
@@ -146,11 +151,16 @@ def test_migrations_ran_and_printed_command_repeats_them(lifecycle: Lifecycle, c
         return [run.succeeded for run in lifecycle.target.control.runs(lifecycle.name)]
 
     assert runs() == [True] * case.jobs
-    # A job can succeed and do nothing.
-    assert lifecycle.target.tables() >= len(migrations.models())
     command = outputs(lifecycle)["migration_run_command"]
     subprocess.run(command, shell=True, env=lifecycle.terraform.env, check=True)  # noqa: S602
     assert soon(lambda: runs() == [True] * (case.jobs + 1), JOB_SECONDS, 0.5), runs()
+
+
+@stage("migrate")
+@pytest.mark.needs("tables")
+def test_migrations_created_every_table(lifecycle: Lifecycle) -> None:
+    # A job can succeed and do nothing.
+    assert lifecycle.target.tables() >= len(migrations.models())
 
 
 @stage("migrate")
@@ -177,6 +187,7 @@ def test_dashboard_pages_find_their_assets(client: Client) -> None:
 
 
 @stage("verify")
+@pytest.mark.needs("tls")
 def test_http_redirects_to_https_with_path_and_query(client: Client) -> None:
     answer = client.session.get(
         f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
@@ -219,11 +230,13 @@ def test_litellm_routes_reach_their_component(client: Client, case: Case) -> Non
 @stage("verify")
 def test_taggable_resources_carry_the_stack_tags(lifecycle: Lifecycle, case: Case) -> None:
     tagged = lifecycle.target.control.tags(lifecycle.name)
+    stack = {name: lifecycle.name for name in case.labels if name.endswith("stack")}
+    expected = {**case.labels, **stack}
     assert len(tagged) > 10
     odd = {
         name: labels
         for name, labels in tagged.items()
-        if {key: labels.get(key) for key in case.labels} != case.labels
+        if {key: labels.get(key) for key in expected} != expected
     }
     assert odd == {}
 
@@ -256,8 +269,13 @@ def test_change_rolls_without_a_failed_request(
 
 
 @stage("change")
-def test_changed_stack_answers(lifecycle: Lifecycle, client: Client) -> None:
+def test_changed_stack_answers(client: Client) -> None:
     assert "second" in client.request("/v1/models", key="master").text
+
+
+@stage("change")
+@pytest.mark.needs("image")
+def test_changed_image_runs(lifecycle: Lifecycle) -> None:
     services = lifecycle.target.control.services(lifecycle.name)
     assert services["gateway"].image == NEXT_IMAGE
 
@@ -291,6 +309,7 @@ __all__ = [
     "pytest_generate_tests",
     "test_apply_creates_the_stack",
     "test_change_rolls_without_a_failed_request",
+    "test_changed_image_runs",
     "test_changed_stack_answers",
     "test_cleanup_of_an_earlier_run_leaves_nothing",
     "test_dashboard_pages_find_their_assets",
@@ -300,6 +319,7 @@ __all__ = [
     "test_every_service_becomes_ready",
     "test_http_redirects_to_https_with_path_and_query",
     "test_litellm_routes_reach_their_component",
+    "test_migrations_created_every_table",
     "test_migrations_ran_and_printed_command_repeats_them",
     "test_same_name_applies_and_destroys_again",
     "test_second_plan_is_empty",

@@ -110,6 +110,7 @@ def test_stored_model_and_key_survive_restarts(client: Client) -> None:
 
 
 @stage("reuse")
+@pytest.mark.needs("restart")
 @pytest.mark.parametrize("kind", ["database", "cache"])
 def test_restarted_store_loses_no_request_after_a_retry(
     lifecycle: Lifecycle, client: Client, kind: str

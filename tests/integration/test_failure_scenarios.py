@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,10 @@ from tests.harness.paths import SCENARIOS
 from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import roots
+from tests.integration import on_account
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
+from tests.plugins.accounts import LOCAL
 
 BY_NAME = {entry["name"]: entry for entry in yaml.safe_load(SCENARIOS.read_text())}
 # More than one for each task of a service.
@@ -121,17 +124,49 @@ def _store(lifecycle: Lifecycle, bucket: str) -> None:
         lifecycle.target.control.store(outputs(lifecycle)[bucket], "a/file.txt", data)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_failure_has_a_diagnosis_that_fixes_it(
-    name: str, lifecycles: Lifecycles, tmp_path: Path
-) -> None:
+def _parameter(name: str) -> Any:
+    """A scenario; those of the local clouds have no mark of an account."""
     scenario = BY_NAME[name]
+    minutes = scenario.get("account")
+    needs = pytest.mark.account(scenario["stack"], minutes=minutes)
+    return pytest.param(name, marks=[needs] if minutes else [])
+
+
+def _serving(
+    config: pytest.Config, cloud: Cloud, scenario: Mapping[str, Any], folder: Path
+) -> AbstractContextManager[Any]:
+    """The local cloud of a scenario, or nothing for an account."""
+    if config.getoption("target") != LOCAL:
+        return contextlib.nullcontext()
+    return cloud.serving(scenario.get("cloud", {}), folder / "cloud.log")
+
+
+def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
+    """The texts of a scenario with the names of the stack and its project."""
+    inputs = lifecycle.inputs()
+    project = str(inputs.get("project", ""))
+    return [
+        text.replace("acme-prod-1", project).replace("acme-litellm-dev", lifecycle.name)
+        for text in texts
+    ]
+
+
+@pytest.mark.parametrize("name", [_parameter(name) for name in BY_NAME])
+def test_failure_has_a_diagnosis_that_fixes_it(
+    name: str, lifecycles: Lifecycles, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    scenario, config = BY_NAME[name], request.config
     cloud = CLOUDS[scenario["stack"]]
     module = roots.copy_module(STACKS[scenario["stack"]], tmp_path / "source")
     for change in scenario.get("changes", []):
         defects.change(module / change["file"], change["from"], change["to"])
-    with cloud.serving(scenario.get("cloud", {}), tmp_path / "cloud.log") as running:
-        target = cloud.target(running.url, tmp_path)
+    with _serving(config, cloud, scenario, tmp_path) as running:
+        account = running is None
+        target = (
+            on_account.target(config, scenario["stack"])
+            if account
+            else cloud.target(running.url, tmp_path)
+        )
         inputs = {**cloud.inputs, **scenario.get("both", {})}
         changed = scenario.get("inputs", {})
         first = {} if scenario["fails"] == "change" else changed
@@ -146,11 +181,16 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         with pytest.raises(LifecycleError) as failure:
             STAGES[scenario["fails"]](lifecycle, changed)
         print(failure.value.diagnosis)
-        assert failure.value.diagnosis.startswith(scenario["diagnosis"]), str(failure.value)
+        (diagnosis,) = _named([scenario["diagnosis"]], lifecycle)
+        assert failure.value.diagnosis.startswith(diagnosis), str(failure.value)
         if scenario["fails"] == "change":
             assert _serves(lifecycle, cloud) == [200] * _REQUESTS
         # The unchanged module has every remediation.
-        corrected = reconfigured(lifecycle, inputs)
+        # An account has the name of the run and not that of the data.
+        own = {
+            k: v for k, v in lifecycle.inputs().items() if k in ("tenant", "env", "tags", "labels")
+        }
+        corrected = reconfigured(lifecycle, {**inputs, **own})
         for path, body in existing.items():
             where, _, query = path.partition("?")
             resource = body.get("name") or query.rpartition("=")[2]
@@ -160,6 +200,6 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         apply(corrected, targets=scenario.get("targets", ()))
         destroy(corrected)
         # The name of a salt key ends in a random part.
-        left, keeps = leftovers(corrected), scenario.get("keeps", [])
+        left, keeps = leftovers(corrected), _named(scenario.get("keeps", []), lifecycle)
         assert [name for name in left if not name.startswith(tuple(keeps))] == []
         assert {start for start in keeps for name in left if name.startswith(start)} == set(keeps)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import boto3
+import pytest
+
 from tests.harness.lifecycle.run import Lifecycle, outputs
 from tests.harness.process.child import soon
 from tests.harness.sdk import aws
@@ -15,6 +18,7 @@ from tests.integration.stages import *  # noqa: F403 -- they are the tests of th
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 from tests.integration.story import *  # noqa: F403
 
+pytestmark = pytest.mark.account("aws", minutes=90)
 CASE = Case(
     stack="aws",
     inputs={
@@ -85,7 +89,8 @@ def test_request_log_is_in_the_data_bucket(lifecycle: Lifecycle, client: Client)
     body = {"model": "mock", "messages": [{"role": "user", "content": "a prompt to find"}]}
     answer = client.request("/v1/chat/completions", "POST", json=body, key="master")
     assert answer.status_code == 200, answer.text
-    s3 = aws.client(lifecycle.target.environment["AWS_ENDPOINT_URL"], "s3")
+    url = lifecycle.target.environment.get("AWS_ENDPOINT_URL")
+    s3 = aws.client(url, "s3") if url else boto3.client("s3", lifecycle.inputs()["region"])
     bucket = outputs(lifecycle)["s3_bucket"]
 
     def written() -> bool:

@@ -6,11 +6,14 @@ and ``--cloud=URL`` uses a running emulator.
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.dashboard import *  # noqa: F403
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 from tests.integration.story import *  # noqa: F403
 
+pytestmark = pytest.mark.account("gcp", minutes=90)
 CASE = Case(
     stack="gcp",
     inputs={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("bench", "docs", "plan", "upstream")
+COMMANDS = ("bench", "docs", "janitor", "leaks", "plan", "upstream")
 
 
 def main(arguments: list[str]) -> int:

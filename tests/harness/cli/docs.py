@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.harness.accounts import cost_table, permissions
 from tests.harness.cli import examples
 from tests.harness.contracts import changes, defect_table, failures, parity_rows
 from tests.harness.hcl import declarations
@@ -18,6 +19,7 @@ from tests.harness.policy import rules
 from tests.harness.stacks import STACKS
 
 REFERENCE = ROOT / "docs" / "reference"
+POLICIES = ROOT / ".github" / "policies"
 
 
 class DocsError(ValueError):
@@ -76,6 +78,10 @@ def tables() -> Iterator[Table | examples.Written]:
     yield from examples.files()
     for stack in STACKS.values():
         yield Table(stack.folder / "README.md", "TF_DOCS", partial(interface, stack.folder))
+        readme = stack.folder / "README.md"
+        yield Table(readme, "COSTS", partial(cost_table.rendered, stack.name))
+    yield examples.Written(POLICIES / "aws-apply.json", "aws_policy", permissions.policy)
+    yield examples.Written(POLICIES / "gcp-apply.yaml", "gcp_role", permissions.role)
     yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
     yield Table(REFERENCE / "changes.md", "CHANGES", changes.rendered)
     yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)

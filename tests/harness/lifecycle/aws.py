@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.harness.lifecycle.aws_inventory import Client, Resource, leftovers, resources
+from tests.harness.lifecycle.aws_inventory import (
+    Client,
+    everything,
+    leftovers,
+    named,
+    resources,
+)
+from tests.harness.lifecycle.aws_tagging import listed
 from tests.harness.lifecycle.sweep import Sweep
-from tests.harness.lifecycle.target import ControlPlane, Run, Service
+from tests.harness.lifecycle.target import ControlPlane, Existing, Run, Service
 from tests.harness.sdk.aws import paged
 
 _COMPONENTS = ("gateway", "backend", "ui")
@@ -23,7 +30,7 @@ class _DependentError(RuntimeError):
     """AWS deletes a resource of this kind with the item it depends on."""
 
 
-def _of_kind(client: Client, stack: str, kind: str) -> list[Resource]:
+def _of_kind(client: Client, stack: str, kind: str) -> list[Existing]:
     return [item for item in resources(client, stack) if item.kind == kind]
 
 
@@ -230,24 +237,22 @@ _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
 _SERVICES = {"autoscaling": "application-autoscaling"}
 
 
-def _existing(client: Client, stack: str) -> Iterator[Resource]:
-    """The resources of a stack, dependents first."""
+def _ordered(found: Iterable[Existing]) -> list[Existing]:
+    """Resources, dependents first."""
     order = {kind: position for position, kind in enumerate(_DROPS)}
-    yield from sorted(
-        resources(client, stack), key=lambda resource: order.get(resource.kind, len(order))
-    )
+    return sorted(found, key=lambda resource: order.get(resource.kind, len(order)))
 
 
-def _sweep(client: Client, stack: str) -> list[str]:
-    def delete(resource: Resource) -> None:
+def _remove(client: Client, found: Callable[[], Iterable[Existing]]) -> list[str]:
+    def delete(resource: Existing) -> None:
         if resource.kind not in _DROPS:
             raise _DependentError(resource.kind)
         service = resource.kind.partition(" ")[0]
         _DROPS[resource.kind](client(_SERVICES.get(service, service)), resource.name)
 
     return Sweep(
-        resources=lambda: list(_existing(client, stack)),
-        name=lambda resource: f"{resource.kind}: {resource.name}",
+        resources=lambda: _ordered(found()),
+        name=str,
         delete=delete,
         refused=(ClientError, _DependentError),
         seconds=_SWEEP_SECONDS,
@@ -264,5 +269,10 @@ def control_plane(client: Client) -> ControlPlane:
         secrets=lambda stack: _secrets(client, stack),
         store=lambda bucket, name, data: _store(client, bucket, name, data),
         leftovers=lambda stack: leftovers(client, stack),
-        sweep=lambda stack: _sweep(client, stack),
+        sweep=lambda stack: _remove(client, lambda: resources(client, stack)),
+        place=lambda: str(client("sts").get_caller_identity()["Account"]),
+        existing=lambda: _ordered(everything(client)),
+        remove=lambda belongs: _remove(client, lambda: filter(belongs, everything(client))),
+        named=named,
+        listed=lambda key, value, existing: list(listed(client, key, value, existing)),
     )

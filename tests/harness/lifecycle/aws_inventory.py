@@ -6,11 +6,11 @@ a stack by its tag ``litellm:stack``; without the tag, by the beginning of its n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tests.harness.lifecycle import naming
+from tests.harness.lifecycle.target import Existing
 from tests.harness.sdk.aws import paged
 
 Client = Callable[[str], Any]
@@ -19,14 +19,22 @@ Client = Callable[[str], Any]
 TAG = "litellm:stack"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """An existing resource, with its names and tags."""
+# These take tags in a second call or not at all, or AWS creates them for a stack.
+_LATE = frozenset(
+    {
+        "autoscaling ScalableTargets",
+        "autoscaling ScalingPolicies",
+        "ecs Tasks",
+        "elasticache CacheClusters",
+        "logs LogGroups",
+        "rds DBClusterSnapshots",
+        "s3 Buckets",
+    }
+)
 
-    kind: str
-    name: str
-    names: tuple[str, ...]
-    tags: Mapping[str, str]
+
+def _resource(kind: str, name: str, names: tuple[str, ...], tags: Mapping[str, str]) -> Existing:
+    return Existing(kind, name, names, tags, kind in _LATE)
 
 
 def _tags(listed: Any) -> dict[str, str]:
@@ -56,23 +64,23 @@ _EC2: tuple[tuple[str, str, str, frozenset[str]], ...] = (
 )
 
 
-def _ec2(client: Client) -> Iterator[Resource]:
+def _ec2(client: Client) -> Iterator[Existing]:
     ec2 = client("ec2")
     for operation, key, identity, gone in _EC2:
         for item in paged(ec2, operation, key):
             tags = _tags(item.get("Tags") or item.get("TagSet"))
             names = (tags.get("Name", ""), item.get("GroupName", ""))
             if item.get("State") not in gone:
-                yield Resource(f"ec2 {key}", item[identity], names, tags)
+                yield _resource(f"ec2 {key}", item[identity], names, tags)
     for item in ec2.describe_addresses()["Addresses"]:
         tags = _tags(item.get("Tags"))
-        yield Resource("ec2 Addresses", item["AllocationId"], (tags.get("Name", ""),), tags)
+        yield _resource("ec2 Addresses", item["AllocationId"], (tags.get("Name", ""),), tags)
 
 
 # ---- Load balancers ----
 
 
-def _elb(client: Client) -> Iterator[Resource]:
+def _elb(client: Client) -> Iterator[Existing]:
     elb = client("elbv2")
     balancers = paged(elb, "describe_load_balancers", "LoadBalancers")
     groups = paged(elb, "describe_target_groups", "TargetGroups")
@@ -82,14 +90,14 @@ def _elb(client: Client) -> Iterator[Resource]:
     ]
     for kind, arn, name in named:
         (answer,) = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
-        yield Resource(f"elbv2 {kind}", arn, (name,), _tags(answer["Tags"]))
+        yield _resource(f"elbv2 {kind}", arn, (name,), _tags(answer["Tags"]))
     # AWS deletes listeners and rules with their load balancer.
 
 
 # ---- ECS ----
 
 
-def _ecs(client: Client) -> Iterator[Resource]:
+def _ecs(client: Client) -> Iterator[Existing]:
     ecs = client("ecs")
     clusters = paged(ecs, "list_clusters", "clusterArns")
     for cluster in clusters:
@@ -97,32 +105,34 @@ def _ecs(client: Client) -> Iterator[Resource]:
         for item in described:
             if item["status"] != "INACTIVE":
                 name = item["clusterName"]
-                yield Resource("ecs Clusters", cluster, (name,), _tags(item.get("tags")))
+                yield _resource("ecs Clusters", cluster, (name,), _tags(item.get("tags")))
         for arn in paged(ecs, "list_services", "serviceArns", cluster=cluster):
             (item,) = ecs.describe_services(cluster=cluster, services=[arn], include=["TAGS"])[
                 "services"
             ]
             if item["status"] != "INACTIVE":
-                yield Resource("ecs Services", arn, (item["serviceName"],), _tags(item.get("tags")))
+                yield _resource(
+                    "ecs Services", arn, (item["serviceName"],), _tags(item.get("tags"))
+                )
         for arn in paged(ecs, "list_tasks", "taskArns", cluster=cluster):
             cluster_name = cluster.rpartition("/")[2]
-            yield Resource("ecs Tasks", arn, (cluster_name,), {})
+            yield _resource("ecs Tasks", arn, (cluster_name,), {})
     for status in ("ACTIVE", "DELETE_IN_PROGRESS"):
         options = {"status": status}
         for arn in paged(ecs, "list_task_definitions", "taskDefinitionArns", **options):
             answer = ecs.list_tags_for_resource(resourceArn=arn)["tags"]
             family = arn.rpartition("/")[2].partition(":")[0]
-            yield Resource("ecs TaskDefinitions", arn, (family,), _tags(answer))
+            yield _resource("ecs TaskDefinitions", arn, (family,), _tags(answer))
 
 
-def _scaling(client: Client) -> Iterator[Resource]:
+def _scaling(client: Client) -> Iterator[Existing]:
     scaling = client("application-autoscaling")
     namespace = {"ServiceNamespace": "ecs"}
     for item in paged(scaling, "describe_scalable_targets", "ScalableTargets", **namespace):
         _, cluster, service = item["ResourceId"].split("/")
-        yield Resource("autoscaling ScalableTargets", item["ResourceId"], (cluster, service), {})
+        yield _resource("autoscaling ScalableTargets", item["ResourceId"], (cluster, service), {})
     for item in paged(scaling, "describe_scaling_policies", "ScalingPolicies", **namespace):
-        yield Resource("autoscaling ScalingPolicies", item["PolicyARN"], (item["PolicyName"],), {})
+        yield _resource("autoscaling ScalingPolicies", item["PolicyARN"], (item["PolicyName"],), {})
 
 
 # ---- Stores ----
@@ -152,7 +162,7 @@ _ELASTICACHE = (
 )
 
 
-def _stores(client: Client) -> Iterator[Resource]:
+def _stores(client: Client) -> Iterator[Existing]:
     for service, rows in (("rds", _RDS), ("elasticache", _ELASTICACHE)):
         api = client(service)
         for operation, key, identity, arn in rows:
@@ -160,19 +170,19 @@ def _stores(client: Client) -> Iterator[Resource]:
                 tags = item.get("TagList")
                 if tags is None and item.get(arn):
                     tags = api.list_tags_for_resource(ResourceName=item[arn])["TagList"]
-                yield Resource(f"{service} {key}", item[identity], (item[identity],), _tags(tags))
+                yield _resource(f"{service} {key}", item[identity], (item[identity],), _tags(tags))
 
 
-def _secrets(client: Client) -> Iterator[Resource]:
+def _secrets(client: Client) -> Iterator[Existing]:
     # A secret in its recovery window still has its name.
     options = {"IncludePlannedDeletion": True}
     for item in paged(client("secretsmanager"), "list_secrets", "SecretList", **options):
-        yield Resource(
+        yield _resource(
             "secretsmanager Secrets", item["ARN"], (item["Name"],), _tags(item.get("Tags"))
         )
 
 
-def _buckets(client: Client) -> Iterator[Resource]:
+def _buckets(client: Client) -> Iterator[Existing]:
     s3 = client("s3")
     for item in s3.list_buckets()["Buckets"]:
         name = item["Name"]
@@ -180,30 +190,30 @@ def _buckets(client: Client) -> Iterator[Resource]:
             tags = _tags(s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except s3.exceptions.ClientError:
             tags = {}
-        yield Resource("s3 Buckets", name, (name,), tags)
+        yield _resource("s3 Buckets", name, (name,), tags)
 
 
 # ---- The rest ----
 
 
-def _roles(client: Client) -> Iterator[Resource]:
+def _roles(client: Client) -> Iterator[Existing]:
     iam = client("iam")
     for item in paged(iam, "list_roles", "Roles"):
         name = item["RoleName"]
         tags = _tags(iam.list_role_tags(RoleName=name)["Tags"])
-        yield Resource("iam Roles", name, (name,), tags)
+        yield _resource("iam Roles", name, (name,), tags)
 
 
-def _logs(client: Client) -> Iterator[Resource]:
+def _logs(client: Client) -> Iterator[Existing]:
     logs = client("logs")
     for item in paged(logs, "describe_log_groups", "logGroups"):
         # /ecs/STACK/component, /aws/rds/cluster/STACK-db/postgresql, and so on.
         name = item["logGroupName"]
         tags = logs.list_tags_log_group(logGroupName=name)["tags"]
-        yield Resource("logs LogGroups", name, tuple(name.split("/")), _tags(tags))
+        yield _resource("logs LogGroups", name, tuple(name.split("/")), _tags(tags))
 
 
-_INVENTORIES: tuple[Callable[[Client], Iterator[Resource]], ...] = (
+_INVENTORIES: tuple[Callable[[Client], Iterator[Existing]], ...] = (
     _ec2,
     _elb,
     _ecs,
@@ -216,26 +226,27 @@ _INVENTORIES: tuple[Callable[[Client], Iterator[Resource]], ...] = (
 )
 
 
-def _of(resource: Resource, stack: str) -> bool:
-    """Whether a resource belongs to the stack: by its tag; without the tag, by its name.
+def named(resource: Existing, stack: str) -> bool:
+    """Whether a resource has a name of the stack."""
+    return naming.named(resource.names, stack)
 
-    ``acme-litellm-prod`` does not belong to ``acme-litellm-pro``. A long name is shortened and ends
-    in a digest of the whole name (naming.tf of the module).
-    """
+
+def _of(resource: Existing, stack: str) -> bool:
+    """Whether a resource belongs to the stack: by its tag; without the tag, by its name."""
     if TAG in resource.tags:
         return resource.tags[TAG] == stack
-    mark = f"-0{hashlib.sha256(stack.encode()).hexdigest()[:8]}"
-    return any(
-        name == stack or name.startswith(f"{stack}-") or mark in name for name in resource.names
-    )
+    return named(resource, stack)
 
 
-def resources(client: Client, stack: str) -> Iterator[Resource]:
-    """The existing resources of a stack."""
+def everything(client: Client) -> Iterator[Existing]:
+    """The existing resources of an account's region."""
     for inventory in _INVENTORIES:
-        for resource in inventory(client):
-            if _of(resource, stack):
-                yield resource
+        yield from inventory(client)
+
+
+def resources(client: Client, stack: str) -> Iterator[Existing]:
+    """The existing resources of a stack."""
+    return (resource for resource in everything(client) if _of(resource, stack))
 
 
 def leftovers(client: Client, name_prefix: str) -> list[str]:
@@ -247,6 +258,4 @@ def leftovers(client: Client, name_prefix: str) -> list[str]:
         client: returns the boto3 client of a service.
         name_prefix: the name of the stack.
     """
-    return sorted(
-        f"{resource.kind}: {resource.name}" for resource in resources(client, name_prefix)
-    )
+    return sorted(map(str, resources(client, name_prefix)))

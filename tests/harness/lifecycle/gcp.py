@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,9 @@ import google.auth
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
+from tests.harness.lifecycle import naming
 from tests.harness.lifecycle.sweep import Sweep
-from tests.harness.lifecycle.target import ControlPlane, Run, Service
+from tests.harness.lifecycle.target import ControlPlane, Existing, Run, Service
 from tests.harness.sdk import google as google_clients
 
 _COMPONENTS = ("gateway", "backend", "ui")
@@ -47,6 +47,10 @@ _COLLECTIONS = (
     ("compute", "projects/{project}/regions/{region}/subnetworks", "items"),
     ("compute", "projects/{project}/global/networks", "items"),
 )
+
+
+# These take no labels, except addresses and forwarding rules, which get theirs in a second call.
+_LATE = frozenset({"compute", "iam", "vpc_access"})
 
 
 class ViewError(RuntimeError):
@@ -87,19 +91,27 @@ class _Item:
 
 
 def _is_of(stack: str, project: str) -> Callable[[_Item], bool]:
-    """Whether a resource belongs to a stack: by its label, its name, or its shortened name."""
-    # A long name is shortened and ends in a digest of the whole name (naming.tf).
-    bases = (stack, f"{project}-{stack}")
-    marks = [stack, *(f"-0{hashlib.sha256(base.encode()).hexdigest()[:8]}" for base in bases)]
+    """Whether a resource belongs to a stack: by its label; without the label, by its name."""
 
     def is_of(item: _Item) -> bool:
         labels = _labels(item.document)
         if "litellm-stack" in labels:
             return labels["litellm-stack"] == stack
-        name = item.path.rsplit("/", 1)[-1]
-        return any(mark in name for mark in marks)
+        return _named(_existing(item), stack, project)
 
     return is_of
+
+
+def _named(existing: Existing, stack: str, project: str) -> bool:
+    return naming.named(existing.names, stack, f"{project}-{stack}")
+
+
+def _existing(item: _Item) -> Existing:
+    collection, name = item.path.rsplit("/", 2)[-2:]
+    # The name of a backup is a number; its instance has a name of the stack.
+    names = (name, item.document.get("instance", "").rsplit("/", 1)[-1])
+    late = item.service in _LATE or collection == "backups"
+    return Existing(f"{item.service} {collection}", item.path, names, _labels(item.document), late)
 
 
 def _labels(document: Mapping[str, Any]) -> Mapping[str, str]:
@@ -107,7 +119,10 @@ def _labels(document: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _items(place: _Place, stack: str) -> Iterator[_Item]:
-    is_of = _is_of(stack, place.project)
+    return filter(_is_of(stack, place.project), _everything(place))
+
+
+def _everything(place: _Place) -> Iterator[_Item]:
     for service, template, field in _COLLECTIONS:
         path = template.format(project=place.project, region=place.region)
         query = {"project": place.project} if service == "storage" else {}
@@ -117,9 +132,7 @@ def _items(place: _Place, stack: str) -> Iterator[_Item]:
             answer = place.ask("GET", service, path, **query, **page) or {}
             for document in answer.get(field, []):
                 name = document.get("email") or document["name"].rsplit("/", 1)[-1]
-                item = _Item(service, f"{path}/{quote(name)}", document)
-                if is_of(item):
-                    yield item
+                yield _Item(service, f"{path}/{quote(name)}", document)
             token = answer.get("nextPageToken", "")
             if not token:
                 break
@@ -199,9 +212,9 @@ def _leftovers(place: _Place, stack: str) -> list[str]:
     return [item.path for item in _items(place, stack)]
 
 
-def _sweep(place: _Place, stack: str) -> list[str]:
+def _remove(place: _Place, found: Callable[[], Iterator[_Item]]) -> list[str]:
     return Sweep(
-        resources=lambda: list(_items(place, stack)),
+        resources=lambda: list(found()),
         name=lambda item: item.path,
         delete=lambda item: _delete(place, item),
         refused=(ViewError,),
@@ -209,6 +222,13 @@ def _sweep(place: _Place, stack: str) -> list[str]:
         stalled_seconds=_STALLED_SECONDS,
         pause_seconds=0.5,
     ).run()
+
+
+def _place(place: _Place) -> str:
+    answer = place.ask("GET", "cloud_resource_manager", f"projects/{place.project}")
+    if answer is None:
+        raise ViewError(f"there is no project {place.project}")
+    return str(answer["projectId"])
 
 
 def _delete(place: _Place, item: _Item) -> None:
@@ -236,5 +256,12 @@ def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
         secrets=lambda stack: _secrets(place, stack),
         store=lambda bucket, name, data: _store(place, bucket, name, data),
         leftovers=lambda stack: _leftovers(place, stack),
-        sweep=lambda stack: _sweep(place, stack),
+        sweep=lambda stack: _remove(place, lambda: _items(place, stack)),
+        place=lambda: _place(place),
+        existing=lambda: [_existing(item) for item in _everything(place)],
+        remove=lambda belongs: _remove(
+            place, lambda: filter(lambda item: belongs(_existing(item)), _everything(place))
+        ),
+        named=lambda existing, stack: _named(existing, stack, place.project),
+        listed=lambda _key, _value, _existing: [],
     )

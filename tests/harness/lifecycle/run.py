@@ -10,8 +10,8 @@ import fcntl
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +23,7 @@ from tests.harness.terraform import roots
 from tests.harness.terraform.command import Terraform, TerraformError
 
 _INPUTS = "inputs.json"
+_BACKEND = "backend.tf.json"
 # A run that was asked to end first finishes the resources that it is creating.
 _IN_USE_SECONDS = 600
 # An ECS task has a grace period, and LiteLLM takes a minute to start.
@@ -47,13 +48,22 @@ class LifecycleError(RuntimeError):
         super().__init__(f"{stage}: {self.diagnosis or 'no diagnosis is known'}\n{output}")
 
 
+Retry = Callable[[str, Callable[[], str]], str]
+"""Runs a stage, and again after an error that passes by itself."""
+
+
+def _once(_: str, work: Callable[[], str]) -> str:
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """A stack in a folder, at a target."""
+    """A stack in a folder, at a target. ``retry`` runs every apply and destroy."""
 
     target: Target
     folder: Path
     terraform: Terraform
+    retry: Retry = _once
 
     @property
     def name(self) -> str:
@@ -74,6 +84,7 @@ def prepare(
     environment: Mapping[str, str],
     inputs: Mapping[str, Any],
     source: Path | None = None,
+    backend: Mapping[str, Any] | None = None,
 ) -> Lifecycle:
     """Initialize the root of a stack in a folder, with the state that the folder holds.
 
@@ -84,6 +95,8 @@ def prepare(
         environment: of ``providers.environment`` for the target's choice.
         inputs: of the stack; they override those of the target.
         source: a module to use instead of the checkout's.
+        backend: the arguments of a backend by its type, for a state elsewhere; None for that of an
+            earlier call, if there was one.
 
     Raises:
         LifecycleError: init failed, or another run uses the state.
@@ -91,6 +104,9 @@ def prepare(
     stack = target.stack
     folder.mkdir(parents=True, exist_ok=True)
     state = _kept(folder / stack.name)
+    kept_backend = folder / stack.name / _BACKEND
+    if backend is None and kept_backend.exists():
+        backend = json.loads(kept_backend.read_text())["terraform"]["backend"]
     shutil.rmtree(folder / stack.name, ignore_errors=True)
     module = roots.copy_module(stack, folder, source)
     for name, data in state.items():
@@ -98,11 +114,14 @@ def prepare(
     block = {**stack.provider_block(f"${{var.{stack.scope[0]}}}"), **target.provider}
     document = {"provider": {stack.provider: block}}
     (module / "harness.tf.json").write_text(json.dumps(document, indent=1))
+    if backend:
+        text = json.dumps({"terraform": {"backend": backend}}, indent=1)
+        (module / _BACKEND).write_text(text)
     merged = {**stack.smallest, **target.inputs, **inputs}
     (folder / _INPUTS).write_text(json.dumps(merged, indent=1))
     terraform = Terraform(module, binary, {**environment, **target.environment}, mortal=True)
     lifecycle = Lifecycle(target, folder, terraform)
-    _run(lifecycle, "init", "init", "-backend=false", *_COMMON)
+    _run(lifecycle, "init", "init", f"-backend={json.dumps(bool(backend))}", *_COMMON)
     return lifecycle
 
 
@@ -143,9 +162,10 @@ def reconfigured(
         LifecycleError: init failed.
     """
     terraform = lifecycle.terraform
-    return prepare(
+    prepared = prepare(
         lifecycle.target, lifecycle.folder, terraform.binary, terraform.env, inputs, source
     )
+    return replace(prepared, retry=lifecycle.retry)
 
 
 def apply(
@@ -167,7 +187,9 @@ def apply(
         )
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
-        return _run(lifecycle, "apply", "apply", "-auto-approve", *options)
+        return lifecycle.retry(
+            "apply", lambda: _run(lifecycle, "apply", "apply", "-auto-approve", *options)
+        )
 
 
 def plan(lifecycle: Lifecycle, changes: Mapping[str, Any] | None = None) -> Plan:
@@ -198,7 +220,8 @@ def destroy(lifecycle: Lifecycle) -> str:
         LifecycleError: Terraform failed.
     """
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
-        return _run(lifecycle, "destroy", "destroy", "-auto-approve", *_COMMON, f"-var-file={file}")
+        options = ["-auto-approve", *_COMMON, f"-var-file={file}"]
+        return lifecycle.retry("destroy", lambda: _run(lifecycle, "destroy", "destroy", *options))
 
 
 def ready(lifecycle: Lifecycle, seconds: float = READY_SECONDS) -> None:
@@ -233,7 +256,11 @@ def addresses(lifecycle: Lifecycle) -> list[str]:
     Raises:
         LifecycleError: the state cannot be read.
     """
-    if not (Path(lifecycle.terraform.tfdir) / "terraform.tfstate").exists():
+    module = Path(lifecycle.terraform.tfdir)
+    if (module / _BACKEND).exists():
+        if not _run(lifecycle, "state pull", "state", "pull").strip():
+            return []
+    elif not (module / "terraform.tfstate").exists():
         return []
     listed = _run(lifecycle, "state list", "state", "list").split()
     return [address for address in listed if not re.search(r"(?:^|\.)data\.", address)]
@@ -267,7 +294,7 @@ def clean(lifecycle: Lifecycle) -> list[str]:
 
 def _run(lifecycle: Lifecycle, stage: str, command: str, *arguments: str) -> str:
     try:
-        output = lifecycle.terraform.run(command, *arguments)
+        output = lifecycle.terraform.run(command, *arguments, timeout=lifecycle.target.seconds)
     except TerraformError as error:
         raise LifecycleError(stage, str(error)) from error
     if output.retcode != 0:

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from tests.harness.stacks import Stack
+from tests.harness.terraform.command import TIMEOUT_SECONDS
 from tests.harness.terraform.providers import Choice
 
 
@@ -43,6 +44,37 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """An existing resource, with its names and tags.
+
+    ``late`` tells that one can exist without its tags: its kind takes none, takes them in a second
+    call, or the cloud itself creates it for a stack.
+    """
+
+    kind: str
+    name: str
+    names: tuple[str, ...]
+    tags: Mapping[str, str]
+    late: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A resource that a tagging API lists, and whether it exists, with the reason."""
+
+    arn: str
+    exists: bool
+    reason: str
+
+
+Belongs = Callable[[Existing], bool]
+"""Whether a resource is one that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class ControlPlane:
     """The cloud's APIs for a stack, by its name (``<tenant>-litellm-<env>``).
 
@@ -50,6 +82,11 @@ class ControlPlane:
     secret whether it has a current version. ``store`` writes an object (bucket, name, data), or
     deletes it if data is None. ``leftovers`` lists the resources that exist, ``sweep`` deletes them
     and returns their names.
+
+    Of the whole account or project, in the region of the stack: ``place`` returns its number or id,
+    ``existing`` lists the resources, dependents first, and ``remove`` deletes those that belong.
+    ``named`` tells whether a resource has a name of a stack. ``listed`` lists what a tagging API
+    has of a tag (key, value, existing resources); Google Cloud has no such API.
     """
 
     services: Callable[[str], Mapping[str, Service]]
@@ -59,6 +96,11 @@ class ControlPlane:
     store: Callable[[str, str, bytes | None], None]
     leftovers: Callable[[str], list[str]]
     sweep: Callable[[str], list[str]]
+    place: Callable[[], str]
+    existing: Callable[[], list[Existing]]
+    remove: Callable[[Belongs], list[str]]
+    named: Callable[[Existing, str], bool]
+    listed: Callable[[str, str, list[Existing]], list[Listed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +119,7 @@ class Target:
         restart: restarts the stores of a kind, ``database`` or ``cache``; returns their number.
         resolve: the loopback address by port of a load balancer, by its address; empty where a name
             resolves by itself.
+        seconds: the longest duration of an apply or a destroy.
     """
 
     stack: Stack
@@ -89,3 +132,4 @@ class Target:
     tables: Callable[[], int]
     restart: Callable[[str], int]
     resolve: Callable[[str], Mapping[int, str]]
+    seconds: float = TIMEOUT_SECONDS

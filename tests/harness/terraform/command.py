@@ -40,13 +40,19 @@ class Output:
     err: str
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+# How long an ended command may take. One that changes a cloud finishes the resources that it is
+# creating, and writes its state.
+_END_SECONDS = 10
+_MORTAL_END_SECONDS = 600
+
+
+def _end(process: subprocess.Popen[str], seconds: float) -> None:
     """End a command and the plugins that it started."""
-    for name in (signal.SIGTERM, signal.SIGKILL):
+    for name, grace in ((signal.SIGTERM, seconds), (signal.SIGKILL, _END_SECONDS)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, name)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+            process.wait(timeout=grace)
             return
 
 
@@ -105,7 +111,7 @@ class Terraform(tftest.TerraformTest):  # type: ignore[misc]
                 ) from None
             finally:
                 if process.poll() is None:
-                    _end(process)
+                    _end(process, _MORTAL_END_SECONDS if self._mortal else _END_SECONDS)
         if process.returncode < 0 or process.returncode > 2:
             raise TerraformError(
                 f"terraform {arguments[0]} ended with status {process.returncode}: "

@@ -102,7 +102,27 @@ def live_objects(cloud: Cloud, bucket: str) -> Mapping[str, str]:
     }
 
 
+def _precondition(bucket: Resource, name: str, request: Any) -> None:
+    """Refuse a request if its ifGenerationMatch is not that of the live object; 0 is none."""
+    wanted = request.args.get("ifGenerationMatch")
+    live = [
+        document["generation"]
+        for document, _ in bucket.private["objects"]
+        if document["name"] == name and "timeDeleted" not in document
+    ]
+    if wanted is not None and (live or ["0"]) != [wanted]:
+        raise ApiError(412, "At least one of the pre-conditions you specified did not hold.")
+
+
 def _upload(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    # Nothing may be written between the check and the upload.
+    with cloud.lock:
+        if name := request.args.get("name"):
+            _precondition(_bucket(cloud, place["bucket"]), name, request)
+        return _uploaded(cloud, place, request)
+
+
+def _uploaded(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     bucket = _bucket(cloud, place["bucket"])
     kind = request.args.get("uploadType", "media")
     if kind == "media":
@@ -134,7 +154,10 @@ def _list(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     objects = _bucket(cloud, place["bucket"]).private["objects"]
     return {
         "items": [
-            document for document, _ in objects if all_versions or "timeDeleted" not in document
+            document
+            for document, _ in objects
+            if (all_versions or "timeDeleted" not in document)
+            and document["name"].startswith(request.args.get("prefix", ""))
         ]
     }
 
@@ -156,13 +179,15 @@ def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
             raise ApiError(404, f"No such object: {place['bucket']}/{place['object']}")
         document, data = matches[0]
         if request.method == "DELETE":
+            _precondition(bucket, place["object"], request)
             if generation:
                 objects.remove(matches[0])
             else:
                 _retire(objects, place["object"], bucket.body.get("versioning", {}).get("enabled"))
             return Response(status=204)
         if request.args.get("alt") == "media":
-            return Response(data, content_type=document.get("contentType"))
+            headers = {"x-goog-generation": document["generation"]}
+            return Response(data, content_type=document.get("contentType"), headers=headers)
         return document
 
 

@@ -1,0 +1,193 @@
+"""``--target=aws`` and ``--target=gcp``: what runs, what does not and why, without an account."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.harness.accounts import allowed, identity, targets
+from tests.harness.accounts.allowed import NotAllowedError
+from tests.harness.accounts.targets import NotRunError
+from tests.harness.emulators.aws import cloud
+from tests.harness.paths import ROOT
+from tests.harness.process.supervisor import supervising
+from tests.harness.stacks import STACKS
+from tests.harness.terraform import planning
+from tests.integration import stages, test_failure_scenarios, test_lifecycle_aws, test_lifecycle_gcp
+from tests.integration.conftest import planned
+from tests.plugins.accounts import LOCAL
+
+NONE = {"AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true", "HOME": "/nonexistent"}
+LIFECYCLES = {"aws": test_lifecycle_aws, "gcp": test_lifecycle_gcp}
+LIFECYCLE = "tests/integration/test_lifecycle_{}.py"
+SCENARIOS = "tests/integration/test_failure_scenarios.py"
+# Text of a credential that no cloud issued: the suite only looks for one when it selects tests.
+GOOGLE = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+
+
+def suite(target: str, environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    """Run pytest for a target; returns its exit status and output."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--target={target}"]
+    result = subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        env={**kept, **NONE, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+def test_target_without_credentials_says_what_is_missing() -> None:
+    status, output = suite("aws", {"LITELLM_TEST_ACCOUNT": "1"}, LIFECYCLE.format("aws"))
+    assert "not run: --target=aws: there are no AWS credentials: set AWS_PROFILE" in output
+    assert " passed" not in output
+    # No test ran.
+    assert status == 5
+
+
+@pytest.mark.parametrize(
+    ("target", "environment", "message"),
+    [
+        ("aws", {}, "set LITELLM_TEST_ACCOUNT, or LITELLM_TEST_ALLOWED"),
+        ("gcp", {}, "set LITELLM_TEST_PROJECT, or LITELLM_TEST_ALLOWED"),
+        ("gcp", {"LITELLM_TEST_PROJECT": "a"}, "set GOOGLE_APPLICATION_CREDENTIALS"),
+    ],
+)
+def test_missing_variable_is_named(
+    target: str,
+    environment: Mapping[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in {**NONE, "CLOUDSDK_CONFIG": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(NotRunError, match=message):
+        targets.credentials(target, environment)
+
+
+Collected = Mapping[str, tuple[set[str], str]]
+"""The names of the tests that each target selects, and the output."""
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Collected:
+    file = tmp_path_factory.mktemp("credentials") / "google.json"
+    file.write_text(json.dumps(GOOGLE))
+    environments = {
+        LOCAL: {},
+        "aws": {
+            "LITELLM_TEST_ACCOUNT": "123456789012",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+        },
+        "gcp": {
+            "LITELLM_TEST_PROJECT": "a-project",
+            "GOOGLE_APPLICATION_CREDENTIALS": str(file),
+        },
+    }
+    files = [*map(LIFECYCLE.format, LIFECYCLES), SCENARIOS]
+    found = {}
+    for target, environment in environments.items():
+        _, output = suite(target, environment, "--collect-only", *files)
+        found[target] = (set(re.findall(r"(?m)^tests/integration/(\S+::.*)$", output)), output)
+    return found
+
+
+@pytest.mark.parametrize("name", list(LIFECYCLES))
+def test_account_skips_no_stage_silently(name: str, collected: Collected) -> None:
+    file = LIFECYCLE.format(name).rpartition("/")[2]
+    local = {t.partition("::")[2] for t in collected[LOCAL][0] if t.startswith((file, "test_fail"))}
+    account, output = collected[name]
+    ran = {test.partition("::")[2] for test in account}
+    assert ran < local
+    missing = local - ran
+    reasons = dict(re.findall(r"(?m)^not run: (.+?): --target=\w+: (.+)$", output))
+    assert missing - set(reasons) == set()
+    # What an account does not show is a fixed list: a new gap needs a line here.
+    assert {test for test in missing if "diagnosis" not in test} == {
+        "test_change_rolls_without_a_failed_request[image]",
+        "test_changed_image_runs",
+        "test_http_redirects_to_https_with_path_and_query",
+        "test_migrations_created_every_table",
+        "test_restarted_store_loses_no_request_after_a_retry[cache]",
+        "test_restarted_store_loses_no_request_after_a_retry[database]",
+    }
+
+
+def test_every_scenario_says_where_it_runs() -> None:
+    odd = [
+        entry["name"]
+        for entry in test_failure_scenarios.BY_NAME.values()
+        if ("account" in entry) == ("local" in entry)
+    ]
+    assert odd == []
+
+
+@pytest.mark.parametrize("name", list(LIFECYCLES))
+def test_inputs_of_an_account_plan(name: str, session: planning.Session) -> None:
+    case = LIFECYCLES[name].CASE
+    run = identity.identity("me", 3600)
+    inputs = {**stages.INPUTS, **case.inputs, **targets.PLAIN[name]}
+    plan = planned(session, name, run.inputs(STACKS[name], inputs))
+    assert len(plan.resources) > 40
+    assert not plan.of_type("google_compute_managed_ssl_certificate")
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[str]:
+    with supervising() as supervisor:
+        yield cloud.start(supervisor).url
+
+
+def test_account_of_the_credentials_must_be_allowed(
+    api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in (
+        ("AWS_ENDPOINT_URL", api),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("LITELLM_TEST_ACCOUNT", "210987654321"),
+    ):
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(NotAllowedError, match="those of account 123456789012"):
+        targets.target("aws")
+    monkeypatch.setenv("LITELLM_TEST_ACCOUNT", "210987654321,123456789012")
+    target = targets.target("aws")
+    assert target.control.place() == "123456789012"
+    assert target.choice.mode == "registry"
+    # An account has no endpoint, and its provider checks the account.
+    assert "endpoints" not in target.provider
+    assert target.provider["skip_requesting_account_id"] is False
+    assert "AWS_ENDPOINT_URL" not in target.environment
+    with pytest.raises(NotRunError, match="tables of the database"):
+        target.tables()
+
+
+def test_invalid_credentials_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in (
+        # Nothing listens on this port.
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        (allowed.VARIABLES["aws"], "1"),
+    ):
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(NotRunError, match="the credentials of aws are not valid"):
+        targets.target("aws")
+
+
+def test_offline_providers_apply_to_no_account() -> None:
+    with pytest.raises(NotRunError, match="use --providers=registry"):
+        targets.target("aws", "offline")
