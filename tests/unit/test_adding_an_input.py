@@ -61,7 +61,7 @@ def checked(tree: Path, *only: str) -> dict[str, Any]:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout with the patches of the page."""
     folder = tmp_path_factory.mktemp("example") / "checkout"
-    for part in ("terraform", "tests", "docs"):
+    for part in (".github", "terraform", "tests", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", ".terraform*")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     for patch in PATCHES:

@@ -98,12 +98,13 @@ def main(arguments: list[str]) -> int:
     stale = 0
     for table in tables():
         text = table.rendered()
-        if table.path.read_text() == text:
+        if table.path.exists() and table.path.read_text() == text:
             continue
         stale += 1
         if options.check:
             print(f"{table.path} is not current; run `tox -e docs`", file=sys.stderr)
         else:
+            table.path.parent.mkdir(parents=True, exist_ok=True)
             table.path.write_text(text)
             print(f"wrote {table.path}")
     return 1 if options.check and stale else 0
