@@ -51,7 +51,9 @@ def unlisted(sessions: Sessions, case: planning.Case, tally: Counter[str]) -> li
     """The differences between the two plans of a case that are not listed, diagnostics included."""
     offline, real = (planning.plan(s, case) for s in (sessions.offline, sessions.real))
     if offline.plan is None or real.plan is None or offline.diagnostics or real.diagnostics:
-        same = offline.diagnostics == real.diagnostics and offline.plan is real.plan is None
+        # The texts of the two differ. Both must refuse the same resources.
+        refused = [{d.address for d in result.errors} for result in (offline, real)]
+        same = refused[0] == refused[1] != set() and not (offline.warnings or real.warnings)
         return [] if same else [f"the real provider: {real}", f"the offline provider: {offline}"]
     if offline.plan.resources.keys() != real.plan.resources.keys():
         return [f"resources: {sorted(offline.plan.resources.keys() ^ real.plan.resources.keys())}"]

@@ -113,6 +113,13 @@ def test_unknown_tag_makes_tags_all_unknown(planned: Planned) -> None:
     assert resource(result, "aws_ecs_cluster.a").values["tags_all"] is UNKNOWN
 
 
+def test_tag_without_value_makes_tags_all_unknown(planned: Planned) -> None:
+    result = planned('resource "aws_ecs_cluster" "a" {\n name = "a"\n tags = { run = "" }\n}')
+    values = resource(result, "aws_ecs_cluster.a").values
+    assert values["tags"] == {"run": ""}
+    assert values["tags_all"] is UNKNOWN
+
+
 def test_derived_labels_hold_defaults_and_attribution(planned: Planned) -> None:
     result = planned("""
       resource "google_secret_manager_secret" "a" {

@@ -116,7 +116,7 @@ variable "iam_permissions_boundary_arn" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
+    condition     = can(regex("^(arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/.+)?$", var.iam_permissions_boundary_arn))
     error_message = "iam_permissions_boundary_arn must be empty or the ARN of an IAM policy; got \"${var.iam_permissions_boundary_arn}\". Set iam_permissions_boundary_arn to a policy, not to a role."
   }
 }
@@ -246,7 +246,7 @@ variable "kms_key_arn" {
 
   validation {
     condition = (
-      can(regex("^(arn:[^:]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$", var.kms_key_arn)) &&
+      can(regex("^(arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$", var.kms_key_arn)) &&
       (var.kms_key_arn == "" || strcontains(var.kms_key_arn, ":kms:${var.region}:"))
     )
     error_message = "kms_key_arn must be empty or the ARN of a KMS key in ${var.region}; got \"${var.kms_key_arn}\". Set kms_key_arn to the ARN of the key, not of an alias."
@@ -539,7 +539,7 @@ variable "waf_web_acl_arn" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(arn:[^:]+:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/.+)?$", var.waf_web_acl_arn))
+    condition     = can(regex("^(arn:aws(-[a-z]+)*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/.+)?$", var.waf_web_acl_arn))
     error_message = "waf_web_acl_arn must be empty or the ARN of a regional web ACL; got \"${var.waf_web_acl_arn}\". Set waf_web_acl_arn to the ARN of a regional ACL, not of an ACL for CloudFront."
   }
 }

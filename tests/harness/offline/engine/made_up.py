@@ -70,6 +70,8 @@ def make_known(type_name: str, block: Block, planned: dict[str, Any], mark: str)
     for name, attribute in block.attributes.items():
         value = planned.get(name)
         shape = _SHAPES.get((type_name, name))
+        if value is UNKNOWN and name == "tags_all" and planned.get("tags") not in (None, UNKNOWN):
+            value = planned["tags"]
         if value is UNKNOWN and shape:
             resolved[name] = shape(planned, mark)
         else:

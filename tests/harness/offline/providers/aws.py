@@ -20,6 +20,9 @@ _REGIONS = codec.TABLE.with_name("aws.regions.json")
 _SUFFIXES = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 
+_FRAMEWORK = ("aws_vpc_security_group_egress_rule", "aws_vpc_security_group_ingress_rule")
+
+
 def _default_tags(settings: Settings) -> dict[str, Any]:
     tags: dict[str, Any] = {}
     for block in settings.get("default_tags") or []:
@@ -45,6 +48,10 @@ def refine(
             ignored = any((block or {}).get("default_tags") for block in override)
             merged = {**({} if ignored else _default_tags(settings)), **(tags or {})}
             planned["tags_all"] = merged or (UNKNOWN if prior is None else {})
+            changed = prior is None or prior.get("tags") != tags
+            if changed and type_name not in _FRAMEWORK and "" in merged.values():
+                # The older SDK cannot plan a tag without a value, so the provider plans none.
+                planned["tags_all"] = UNKNOWN
     # From release 6 each resource has a region argument. Before, AWS returns a bucket's region.
     region = block.attributes.get("region")
     unset = config.get("region") is None and planned.get("region") is UNKNOWN

@@ -6,8 +6,9 @@ is a list. The table (``data/google.rest.yaml``) lists the exceptions.
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -44,6 +45,9 @@ class Entry:
     lock: str = ""
     repeated: tuple[str, ...] = ()
     alike: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    unless: Mapping[str, Any] = field(default_factory=dict)
+    unless_zero: tuple[str, ...] = ()
 
     def where(self, values: Values) -> str:
         """The path of the resource."""
@@ -102,6 +106,43 @@ def encode(entry: Entry, block: Block, values: Values, dotted: str = "") -> Docu
         sent = [encode(entry, nested.block, body or {}, f"{path}.") for body in bodies]
         put(document, _field(entry, path), sent[0] if _is_object(entry, nested, path) else sent)
     return document
+
+
+def complete(entry: Entry, document: Document, values: Values) -> Document:
+    """The document of a create: with what the provider adds, without zeros that it omits."""
+    if not any(values.get(name) == other for name, other in entry.unless.items()):
+        for path, added in entry.sent.items():
+            *parents, leaf = path.split(".")
+            for parent in _bodies(document, parents):
+                parent.setdefault(leaf, added.format(**values) if isinstance(added, str) else added)
+    for path in entry.unless_zero:
+        *parents, leaf = path.split(".")
+        for parent in _bodies(document, parents):
+            if parent.get(leaf) in (0, "0"):
+                del parent[leaf]
+    return document
+
+
+def without_sent(entry: Entry, document: Document) -> Document:
+    """An answer without what a create added and no argument sets, as the provider reads it."""
+    reduced = copy.deepcopy(document)
+    for path, added in entry.sent.items():
+        *parents, leaf = path.split(".")
+        for parent in _bodies(reduced, parents):
+            if not isinstance(added, str) and parent.get(leaf) == added:
+                del parent[leaf]
+    return reduced
+
+
+def _bodies(value: Any, parents: list[str]) -> Iterator[dict[str, Any]]:
+    """The bodies at a path that the document has, those in lists included."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _bodies(item, parents)
+    elif isinstance(value, dict) and parents:
+        yield from _bodies(value.get(parents[0]), parents[1:])
+    elif isinstance(value, dict):
+        yield value
 
 
 def _is_sent(attribute: Attribute, name: str) -> bool:

@@ -34,6 +34,8 @@ _OPERATION_SECONDS = 5400
 _CALL_SECONDS = 60
 # A policy is read, changed and written. Another client may write it in between.
 _POLICY_ATTEMPTS = 20
+# A policy of this version can have conditions.
+_POLICY_VERSION = 3
 _WITH_REPLICAS = "includeReplicasForMajorVersionUpgrade"
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -208,7 +210,7 @@ def _query(entry: Entry, values: Values) -> dict[str, Any]:
 
 def _create(call: Call, planned: Values, _config: Values) -> Values:
     entry = call.entry
-    document = codec.encode(entry, call.block, planned)
+    document = codec.complete(entry, codec.encode(entry, call.block, planned), planned)
     if entry.wrap:
         beside = {key: planned[name] for key, name in entry.beside.items()}
         document = {**beside, entry.wrap: document}
@@ -223,13 +225,24 @@ def _create(call: Call, planned: Values, _config: Values) -> Values:
         raise
     if entry.key not in planned or planned[entry.key] is UNKNOWN:
         planned = {**planned, entry.key: answer[entry.key]}
+    if "labels" in entry.verbs and document.get("labels"):
+        # The provider sets the labels again, because the API of some types ignores them at first.
+        _set(call, entry.where(planned), "labels", document["labels"])
     return _read(call, planned)
+
+
+def _set(call: Call, path: str, key: str, value: Any) -> None:
+    """Change one field with the method of the API for it."""
+    document: Document = {key: value}
+    if key == "labels":
+        document["labelFingerprint"] = call.send("GET", path).get("labelFingerprint")
+    call.change("POST", f"{path}/{call.entry.verbs[key]}", document)
 
 
 def _read(call: Call, state: Values) -> Values:
     entry = call.entry
     document = call.send("GET", entry.where(state))
-    current = codec.decode(entry, call.block, document, state)
+    current = codec.decode(entry, call.block, codec.without_sent(entry, document), state)
     current["id"] = entry.id.format(**state) if entry.id else entry.where(state)
     return current
 
@@ -241,10 +254,7 @@ def _update(call: Call, planned: Values, prior: Values, _config: Values) -> Valu
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     path = entry.where(prior)
     for key in [key for key in changed if key in entry.verbs]:
-        document: Document = {key: after.get(key)}
-        if key == "labels":
-            document["labelFingerprint"] = call.send("GET", path).get("labelFingerprint")
-        call.change("POST", f"{path}/{entry.verbs[key]}", document)
+        _set(call, path, key, after.get(key))
     patched = [key for key in changed if key not in entry.verbs]
     if patched and entry.update == "none":
         raise RestError(f"{call.type}: {', '.join(patched)} cannot be changed in place")
@@ -371,6 +381,11 @@ def _restore(call: Call, planned: Values) -> None:
         call.change("POST", path, {"restoreBackupContext": document})
 
 
+def _delete_instance(call: Call, prior: Values) -> None:
+    description = prior.get("final_backup_description") or ""
+    call.change("DELETE", call.entry.where(prior), None, finalBackupDescription=description)
+
+
 def _update_instance(call: Call, planned: Values, prior: Values, config: Values) -> Values:
     _update(call, planned, prior, config)
     if planned.get("restore_backup_context") != prior.get("restore_backup_context"):
@@ -382,7 +397,18 @@ def _create_user(call: Call, planned: Values, config: Values) -> Values:
     document = codec.encode(call.entry, call.block, planned)
     document["password"] = config.get("password_wo") or planned.get("password")
     call.change("POST", call.entry.path.format(**planned), document)
-    return _read(call, planned)
+    return _read_user(call, planned)
+
+
+def _read_user(call: Call, state: Values) -> Values:
+    """A user by the list of users, which is what the provider reads."""
+    users = call.send("GET", call.entry.path.format(**state)).get("items", [])
+    user = next((user for user in users if user["name"] == state["name"]), None)
+    if user is None:
+        raise RestError(f"{call.entry.where(state)} does not exist", 404)
+    current = codec.decode(call.entry, call.block, user, state)
+    current["id"] = call.entry.id.format(**state)
+    return current
 
 
 def _update_user(call: Call, planned: Values, _prior: Values, config: Values) -> Values:
@@ -390,7 +416,7 @@ def _update_user(call: Call, planned: Values, _prior: Values, config: Values) ->
     document = {"name": planned["name"], "password": password}
     path = call.entry.path.format(**planned)
     call.change("PUT", path, document, name=planned["name"])
-    return _read(call, planned)
+    return _read_user(call, planned)
 
 
 def _delete_user(call: Call, prior: Values) -> None:
@@ -412,6 +438,7 @@ def _create_version(call: Call, planned: Values, config: Values) -> Values:
     data: str = config.get("secret_data_wo") or planned["secret_data"]
     payload = {"data": base64.b64encode(data.encode()).decode()}
     version = call.send("POST", f"{planned['secret']}:addVersion", {"payload": payload})
+    call.send("POST", f"{version['name']}:enable", {})
     return _read_version(call, {**planned, "name": version["name"]})
 
 
@@ -463,12 +490,15 @@ def _member_id(call: Call, values: Values) -> str:
 
 def _policy(call: Call, values: Values) -> Document:
     path = call.entry.path.format(**values)
-    suffix = "/iam" if call.entry.service == "storage" else ":getIamPolicy"
-    return call.send("GET", f"{path}{suffix}")
+    if call.entry.service == "storage":
+        return call.send("GET", f"{path}/iam", optionsRequestedPolicyVersion=_POLICY_VERSION)
+    query: dict[str, Any] = {"options.requestedPolicyVersion": _POLICY_VERSION}
+    return call.send("GET", f"{path}:getIamPolicy", **query)
 
 
 def _write_policy(call: Call, values: Values, policy: Document) -> None:
     path = call.entry.path.format(**values)
+    policy = {**policy, "version": _POLICY_VERSION}
     if call.entry.service == "storage":
         call.send("PUT", f"{path}/iam", policy)
     else:
@@ -536,6 +566,9 @@ def _update_bucket(call: Call, planned: Values, prior: Values, config: Values) -
 
 def _delete_bucket(call: Call, prior: Values) -> None:
     path = call.entry.where(prior)
+    # A cache would prevent the deletion. An API without caches refuses the call.
+    with contextlib.suppress(RestError):
+        call.send("GET", f"{path}/anywhereCaches/")
     objects = call.send("GET", f"{path}/o", versions="true").get("items", [])
     if objects and not prior.get("force_destroy"):
         raise RestError(
@@ -618,10 +651,10 @@ _FUNCTIONS = {
     "connection": _Functions(
         _create_connection, _read_connection, _update_connection, _delete_connection
     ),
-    "instance": _Functions(_create_instance, _read_instance, _update_instance, _delete),
+    "instance": _Functions(_create_instance, _read_instance, _update_instance, _delete_instance),
     "member": _Functions(_create_member, _read_member, _not_in_place, _delete_member),
     "secret_version": _Functions(_create_version, _read_version, _update_version, _delete_version),
-    "user": _Functions(_create_user, _read, _update_user, _delete_user),
+    "user": _Functions(_create_user, _read_user, _update_user, _delete_user),
 }
 
 
