@@ -93,6 +93,8 @@ def lifecycle(
     seconds = int(config.getoption("ttl") * 3600)
     run = _identity(Path(kept) / cloud if kept else None, seconds)
     folder = Path(kept).absolute() / cloud if kept else buckets.home() / "runs" / run.run
+    # It holds the state and the secrets of the stack.
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = f"{ledger_place.rstrip('/')}/states" if "://" in ledger_place else ""
     place = Place(cloud, goal.control.place(), targets.region(cloud), state=state)
     ceiling = cost.Ceiling(config.getoption("max_cost"), seconds)
