@@ -25,7 +25,7 @@ from tests.plugins import not_run
 from tests.plugins.accounts import LOCAL, add_retried
 from tests.plugins.stages import LACKING
 
-_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_")
+_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", targets.DOMAIN_VARIABLE)
 # Secrets of a stack that anybody on the internet could try.
 _SECRETS = ("litellm_master_key", "ui_password")
 
@@ -115,7 +115,9 @@ def lifecycle(
         check=check,
         retry=retries.run,
     )
-    own = run.inputs(goal.stack, {**inputs, **targets.PLAIN[cloud], **_secrets(folder, inputs)})
+    own = run.inputs(
+        goal.stack, {**inputs, **targets.entry_inputs(cloud), **_secrets(folder, inputs)}
+    )
     try:
         with runs.begun(terms, goal, folder, own, source) as begun:
             yield begun
