@@ -25,7 +25,7 @@ from tests.plugins import not_run
 from tests.plugins.accounts import LOCAL, add_retried
 from tests.plugins.stages import LACKING
 
-_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_")
+_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", targets.DOMAIN_VARIABLE)
 # Secrets of a stack that anybody on the internet could try.
 _SECRETS = ("litellm_master_key", "ui_password")
 
@@ -93,6 +93,8 @@ def lifecycle(
     seconds = int(config.getoption("ttl") * 3600)
     run = _identity(Path(kept) / cloud if kept else None, seconds)
     folder = Path(kept).absolute() / cloud if kept else buckets.home() / "runs" / run.run
+    # It holds the state and the secrets of the stack.
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = f"{ledger_place.rstrip('/')}/states" if "://" in ledger_place else ""
     place = Place(cloud, goal.control.place(), targets.region(cloud), state=state)
     ceiling = cost.Ceiling(config.getoption("max_cost"), seconds)
@@ -113,7 +115,9 @@ def lifecycle(
         check=check,
         retry=retries.run,
     )
-    own = run.inputs(goal.stack, {**inputs, **targets.PLAIN[cloud], **_secrets(folder, inputs)})
+    own = run.inputs(
+        goal.stack, {**inputs, **targets.entry_inputs(cloud), **_secrets(folder, inputs)}
+    )
     try:
         with runs.begun(terms, goal, folder, own, source) as begun:
             yield begun

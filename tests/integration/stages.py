@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.harness import stacks
-from tests.harness.accounts.targets import IMAGE_VARIABLE
+from tests.harness.accounts.targets import DOMAIN_VARIABLE, IMAGE_VARIABLE
 from tests.harness.lifecycle.run import (
     Lifecycle,
     addresses,
@@ -35,7 +35,7 @@ from tests.integration.probing import PROBES, Client, failures, watching
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 NEXT_WORD = "the-next-password-of-the-dashboard"
-DOMAIN = "litellm.example.com"
+DOMAIN = os.environ.get(DOMAIN_VARIABLE) or "litellm.example.com"
 ANSWER = "the mocked answer"
 # The longest duration of a job.
 JOB_SECONDS = 1800

@@ -188,6 +188,20 @@ def test_invalid_credentials_are_not_run(monkeypatch: pytest.MonkeyPatch) -> Non
         targets.target("aws")
 
 
+def test_certificate_turns_tls_on(session: planning.Session) -> None:
+    arn = "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+    variables = {"LITELLM_TEST_DOMAIN": "a.example.org", "LITELLM_TEST_CERTIFICATE": arn}
+    assert "tls" not in targets.not_run("aws", variables)
+    assert "tls" in targets.not_run("aws", {"LITELLM_TEST_DOMAIN": "a.example.org"})
+    assert "tls" in targets.not_run("gcp", variables)
+    inputs = {**stages.INPUTS, **LIFECYCLES["aws"].CASE.inputs}
+    plan = planned(session, "aws", {**inputs, **targets.entry_inputs("aws", variables)})
+    ports = {item.values["port"] for item in plan.of_type("aws_lb_listener").values()}
+    assert ports == {80, 443}
+    plain = planned(session, "aws", {**inputs, **targets.entry_inputs("aws", {})})
+    assert {item.values["port"] for item in plain.of_type("aws_lb_listener").values()} == {80}
+
+
 def test_offline_providers_apply_to_no_account() -> None:
     with pytest.raises(NotRunError, match="use --providers=registry"):
         targets.target("aws", "offline")

@@ -56,6 +56,12 @@ _CREDENTIALS = {
         "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
     ),
 }
+DOMAIN_VARIABLE = "LITELLM_TEST_DOMAIN"
+CERTIFICATE_VARIABLE = "LITELLM_TEST_CERTIFICATE"
+"""Name a domain and the ARN of its issued certificate: with them a run on AWS has TLS end to end.
+
+The suite sends requests for the domain to the load balancer, so no DNS record is needed."""
+_PORTS = (80, 443)
 PLAIN: Mapping[str, Mapping[str, Any]] = {
     "aws": {
         "alb_domain_name": "",
@@ -72,7 +78,8 @@ NOT_RUN = {
     "restart": "stores are restarted on the local clouds only: on an account it takes minutes",
     "local": "it changes the local cloud by its own calls",
     "image": "it needs a second image: name one of the gateway with LITELLM_TEST_NEXT_IMAGE",
-    "tls": "a run on an account has no domain yet: it serves plain HTTP",
+    "tls": "it serves plain HTTP: on AWS, name a domain and its certificate with "
+    "LITELLM_TEST_DOMAIN and LITELLM_TEST_CERTIFICATE; one of Google Cloud needs a DNS record",
 }
 
 
@@ -169,6 +176,7 @@ def target(
         raise NotRunError("the offline providers apply to no account: use --providers=registry")
     control = control_plane(cloud, environment)
     stack, place = STACKS[cloud], region(cloud, environment)
+    secure = tls(cloud, environment)
     return Target(
         stack=stack,
         choice=providers.choose(choice),
@@ -176,10 +184,10 @@ def target(
         inputs=_inputs(cloud, place, control.place()),
         environment=terraform_environment(cloud, environment),
         control=control,
-        web=lambda _: web.session(),
+        web=lambda name: web.session((lambda: _addresses(name)) if secure else None),
         tables=_refused("tables"),
         restart=_refused("restart"),
-        resolve=lambda _: {},
+        resolve=lambda name: _addresses(name) if secure else {},
         seconds=SECONDS,
     )
 
@@ -189,7 +197,31 @@ def not_run(cloud: str, environment: Mapping[str, str] = os.environ) -> dict[str
     reasons = {name: f"--target={cloud}: {reason}" for name, reason in NOT_RUN.items()}
     if environment.get(IMAGE_VARIABLE):
         del reasons["image"]
+    if tls(cloud, environment):
+        del reasons["tls"]
     return reasons
+
+
+def tls(cloud: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a run has a domain and a certificate."""
+    names = (DOMAIN_VARIABLE, CERTIFICATE_VARIABLE)
+    return cloud == "aws" and all(environment.get(name) for name in names)
+
+
+def entry_inputs(cloud: str, environment: Mapping[str, str] = os.environ) -> Mapping[str, Any]:
+    """The inputs for the load balancer of a run: TLS with a certificate, or plain HTTP."""
+    if not tls(cloud, environment):
+        return PLAIN[cloud]
+    return {
+        "alb_domain_name": environment[DOMAIN_VARIABLE],
+        "acm_certificate_arn": environment[CERTIFICATE_VARIABLE],
+        "allow_plaintext_alb": False,
+    }
+
+
+def _addresses(name: str) -> Mapping[int, str]:
+    """The ports of a load balancer, by its name."""
+    return {port: f"{name}:{port}" for port in _PORTS}
 
 
 def _provider(cloud: str, place: str) -> Mapping[str, Any]:
