@@ -1106,3 +1106,62 @@ def test_leftovers_are_listed_until_deleted(aws: Cloud) -> None:
     secrets.restore_secret(SecretId=secret)
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     assert aws_inventory.leftovers(aws.client, STACK) == []
+
+
+# ---- Values that the real plugin reads back: without them its second plan is not empty ----
+
+
+def test_flow_log_returns_its_aggregation_interval(aws: Cloud) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    options = {"ResourceIds": [vpc], "ResourceType": "VPC", "TrafficType": "ALL"}
+    options |= {"LogDestinationType": "s3", "LogDestination": "arn:aws:s3:::logs"}
+    seconds = {}
+    for chosen in ({"MaxAggregationInterval": 60}, {}):
+        (created,) = ec2.create_flow_logs(**options, **chosen)["FlowLogIds"]
+        (described,) = ec2.describe_flow_logs(FlowLogIds=[created])["FlowLogs"]
+        seconds[str(chosen)] = described["MaxAggregationInterval"]
+    assert list(seconds.values()) == [60, 600]
+
+
+def test_default_egress_rule_is_revoked_with_ports(aws: Cloud) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    created = ec2.create_security_group(GroupName="egress", Description="a", VpcId=vpc)["GroupId"]
+    every = {"IpProtocol": "-1", "FromPort": 0, "ToPort": 0}
+    rule = {**every, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.revoke_security_group_egress(GroupId=created, IpPermissions=[rule])
+    within = [{"Name": "group-id", "Values": [created]}]
+    assert ec2.describe_security_group_rules(Filters=within)["SecurityGroupRules"] == []
+
+
+def test_service_returns_its_zone_rebalancing(aws: Cloud) -> None:
+    ecs = aws.client("ecs")
+    ecs.create_cluster(clusterName="rebalanced")
+    container = {"name": "a", "image": "a", "essential": True}
+    ecs.register_task_definition(family="rebalanced", containerDefinitions=[container])
+    options = {"cluster": "rebalanced", "taskDefinition": "rebalanced", "desiredCount": 0}
+    ecs.create_service(serviceName="a", availabilityZoneRebalancing="DISABLED", **options)
+    ecs.create_service(serviceName="b", **options)
+
+    def rebalancing() -> list[str]:
+        found = ecs.describe_services(cluster="rebalanced", services=["a", "b"])["services"]
+        return [service["availabilityZoneRebalancing"] for service in found]
+
+    assert rebalancing() == ["DISABLED", "ENABLED"]
+    changed = {"service": "a", "availabilityZoneRebalancing": "ENABLED"}
+    ecs.update_service(cluster="rebalanced", **changed)
+    assert rebalancing() == ["ENABLED", "ENABLED"]
+
+
+def test_cache_parameters_are_those_of_the_source(aws: Cloud) -> None:
+    cache = aws.client("elasticache")
+    group_name = {"CacheParameterGroupName": "own"}
+    cache.create_cache_parameter_group(
+        CacheParameterGroupFamily="valkey8", Description="a", **group_name
+    )
+    value = {"ParameterName": "maxmemory-policy", "ParameterValue": "allkeys-lru"}
+    cache.modify_cache_parameter_group(ParameterNameValues=[value], **group_name)
+    own = cache.describe_cache_parameters(Source="user", **group_name)["Parameters"]
+    assert [(p["ParameterName"], p["ParameterValue"]) for p in own] == [tuple(value.values())]
+    assert len(cache.describe_cache_parameters(**group_name)["Parameters"]) > 1

@@ -1,4 +1,4 @@
-"""What ministack lacks of EC2: networks in use, flow log tags, addresses of NAT gateways."""
+"""What ministack lacks of EC2: networks in use, flow logs, NAT gateways, rules of any protocol."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from tests.harness.emulators.aws.control_plane.service import (
     Observations,
     Refuse,
     Rule,
+    SideEffect,
 )
 from tests.harness.sdk.aws import paged
+
+
+# The default of EC2 (EC2 API, CreateFlowLogs).
+_AGGREGATION_SECONDS = "600"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +171,8 @@ def _route_table(client: Clients, call: Call, _: Observations) -> Refusal | None
     )
 
 
-def _flow_logs(client: Clients, call: Call, _: Memory, body: str) -> str:
-    """Tag the created flow logs.
+def _flow_logs(client: Clients, call: Call, memory: Memory, body: str) -> str:
+    """Tag the created flow logs, and remember their aggregation interval.
 
     ministack does not know the resource type vpc-flow-log of EC2 (EC2 API, TagSpecification).
     """
@@ -177,9 +182,36 @@ def _flow_logs(client: Clients, call: Call, _: Memory, body: str) -> str:
         for tag in list_members(specification, "Tag")
     ]
     created = re.findall(r"<item>(fl-\w+)</item>", body)
+    seconds = call.parameters.get("MaxAggregationInterval", _AGGREGATION_SECONDS)
+    memory.intervals |= dict.fromkeys(created, seconds)
     if tags and created:
         client("ec2").create_tags(Resources=created, Tags=tags)
     return body
+
+
+def _described_flow_logs(_: Clients, __: Call, memory: Memory, body: str) -> str:
+    """The aggregation interval of each flow log (EC2 API, FlowLog)."""
+
+    def completed(match: re.Match[str]) -> str:
+        seconds = memory.intervals.get(match[1], _AGGREGATION_SECONDS)
+        return f"{match[0]}<maxAggregationInterval>{escape(seconds)}</maxAggregationInterval>"
+
+    return re.sub(r"<flowLogId>([^<]+)</flowLogId>", completed, body)
+
+
+def _revoke_every_protocol(client: Clients, call: Call) -> None:
+    """Revoke the rules of protocol -1, whose ports EC2 ignores (EC2 API, IpPermission).
+
+    ministack compares the ports, so the provider would not remove the default rule of a group.
+    """
+    for permission in list_members(call.parameters, "IpPermissions"):
+        ranges = list_members(permission, "IpRanges")
+        if permission.get("IpProtocol") == "-1" and "FromPort" in permission and ranges:
+            addresses = [{"CidrIp": entry["CidrIp"]} for entry in ranges]
+            client("ec2").revoke_security_group_egress(
+                GroupId=call.parameters["GroupId"],
+                IpPermissions=[{"IpProtocol": "-1", "IpRanges": addresses}],
+            )
 
 
 def _nat_gateways(_: Clients, call: Call, memory: Memory, body: str) -> str:
@@ -212,6 +244,8 @@ REFUSALS: Refuse = {
 }
 COMPLETIONS: dict[str, Completion] = {
     "CreateFlowLogs": _flow_logs,
+    "DescribeFlowLogs": _described_flow_logs,
     "CreateNatGateway": _nat_gateways,
     "DescribeNatGateways": _nat_gateways,
 }
+SIDE_EFFECTS: dict[str, SideEffect] = {"RevokeSecurityGroupEgress": _revoke_every_protocol}

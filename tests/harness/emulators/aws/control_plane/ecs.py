@@ -21,6 +21,10 @@ from tests.harness.emulators.aws.control_plane.service import (
 from tests.harness.sdk.aws import paged
 
 
+_REBALANCING = "availabilityZoneRebalancing"
+_WRITES = ("CreateService", "UpdateService")
+
+
 def services(client: Clients) -> Iterator[Mapping[str, Any]]:
     """The services of all clusters that exist."""
     ecs = client("ecs")
@@ -122,13 +126,19 @@ def _task(task: dict[str, Any], observed: Observations) -> None:
                 container["exitCode"] = observation["exitCode"]
 
 
-def _overlay(state: State, _: Call, body: bytes) -> bytes:
-    """An answer with the observed state of services and tasks."""
-    if state.observations is None:
-        return body
-    observed = state.observations
+def _overlay(state: State, call: Call, body: bytes) -> bytes:
+    """An answer with the rebalancing and the observed state of services, and that of tasks."""
     document = json.loads(body)
-    for service in [*document.get("services", ()), *filter(None, [document.get("service")])]:
+    described = [*document.get("services", ()), *filter(None, [document.get("service")])]
+    for service in described:
+        if call.operation in _WRITES and _REBALANCING in call.parameters:
+            state.memory.rebalancing[service["serviceArn"]] = call.parameters[_REBALANCING]
+        # The default of a service that its creation does not set; source: ECS API, CreateService.
+        service[_REBALANCING] = state.memory.rebalancing.get(service["serviceArn"], "ENABLED")
+    if state.observations is None:
+        return json.dumps(document).encode()
+    observed = state.observations
+    for service in described:
         _service(service, observed)
     for task in [*document.get("tasks", ()), *filter(None, [document.get("task")])]:
         _task(task, observed)

@@ -10,6 +10,8 @@ from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 from tests.harness.emulators.aws.control_plane.service import (
     EVERY,
     Clients,
+    Completion,
+    Memory,
     Observations,
     Overlay,
     Refuse,
@@ -62,6 +64,19 @@ def _overlay(_: State, __: Call, body: bytes) -> bytes:
     return re.sub(pattern, with_host, body.decode(), flags=re.DOTALL).encode()
 
 
+def _parameters(_: Clients, call: Call, __: Memory, body: str) -> str:
+    """The parameters of the requested source (ElastiCache API, DescribeCacheParameters)."""
+    source = call.parameters.get("Source")
+    if not source:
+        return body
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if f"<Source>{source}</Source>" in match[0] else ""
+
+    return re.sub(r"<Parameter>.*?</Parameter>", kept, body, flags=re.DOTALL)
+
+
+COMPLETIONS: dict[str, Completion] = {"DescribeCacheParameters": _parameters}
 OVERLAY: Mapping[str, Overlay] = {EVERY: _overlay}
 REFUSALS: Refuse = {
     "DeleteCacheSubnetGroup": [Rule(_cache_subnets, "ElastiCache API, DeleteCacheSubnetGroup")],

@@ -38,11 +38,15 @@ class Rule:
 class Memory:
     """Values of requests that ministack does not return.
 
-    ``addresses`` are the allocations of NAT gateways by id. ``exports`` are the log exports and
-    ``endpoints`` the (endpoint, reader endpoint, port) of clusters, by region and id.
+    ``addresses`` are the allocations of NAT gateways by id, ``intervals`` the seconds of flow logs by
+    id, and ``rebalancing`` the availability zone rebalancing of ECS services by ARN. ``exports`` are
+    the log exports and ``endpoints`` the (endpoint, reader endpoint, port) of clusters, by region
+    and id.
     """
 
     addresses: dict[str, str] = field(default_factory=dict)
+    intervals: dict[str, str] = field(default_factory=dict)
+    rebalancing: dict[str, str] = field(default_factory=dict)
     exports: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 

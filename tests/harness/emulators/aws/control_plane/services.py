@@ -16,9 +16,15 @@ from tests.harness.emulators.aws.control_plane.service import Service
 
 UNCHANGED = Service()
 SERVICES: Mapping[str, Service] = {
-    "ec2": Service(refusals=ec2.REFUSALS, completions=ec2.COMPLETIONS),
+    "ec2": Service(
+        refusals=ec2.REFUSALS, side_effects=ec2.SIDE_EFFECTS, completions=ec2.COMPLETIONS
+    ),
     "ecs": Service(refusals=ecs.REFUSALS, side_effects=ecs.SIDE_EFFECTS, overlay=ecs.OVERLAY),
-    "elasticache": Service(refusals=elasticache.REFUSALS, overlay=elasticache.OVERLAY),
+    "elasticache": Service(
+        refusals=elasticache.REFUSALS,
+        completions=elasticache.COMPLETIONS,
+        overlay=elasticache.OVERLAY,
+    ),
     "elasticloadbalancing": Service(
         refusals=elbv2.REFUSALS,
         side_effects=elbv2.SIDE_EFFECTS,
