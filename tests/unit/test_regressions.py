@@ -562,8 +562,10 @@ def test_every_arn_has_the_partition_of_the_caller(session: planning.Session) ->
         r"arn:[a-z-]+:", json.dumps([r.values for r in plan.resources.values()], default=str)
     )
     assert set(arns) == {"arn:aws-us-gov:"}
-    # Most ARNs are known only after apply, so no file may contain a literal partition.
-    written = [f.name for f in STACKS["aws"].folder.glob("*.tf") if "arn:aws" in f.read_text()]
+    # Most ARNs are known only after apply, so no file may contain a literal partition. The pattern
+    # of a validation admits all of them.
+    literal = re.compile(r"arn:aws[a-z-]*:")
+    written = [f.name for f in STACKS["aws"].folder.glob("*.tf") if literal.search(f.read_text())]
     assert written == []
 
 

@@ -20,7 +20,6 @@ from tests.harness.emulators.aws.control_plane.service import (
 )
 from tests.harness.sdk.aws import paged
 
-
 # The default of EC2 (EC2 API, CreateFlowLogs).
 _AGGREGATION_SECONDS = "600"
 

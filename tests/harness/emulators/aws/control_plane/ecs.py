@@ -20,7 +20,6 @@ from tests.harness.emulators.aws.control_plane.service import (
 )
 from tests.harness.sdk.aws import paged
 
-
 _REBALANCING = "availabilityZoneRebalancing"
 _WRITES = ("CreateService", "UpdateService")
 

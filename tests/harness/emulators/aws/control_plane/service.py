@@ -38,10 +38,10 @@ class Rule:
 class Memory:
     """Values of requests that ministack does not return.
 
-    ``addresses`` are the allocations of NAT gateways by id, ``intervals`` the seconds of flow logs by
-    id, and ``rebalancing`` the availability zone rebalancing of ECS services by ARN. ``exports`` are
-    the log exports and ``endpoints`` the (endpoint, reader endpoint, port) of clusters, by region
-    and id.
+    ``addresses`` are the allocations of NAT gateways by id, ``intervals`` the seconds of flow logs
+    by id, and ``rebalancing`` the availability zone rebalancing of ECS services by ARN.
+    ``exports`` are the log exports and ``endpoints`` the (endpoint, reader endpoint, port) of
+    clusters, by region and id.
     """
 
     addresses: dict[str, str] = field(default_factory=dict)
