@@ -258,7 +258,7 @@ resource "google_cloud_run_v2_service" "subject" {
     values = {
         env["name"]: env.get("value") for env in service["template"][0]["containers"][0]["env"]
     }
-    assert values["KEY"] is None
+    assert values["KEY"] == ""
     assert values["NETWORK"] not in (None, SENTINEL)
 
 
