@@ -199,9 +199,10 @@ def _described_flow_logs(_: Clients, __: Call, memory: Memory, body: str) -> str
 
 
 def _revoke_every_protocol(client: Clients, call: Call) -> None:
-    """Revoke the rules of protocol -1, whose ports EC2 ignores (EC2 API, IpPermission).
+    """Revoke the rules of protocol -1 without their ports (EC2 API, IpPermission).
 
-    ministack compares the ports, so the provider would not remove the default rule of a group.
+    EC2 ignores these ports. ministack compares them, so the provider would not remove the default
+    rule of a group.
     """
     for permission in list_members(call.parameters, "IpPermissions"):
         ranges = list_members(permission, "IpRanges")
