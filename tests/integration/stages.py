@@ -105,7 +105,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         changes_of_case = metafunc.module.CASE.changes
         image = pytest.mark.needs("image")
         parameters = [
-            pytest.param(*values, id=name, marks=[image] if name == "image" else [])
+            pytest.param(*values, id=name, marks=[image] if name.startswith("image") else [])
             for name, values in changes_of_case.items()
         ]
         metafunc.parametrize(("inputs", "expected"), parameters)

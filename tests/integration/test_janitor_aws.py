@@ -18,11 +18,8 @@ SHORT = {"gateway_desired_count": 1, "gateway_min_capacity": 1}
 CLOUD = "aws"
 
 
-def test_janitor_of_another_machine_uses_the_remote_state(
-    local: Local, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if (request.config.getoption("interruptions") or 0) < 2:
-        pytest.skip("not run: a remote state: tox -e kills runs it")
+@pytest.mark.interruptions(2)
+def test_janitor_of_another_machine_uses_the_remote_state(local: Local, tmp_path: Path) -> None:
     client = aws.client(local.faults.upstream, "s3")
     place = {"LocationConstraint": aws.REGION}
     client.create_bucket(Bucket="states", CreateBucketConfiguration=place)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.plugins import not_run
+
 LOCAL = "local"
 """The target without an account: the local clouds."""
 TARGETS = (LOCAL, "aws", "gcp")
@@ -72,6 +74,26 @@ def pytest_configure(config: pytest.Config) -> None:
         "account(cloud, minutes): also runs on an account of its own, in about these minutes; what "
         "it costs is the floor of its plan, which the guard prints",
     )
+    config.addinivalue_line(
+        "markers", "interruptions(count): runs if at least this many runs are interrupted"
+    )
+
+
+def _only_in_kills(item: pytest.Item) -> bool:
+    """Whether a test needs more interruptions or faults than the options ask for."""
+    needs = item.get_closest_marker("interruptions")
+    few = needs is not None and (item.config.getoption("interruptions") or 0) < needs.args[0]
+    reasons = [str(mark.kwargs.get("reason", "")) for mark in item.iter_markers("skip")]
+    return few or any(reason.startswith("got empty parameter set") for reason in reasons)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the interruptions that ``tox -e kills`` runs, and report them as not run."""
+    deselected = [item for item in items if _only_in_kills(item)]
+    if deselected:
+        not_run.add(config, {item.name: "tox -e kills runs it" for item in deselected})
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
