@@ -114,8 +114,19 @@ def test_packaged_core_plans_as_the_core_on_path(session: planning.Session, name
         packaged = planning.plan(packaged_session, case)
     assert packaged.diagnostics == on_path.diagnostics == ()
 
-    def values(plan: Plan | None) -> dict[str, object]:
+    def values(plan: Plan | None, other: Plan | None) -> dict[str, object]:
+        """The values of the attributes that both cores have: terraform_data gained some in 1.16."""
         assert plan is not None
-        return {a: r.values for a, r in plan.resources.items()}
+        assert other is not None
+        assert plan.resources.keys() == other.resources.keys()
+        return {
+            address: {
+                name: value
+                for name, value in resource.values.items()
+                if resource.type != "terraform_data" or name in other.resources[address].values
+            }
+            for address, resource in plan.resources.items()
+        }
 
-    assert values(packaged.plan) == values(on_path.plan)
+    first, second = packaged.plan, on_path.plan
+    assert values(first, second) == values(second, first)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from tests.harness.offline import catalogue
@@ -93,3 +94,11 @@ def test_every_type_survives_encode_and_decode(
             assert {name: decoded[name] for name in values} == values, address
             count += 1
     assert count > 50
+
+
+@pytest.mark.parametrize("reasons", ["", ', "errors": []', ', "errors": [{"reason": "busy"}]'])
+def test_error_of_google_is_a_message_with_or_without_reason(reasons: str) -> None:
+    answer = requests.Response()
+    answer.status_code = 503
+    answer._content = f'{{"error": {{"code": 503, "message": "later"{reasons}}}}}'.encode()
+    assert crud.message(answer).startswith("googleapi: Error 503: later, ")

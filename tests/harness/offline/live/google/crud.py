@@ -71,7 +71,7 @@ class Call:
             method, url, json=document, params=query or None, timeout=_CALL_SECONDS
         )
         if answer.status_code >= 400:
-            raise RestError(_message(answer), answer.status_code)
+            raise RestError(message(answer), answer.status_code)
         content: Document = answer.json() if answer.content else {}
         return content
 
@@ -108,10 +108,11 @@ class Call:
         return answer
 
 
-def _message(answer: requests.Response) -> str:
+def message(answer: requests.Response) -> str:
+    """The text of an error as the provider reports it."""
     try:
         error = answer.json()["error"]
-        reason = error.get("errors", [{}])[0].get("reason", "")
+        reason = next((entry.get("reason", "") for entry in error.get("errors", [])), "")
         return f"googleapi: Error {error['code']}: {error['message']}, {reason}"
     except (ValueError, KeyError):
         return f"googleapi: got HTTP response code {answer.status_code}: {answer.text[:300]}"
@@ -597,7 +598,7 @@ def _create_object(call: Call, planned: Values, _config: Values) -> Values:
         timeout=_CALL_SECONDS,
     )
     if answer.status_code >= 400:
-        raise RestError(f"Error uploading object {planned['name']}: {_message(answer)}")
+        raise RestError(f"Error uploading object {planned['name']}: {message(answer)}")
     return _read_object(call, planned)
 
 
