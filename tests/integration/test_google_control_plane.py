@@ -217,6 +217,14 @@ def test_invalid_call_is_refused(api: Api, case: str) -> None:
     assert text in _message(api.done(method, path, body))
 
 
+def test_query_parameter_in_snake_case_is_its_camel_case_twin(api: Api) -> None:
+    # The Google provider sends repository_id.
+    body = {"format": "DOCKER", "mode": "STANDARD_REPOSITORY"}
+    place = f"/v1/{P}/locations/us-central1/repositories"
+    assert "error" not in api.done("POST", place, body, repository_id="snake")
+    assert api.send("GET", f"{place}/snake").status_code == 200
+
+
 def test_patch_changes_only_its_mask(api: Api) -> None:
     _secret(api)
     path = f"/v1/{P}/secrets/word"
