@@ -27,7 +27,7 @@ from tests.harness.accounts.ledger import DESTROYED, Record
 from tests.harness.cli import janitor
 from tests.harness.cli import leaks as leaks_command
 from tests.harness.emulators.parts.faults import KINDS, Fault
-from tests.harness.process.child import alive, soon
+from tests.harness.process.child import alive, child_with, soon
 from tests.harness.sdk import aws
 from tests.integration.google_api import Api
 from tests.integration.local_clouds import DESTROYING, Local, started
@@ -53,15 +53,7 @@ class Plan:
 
 def _applying(root: int) -> int:
     """The process of Terraform below ``root`` that changes the cloud; 0 without one."""
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except (OSError, IndexError):
-            continue
-        if parent == root and (b"apply" in words or b"destroy" in words):
-            return int(path.name)
-    return 0
+    return child_with(root, "apply", "destroy")
 
 
 def _terraform(number: signal.Signals) -> Callable[[subprocess.Popen[bytes]], None]:
@@ -122,7 +114,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             count = SAMPLE[name].get(cloud, 0) if chosen is None else chosen
             plans = _plans(cloud, kinds, count)
             ids = [f"{plan.what}-{plan.phase}-{i + 1}" for i, plan in enumerate(plans)]
-            metafunc.parametrize(name, plans, ids=ids)
+            none = pytest.param(None, id="none", marks=pytest.mark.interruptions())
+            metafunc.parametrize(name, plans or [none], ids=ids or None)
 
 
 @pytest.fixture(scope="module")

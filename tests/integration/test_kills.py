@@ -19,7 +19,7 @@ from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import target
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.paths import ROOT
-from tests.harness.process.child import alive, soon
+from tests.harness.process.child import alive, child_with, soon
 from tests.harness.process.daemon import Running
 
 # The emulator lists about 40 resources of a stack; 0 kills before the first one.
@@ -48,15 +48,7 @@ def command(url: str, folder: Path, core: str, stages: str) -> list[str]:
 
 def applying(root: int) -> int:
     """The process below ``root`` that applies; 0 without one."""
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except (OSError, IndexError):
-            continue
-        if parent == root and b"apply" in words:
-            return int(path.name)
-    return 0
+    return child_with(root, "apply")
 
 
 def test_next_run_cleans_up_after_a_kill(

@@ -75,16 +75,18 @@ def pytest_configure(config: pytest.Config) -> None:
         "it costs is the floor of its plan, which the guard prints",
     )
     config.addinivalue_line(
-        "markers", "interruptions(count): runs if at least this many runs are interrupted"
+        "markers",
+        "interruptions(count): runs if at least this many runs are interrupted; without a count, "
+        "the options ask for none of the test",
     )
 
 
 def _only_in_kills(item: pytest.Item) -> bool:
     """Whether a test needs more interruptions or faults than the options ask for."""
     needs = item.get_closest_marker("interruptions")
-    few = needs is not None and (item.config.getoption("interruptions") or 0) < needs.args[0]
-    reasons = [str(mark.kwargs.get("reason", "")) for mark in item.iter_markers("skip")]
-    return few or any(reason.startswith("got empty parameter set") for reason in reasons)
+    if needs is None:
+        return False
+    return not needs.args or (item.config.getoption("interruptions") or 0) < needs.args[0]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

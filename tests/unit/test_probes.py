@@ -75,8 +75,9 @@ def test_every_listed_probe_differs() -> None:
 def changes(recording: str) -> Iterator[Probe]:
     """A change of each argument that the modules set, without an answer of a plugin."""
     release = replay.provider(recording)
-    recorded = probes.recorded_values(recording, release.schema)
-    chosen = probes.bases(recording, release.schema)
+    configs = probes.configurations(recording, release.schema)
+    recorded = probes.recorded_values(configs, release.schema)
+    chosen = probes.bases(configs, release.schema)
     for probe in probes.probes_of(release.schema, chosen, {}, recorded):
         if probe.kind == "replaces" and probe.value is not UNKNOWN:
             yield probe

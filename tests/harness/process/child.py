@@ -96,6 +96,20 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def child_with(parent: int, *words: str) -> int:
+    """The id of a child of a process that has one of some arguments; 0 without one. On Linux."""
+    wanted = {word.encode() for word in words}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (path / "cmdline").read_bytes().split(b"\0")
+            above = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if above == parent and wanted & {*arguments}:
+            return int(path.name)
+    return 0
+
+
 def soon(condition: Callable[[], bool], seconds: float = 10, pause: float = 0.05) -> bool:
     """Whether a condition becomes true within some seconds; it is checked after each pause."""
     deadline = time.monotonic() + seconds

@@ -16,7 +16,7 @@ from tests.harness.offline.engine.planning import FORMS
 from tests.harness.offline.engine.values import attributes, bodies
 from tests.harness.offline.protocol import cty
 from tests.harness.offline.protocol.schema import Block, NestedBlock, ProviderSchema
-from tests.harness.schemas.plugin import Plugin, PluginCrashError, null, running
+from tests.harness.schemas.plugin import Plugin, PluginCrashError, null, plan, running
 from tests.harness.schemas.replay import dotted as dotted_path
 from tests.harness.unknown import UNKNOWN
 
@@ -90,7 +90,7 @@ def _full(block: Block, computed: bool, depth: int) -> dict[str, Any]:
 def _planned(plugin: Plugin, type_name: str, prior: Any, proposed: Any, config: Any) -> Any:
     """The response to a plan; None if the plugin refuses it or crashes, which it reports."""
     try:
-        response = plugin.plan(type_name, prior, proposed, config)
+        response = plan(plugin.call, type_name, prior, proposed, config)
     except PluginCrashError:
         return None
     failed = [d for d in response.diagnostics if d.severity == 1]

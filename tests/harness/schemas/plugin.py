@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,12 +20,17 @@ import grpc
 
 from tests.harness.offline.protocol import cty, messages
 from tests.harness.offline.protocol.schema import Block, ProviderSchema
+from tests.harness.terraform.providers import DROPPED
 
 _REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.*)'")
 # A plan of one resource takes milliseconds.
 _CALL_SECONDS = 120
 # The version of Terraform that the plugin reads from the configuration.
 _TERRAFORM = "1.11.0"
+
+
+Call = Callable[..., Any]
+"""Makes one call of the protocol: (name, fields of the request) to the response."""
 
 
 class PluginError(RuntimeError):
@@ -48,6 +53,22 @@ def null(block: Block) -> dict[str, Any]:
         one = nested.nesting in ("single", "group")
         empty[name] = None if one else ({} if nested.nesting == "map" else [])
     return empty
+
+
+def plan(call: Call, type_name: str, prior: Any, proposed: Any, config: Any) -> Any:
+    """The response to PlanResourceChange, of a plugin or of the offline provider.
+
+    Raises:
+        PluginError: the plugin does not start.
+        PluginCrashError: the plugin ended or gave no answer.
+    """
+    return call(
+        "PlanResourceChange",
+        type_name=type_name,
+        prior_state=dynamic(prior),
+        proposed_new_state=dynamic(proposed),
+        config=dynamic(config),
+    )
 
 
 class Plugin:
@@ -80,24 +101,9 @@ class Plugin:
             self.crashes.append(message)
             raise PluginCrashError(message) from error
 
-    def plan(self, type_name: str, prior: Any, proposed: Any, config: Any) -> Any:
-        """The response to PlanResourceChange.
-
-        Raises:
-            PluginError: the plugin does not start.
-            PluginCrashError: the plugin ended or gave no answer.
-        """
-        return self.call(
-            "PlanResourceChange",
-            type_name=type_name,
-            prior_state=dynamic(prior),
-            proposed_new_state=dynamic(proposed),
-            config=dynamic(config),
-        )
-
     def _start(self) -> None:
         # Variables of Terraform and of a cloud change what a plugin does.
-        dropped = ("TF_", "AWS_", "GOOGLE_", "CLOUDSDK_", "PLUGIN_")
+        dropped = (*DROPPED, "PLUGIN_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
         self._process = subprocess.Popen(
             [str(self._binary), "-debug"],

@@ -21,7 +21,7 @@ import copy
 import json
 import lzma
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,11 @@ from tests.harness.offline.protocol import cty, messages
 from tests.harness.offline.protocol.schema import Attribute, Block, ProviderSchema
 from tests.harness.offline.protocol.server import Provider, answer
 from tests.harness.schemas import refusals, replay
-from tests.harness.schemas.plugin import Plugin, PluginCrashError, dynamic
+from tests.harness.schemas.plugin import Call, Plugin, PluginCrashError, dynamic, plan
 from tests.harness.unknown import UNKNOWN
 
 SUFFIX = ".probes.jsonl.xz"
 Steps = tuple[str | int, ...]
-Call = Callable[..., Any]
-"""Makes one call of the protocol: (name, fields of the request) to the response."""
 
 # Values that some argument of a text refuses: empty, blank, long, with other characters, of another
 # kind. The lengths are above the limits of names (64, 128, 255) and of descriptions (1024).
@@ -89,15 +87,24 @@ class Probe:
         return f"{self.base.type} {'.'.join(map(str, self.path))} = {self.value!r:.60}"
 
 
-def bases(recording: str, schema: ProviderSchema) -> list[Base]:
-    """Few configurations of each type that have every argument that a recorded one sets."""
-    chosen: list[Base] = []
-    missing: dict[str, set[str]] = {}
+Configurations = Mapping[str, Sequence[Any]]
+"""The recorded configurations by type."""
+
+
+def configurations(recording: str, schema: ProviderSchema) -> Configurations:
+    """The configurations in the plans of a recording."""
     configs: dict[str, list[Any]] = {}
     for exchange in replay.load(recording):
         if exchange.method == "PlanResourceChange" and exchange.type_name in schema.resources:
             config = cty.decode(exchange.request.config.msgpack)
             configs.setdefault(exchange.type_name, []).append(config)
+    return configs
+
+
+def bases(configs: Configurations, schema: ProviderSchema) -> list[Base]:
+    """Few configurations of each type that have every argument that a recorded one sets."""
+    chosen: list[Base] = []
+    missing: dict[str, set[str]] = {}
     for name in sorted(configs):
         block = schema.resources[name].block
         found = [(set(_given(block, config)), config) for config in configs[name]]
@@ -137,15 +144,15 @@ def values(attribute: Attribute, current: Any, known: Sequence[Any]) -> list[Any
     return []
 
 
-def recorded_values(recording: str, schema: ProviderSchema) -> dict[tuple[str, str], list[Any]]:
-    """The known values of each argument in the recorded plans, by type and dotted path."""
+def recorded_values(
+    configs: Configurations, schema: ProviderSchema
+) -> dict[tuple[str, str], list[Any]]:
+    """The known values of each argument in recorded configurations, by type and dotted path."""
     found: dict[tuple[str, str], list[Any]] = {}
-    for exchange in replay.load(recording):
-        if exchange.method == "PlanResourceChange" and exchange.type_name in schema.resources:
-            config = cty.decode(exchange.request.config.msgpack)
-            block = schema.resources[exchange.type_name].block
-            for _, dotted, _, value in attributes(block, config):
-                argument = found.setdefault((exchange.type_name, dotted), [])
+    for name, recorded in configs.items():
+        for config in recorded:
+            for _, dotted, _, value in attributes(schema.resources[name].block, config):
+                argument = found.setdefault((name, dotted), [])
                 if value is not None and cty.is_known(value) and value not in argument:
                     argument.append(value)
     return found
@@ -254,7 +261,7 @@ def _verdict(call: Call, schema: ProviderSchema, probe: Probe) -> tuple[str, lis
     config = with_value(probe.base.config, probe.path, probe.value)
     try:
         errors = _errors(_validate(call, name, config)) or _errors(
-            _plan(call, name, None, proposed(block, config, None), config)
+            plan(call, name, None, proposed(block, config, None), config)
         )
     except PluginCrashError:
         return "crashed", []
@@ -272,16 +279,6 @@ def _validate(call: Call, name: str, config: Any) -> Any:
     )
 
 
-def _plan(call: Call, name: str, prior: Any, new: Any, config: Any) -> Any:
-    return call(
-        "PlanResourceChange",
-        type_name=name,
-        prior_state=dynamic(prior),
-        proposed_new_state=dynamic(new),
-        config=dynamic(config),
-    )
-
-
 def _replaces(call: Call, release: Provider, probe: Probe) -> Any:
     name = probe.base.type
     block, rules = release.schema.resources[name].block, release.rules.get(name, {})
@@ -292,8 +289,8 @@ def _replaces(call: Call, release: Provider, probe: Probe) -> Any:
     try:
         if _errors(_validate(call, name, changed)):
             return "refused"
-        unchanged = _plan(call, name, prior, proposed(block, config, prior), config)
-        response = _plan(call, name, prior, proposed(block, changed, prior), changed)
+        unchanged = plan(call, name, prior, proposed(block, config, prior), config)
+        response = plan(call, name, prior, proposed(block, changed, prior), changed)
     except PluginCrashError:
         return "crashed"
     if _errors(response) or _errors(unchanged):
@@ -335,8 +332,8 @@ def ask(
         The bases, the probes with the answers, and the rules that the refusals name by type.
     """
     schema = release.schema
-    chosen = bases(recording, schema)
-    recorded = recorded_values(recording, schema)
+    configs = configurations(recording, schema)
+    chosen, recorded = bases(configs, schema), recorded_values(configs, schema)
     rules: dict[tuple[str, str], dict[str, Any]] = {}
     # The refusals of the first round name the limits that the second round tries.
     for _ in range(2):

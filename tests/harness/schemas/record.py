@@ -56,8 +56,7 @@ def plan_all(name: str, version: str, mirror: str, calls: Path) -> tuple[int, li
     with tempfile.TemporaryDirectory() as folder:
         _, real = rebuild.dump(name, version, mirror, Path(folder))
         proxies = Path(folder) / "mirror"
-        place = proxies / "registry.terraform.io" / "hashicorp" / name / version
-        place /= real.parent.name
+        place = providers.plugin_folder(proxies, name, version) / real.parent.name
         place.mkdir(parents=True)
         text = _WRAPPER.format(
             python=sys.executable, root=str(paths.ROOT), real=str(real), calls=str(calls)

@@ -27,7 +27,7 @@ _DUMMY_CREDENTIALS = {
 }
 # The environment of Terraform has no variable with these prefixes. AWS_CA_BUNDLE, for example,
 # breaks the second configuration of a provider that keeps running.
-_DROPPED = ("TF_", "AWS_", "GOOGLE_", "CLOUDSDK_")
+DROPPED = ("TF_", "AWS_", "GOOGLE_", "CLOUDSDK_")
 
 
 class ProviderError(ValueError):
@@ -166,7 +166,7 @@ def environment(choice: Choice, folder: Path) -> Iterator[dict[str, str]]:
     """
     configuration = folder / "terraformrc"
     configuration.write_text(_cli_configuration(choice, folder))
-    variables = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(DROPPED)}
     variables |= {
         **_DUMMY_CREDENTIALS,
         "TF_CLI_CONFIG_FILE": str(configuration),

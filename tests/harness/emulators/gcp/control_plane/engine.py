@@ -23,6 +23,7 @@ import yaml
 
 from tests.harness.emulators.gcp.control_plane import discovery
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.offline.live.google.codec import camel
 
 LOG = logging.getLogger(__name__)
 Document = dict[str, Any]
@@ -284,7 +285,7 @@ class Cloud:
         hooks = self.hooks.get(resource.collection.name, Hooks())
         changes = copy.deepcopy(document)
         if mask and mask != "*":
-            tops = {_camel(part.split(".")[0]) for part in mask.split(",")}
+            tops = {camel(part.split(".")[0]) for part in mask.split(",")}
             changes = {key: changes.get(key) for key in tops}
         with self.lock:
             before = copy.deepcopy(resource.body)
@@ -460,10 +461,6 @@ class Cloud:
 
 def _names(collections: Any) -> list[str]:
     return collections if isinstance(collections, list) else [collections]
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def _check_labels(body: Document) -> None:

@@ -20,6 +20,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     table,
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.offline.live.google.codec import camel
 
 LOG = logging.getLogger(__name__)
 Route = tuple[str, re.Pattern[str], Callable[[Cloud, Mapping[str, str], Request], Any]]
@@ -57,7 +58,7 @@ def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any],
     def answer(request: Request, path: str) -> Any:
         described = discovery.method(request.method, path)
         if described is not None:
-            problems = discovery.problems(described, body_of(request), map(_camel, request.args))
+            problems = discovery.problems(described, body_of(request), map(camel, request.args))
             if problems:
                 raise ApiError(400, problems[0])
         result = routed(request, path)
@@ -133,18 +134,13 @@ def _operation(cloud: Cloud, name: str, wait: bool) -> Document:
     return cloud.operation_document(operation)
 
 
-def _camel(name: str) -> str:
-    """The name of a query parameter: Google also accepts repository_id for repositoryId."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
 def _serve(
     cloud: Cloud, collection: Collection, groups: dict[str, str | None], request: Request
 ) -> Any:
     place = {key: unquote(value) for key, value in groups.items() if value and key != "verb"}
     verb, method = groups.get("verb"), request.method
-    query = {_camel(name): value for name, value in request.args.items()}
+    # Google also accepts repository_id for repositoryId.
+    query = {camel(name): value for name, value in request.args.items()}
     parent = {key: value for key, value in place.items() if key != "id"}
     base = collection.path.format(**parent)
     if collection.named and "id" not in place and method in ("DELETE", "PUT", "PATCH"):

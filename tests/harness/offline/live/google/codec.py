@@ -65,13 +65,14 @@ def table(path: Path) -> Mapping[str, Entry]:
     }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """The name of an argument in the APIs: ``repositoryId`` for ``repository_id``."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def _field(entry: Entry, dotted: str) -> list[str]:
     override = entry.fields.get(dotted)
-    return override.split(".") if override else [_camel(dotted.rsplit(".", 1)[-1])]
+    return override.split(".") if override else [camel(dotted.rsplit(".", 1)[-1])]
 
 
 def _is_object(entry: Entry, nested: NestedBlock, dotted: str) -> bool:
@@ -230,7 +231,7 @@ def _short(returned: str, before: Any) -> str:
 
 
 def _property(document: Mapping[str, Any], name: str) -> Any:
-    return document.get(_camel(name))
+    return document.get(camel(name))
 
 
 NOTATION = Notation(same=_same, fresh=_short, field=_property)
