@@ -1,9 +1,12 @@
-"""The scheduler of ``--dist=loadfile``, for a run in which a test crashes its worker.
+"""The scheduler of ``--dist=loadfile``: it also splits long files and survives a crashed worker.
 
-That of pytest-xdist 3.8 gives the crashed test to the next worker with the rest of its file. The
-test crashes one worker after another, and the run never ends. Here the test runs once. The rest of
-its file goes to the other workers; where they have ended, it is reported as not run. No worker is
-started again (``--max-worker-restart=0``).
+Of the files in :data:`SINGLE`, each test goes to the next free worker, because its tests share
+nothing.
+
+When a test crashes its worker, the scheduler of pytest-xdist 3.8 gives the crashed test to the next
+worker with the rest of its file. The test crashes one worker after another, and the run never ends.
+Here the test runs once. The rest of its file goes to the other workers; where they have ended, it
+is reported as not run. No worker is started again (``--max-worker-restart=0``).
 """
 
 from __future__ import annotations
@@ -15,8 +18,24 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.plugins import not_run
 
+SINGLE = ("test_failure_scenarios.py", "test_owner_exit.py")
+"""The files with tests that share no fixture of a module and take a minute each."""
+
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        """The unit of a test: its file, or the test itself."""
+        file: str = super()._split_scope(nodeid)
+        return nodeid if file.endswith(SINGLE) else file
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker another unit when it has one test left.
+
+        It needs the next test to end that one. More tests would wait behind a long one.
+        """
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
+
     def remove_node(self, node: Any) -> str | None:
         """Forget a worker; returns the test that it crashed in, if it had one to run."""
         units = self.assigned_work.pop(node)

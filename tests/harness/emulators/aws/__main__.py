@@ -20,7 +20,7 @@ from typing import Any
 
 import trustme
 
-from tests.harness.emulators.aws import cloud
+from tests.harness.emulators.aws import cli, cloud
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.data_plane import reconciler, runners
 from tests.harness.emulators.aws.data_plane.reconciler import Hooks, Reconciler
@@ -33,7 +33,7 @@ from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.emulators.parts.front import Fronts
 from tests.harness.litellm import containers
 from tests.harness.litellm.containers import Component
-from tests.harness.process import daemon
+from tests.harness.process import daemon, shims
 from tests.harness.process.supervisor import Supervisor, supervising
 
 Documents = Mapping[str, Callable[[], Any]]
@@ -98,7 +98,11 @@ def _server(documents: Documents, supervisor: Supervisor) -> ThreadingHTTPServer
             self._answer(document() if document else None)
 
         def do_POST(self) -> None:
-            """Restart the stores of a kind; see ``daemon.restarted``."""
+            """Run a command, or restart the stores of a kind; see ``daemon.restarted``."""
+            if self.path == shims.PATH:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self._answer(shims.answer(cli.run, body))
+                return
             program = PROGRAMS.get(self.path.removeprefix("/local/restart/"))
             self._answer({"count": supervisor.restart(program)} if program else None)
 

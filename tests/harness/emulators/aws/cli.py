@@ -1,17 +1,16 @@
 """A replacement of the aws CLI, with the commands that the stack's scripts run.
 
-The commands have the options of ``terraform/litellm/aws/scripts`` and of the outputs. They use
-boto3. Like the CLI, they read the endpoint from AWS_ENDPOINT_URL and filter answers with JMESPath.
+The commands have the options of ``terraform/litellm/aws/scripts`` and of the outputs. They run in
+the emulator's process and use boto3. Like the CLI, they read the endpoint from AWS_ENDPOINT_URL and
+filter answers with JMESPath.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ import jmespath
 from botocore.exceptions import ClientError
 
 from tests.harness.process import shims
+from tests.harness.process.shims import CommandError
 from tests.harness.sdk import aws
 
 
-def install(folder: Path) -> dict[str, str]:
-    """Write the command into a folder; returns the variables with which a shell finds it."""
-    return shims.install(folder, "aws", "tests.harness.emulators.aws.cli")
+def install(folder: Path, url: str) -> dict[str, str]:
+    """Write the command of the emulator at ``url`` into a folder; returns the PATH to find it."""
+    return shims.install(folder, "aws", url)
 
 
 def _network(text: str) -> dict[str, Any]:
@@ -116,32 +116,29 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def main(arguments: list[str]) -> int:
-    """Run a command; returns the exit status."""
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a command; returns its standard output.
+
+    Raises:
+        CommandError: no such command or option, or an error of the service.
+    """
     service, operation = (*arguments[:2], "", "")[:2]
     command = _COMMANDS.get((service, operation))
     if command is None:
-        print(f"aws: the emulator has no command `{service} {operation}`", file=sys.stderr)
-        return 252
+        raise CommandError(252, f"aws: the emulator has no command `{service} {operation}`")
     call, options = command
-    parser = argparse.ArgumentParser(prog="aws")
+    parser = shims.Parser(prog="aws")
     for option in (*options, "--region"):
         parser.add_argument(option, required=option != "--started-by")
     parser.add_argument("--force-new-deployment", action="store_true")
     parser.add_argument("--query")
     parser.add_argument("--output", default="json")
     values = parser.parse_args(arguments[2:])
-    client = aws.client(os.environ["AWS_ENDPOINT_URL"], service, values.region)
+    client = aws.client(environment["AWS_ENDPOINT_URL"], service, values.region)
     try:
         answer = call(client, values)
     except ClientError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 254
+        raise CommandError(254, f"\n{error}") from error
     result = jmespath.search(values.query, answer) if values.query else answer
     text = _text(result) if values.output == "text" else json.dumps(result, indent=4, default=str)
-    print(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return f"{text}\n"

@@ -63,8 +63,8 @@ def target(url: str, folder: Path) -> Target:
         choice=providers.live(providers.choose(providers_option)),
         provider=cloud.provider_arguments(aws.url, aws.region),
         inputs={"region": aws.region},
-        # A task of the emulator takes few seconds, and each poll 0.3 s of a core.
-        environment={**cloud.environment(aws), **cli.install(commands), "INTERVAL": "2"},
+        # A task of the emulator takes few seconds.
+        environment={**cloud.environment(aws), **cli.install(commands, url), "INTERVAL": "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
         tables=lambda: int(daemon.observed(url, "tables")["count"]),

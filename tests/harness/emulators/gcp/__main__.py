@@ -15,6 +15,7 @@ import threading
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.harness.emulators.gcp import cli
 from tests.harness.emulators.gcp.control_plane.engine import Cloud
 from tests.harness.emulators.gcp.control_plane.http import application
 from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority, restart, tables
@@ -32,7 +33,7 @@ from tests.harness.emulators.gcp.services import (
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.emulators.parts import front, load_balancers
 from tests.harness.litellm import release
-from tests.harness.process import daemon
+from tests.harness.process import daemon, shims
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import supervising
 
@@ -42,6 +43,7 @@ _LOCAL = (
     ("GET", "/local/tables", tables),
     ("GET", "/local/authority", authority),
     ("POST", "/local/restart/(?P<kind>database|cache)", restart),
+    ("POST", shims.PATH, lambda _cloud, _place, request: shims.answer(cli.run, request.json)),
     ("GET", r"/v1/projects/(?P<project>[^/:]+)", iam.project),
 )
 

@@ -386,9 +386,10 @@ def _complete(
 
 def _migrate(plane: DataPlane, container: Document, environment: Mapping[str, str]) -> str:
     """Run the migrations container; without LiteLLM, apply its SQL as the same user."""
-    if container["image"].rsplit(":", 1)[-1] == containers.BROKEN_TAG:
+    tag = container["image"].rpartition(":")[2]
+    if tag == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
-    if plane.options.python:
+    if plane.options.python and tag != containers.STAND_IN_TAG:
         command = [*container.get("command", []), *container.get("args", [])]
         ended = jobs.run(plane.supervisor, plane.python, command, environment, postgres.programs())
         if ended.status:
