@@ -21,6 +21,7 @@ from tests.harness.lifecycle.target import Target
 from tests.harness.litellm import release
 from tests.harness.plan.view import Plan
 from tests.harness.process import supervisor
+from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import binary, planning, providers
 from tests.integration import on_account
@@ -112,6 +113,37 @@ def screenshots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     return folder
 
 
+Options = AwsOptions | GcpOptions
+Emulators = Callable[[Options], contextlib.AbstractContextManager[Running]]
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Emulators by their options, for tests that leave nothing behind.
+
+    A start takes as long as a short test, so the next test with the same options gets the same
+    emulator. One in which a test failed ends with that test.
+    """
+    kept: dict[Options, tuple[Running, contextlib.ExitStack]] = {}
+
+    @contextlib.contextmanager
+    def lend(options: Options) -> Iterator[Running]:
+        if options not in kept:
+            stack = every.enter_context(contextlib.ExitStack())
+            log = tmp_path_factory.mktemp("emulator") / "cloud.log"
+            kept[options] = stack.enter_context(launch.serving(options, log)), stack
+        running, stack = kept[options]
+        try:
+            yield running
+        except BaseException:
+            del kept[options]
+            stack.close()
+            raise
+
+    with contextlib.ExitStack() as every:
+        yield lend
+
+
 Lifecycles = Callable[..., run.Lifecycle]
 
 
@@ -119,8 +151,12 @@ Lifecycles = Callable[..., run.Lifecycle]
 def lifecycles(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lifecycles]:
-    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None)``."""
+    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None)``.
+
+    Those with the same providers share the processes that serve them.
+    """
     config = request.config
+    environments: dict[str, Mapping[str, str]] = {}
     with contextlib.ExitStack() as stack:
 
         def begin(
@@ -129,7 +165,11 @@ def lifecycles(
             if config.getoption("target") != LOCAL:
                 return stack.enter_context(on_account.lifecycle(config, target, inputs, source))
             folder = tmp_path_factory.mktemp("lifecycle")
-            environment = stack.enter_context(providers.environment(target.choice, folder))
+            choice = str(target.choice)
+            if choice not in environments:
+                serving = providers.environment(target.choice, folder)
+                environments[choice] = stack.enter_context(serving)
+            environment = environments[choice]
             core = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder

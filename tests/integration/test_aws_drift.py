@@ -13,13 +13,15 @@ from tests.harness.emulators.aws import target
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.lifecycle.run import Lifecycle, apply, changes, destroy, leftovers, outputs, plan
 from tests.harness.process import daemon
-from tests.integration.conftest import Lifecycles
+from tests.integration.conftest import Emulators, Lifecycles
 from tests.integration.test_failure_scenarios import CLOUDS
 
 
 @pytest.fixture
-def stack(lifecycles: Lifecycles, tmp_path: Path) -> Iterator[tuple[Lifecycle, Cloud]]:
-    with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
+def stack(
+    lifecycles: Lifecycles, emulators: Emulators, tmp_path: Path
+) -> Iterator[tuple[Lifecycle, Cloud]]:
+    with emulators(launch.AwsOptions()) as running:
         endpoint = daemon.observed(running.url, "cloud")
         lifecycle = lifecycles(target.target(running.url, tmp_path), CLOUDS["aws"].inputs)
         yield lifecycle, Cloud(endpoint["url"], endpoint["region"])

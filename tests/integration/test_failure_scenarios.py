@@ -27,11 +27,10 @@ from tests.harness.lifecycle.run import (
 )
 from tests.harness.lifecycle.target import Target
 from tests.harness.paths import SCENARIOS
-from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import roots
 from tests.integration import on_account
-from tests.integration.conftest import Lifecycles
+from tests.integration.conftest import Emulators, Lifecycles, Options
 from tests.integration.google_api import Api
 from tests.plugins.accounts import LOCAL
 
@@ -44,12 +43,12 @@ _REQUESTS = 8
 class Cloud:
     """Where the scenarios of a stack run.
 
-    ``serving`` starts an emulator from (options, log), ``target`` returns its target from (URL,
-    folder). ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket,
+    ``options`` are those of an emulator, ``target`` returns its target from (URL, folder).
+    ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket,
     ``entry`` those with the address of the load balancer and its URL.
     """
 
-    serving: Callable[[Mapping[str, Any], Path], AbstractContextManager[Running]]
+    options: Callable[..., Options]
     target: Callable[[str, Path], Target]
     inputs: Mapping[str, Any]
     bucket: str
@@ -59,7 +58,7 @@ class Cloud:
 # Failures of LiteLLM are no part of these scenarios, so a stand-in answers for every container.
 CLOUDS: Mapping[str, Cloud] = {
     "gcp": Cloud(
-        lambda options, log: launch.serving(launch.GcpOptions(**options), log),
+        launch.GcpOptions,
         google.target,
         {
             "cloudsql_deletion_protection": False,
@@ -70,7 +69,7 @@ CLOUDS: Mapping[str, Cloud] = {
         ("lb_ip", "lb_url"),
     ),
     "aws": Cloud(
-        lambda options, log: launch.serving(launch.AwsOptions(**options), log),
+        launch.AwsOptions,
         aws.target,
         {
             "db_deletion_protection": False,
@@ -133,12 +132,20 @@ def _parameter(name: str) -> Any:
 
 
 def _serving(
-    config: pytest.Config, cloud: Cloud, scenario: Mapping[str, Any], folder: Path
+    config: pytest.Config,
+    emulators: Emulators,
+    cloud: Cloud,
+    scenario: Mapping[str, Any],
+    folder: Path,
 ) -> AbstractContextManager[Any]:
     """The local cloud of a scenario, or nothing for an account."""
     if config.getoption("target") != LOCAL:
         return contextlib.nullcontext()
-    return cloud.serving(scenario.get("cloud", {}), folder / "cloud.log")
+    options = cloud.options(**scenario.get("cloud", {}))
+    # What a scenario leaves would be a leftover of the next one.
+    if scenario.get("keeps"):
+        return launch.serving(options, folder / "cloud.log")
+    return emulators(options)
 
 
 def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
@@ -153,14 +160,18 @@ def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
 
 @pytest.mark.parametrize("name", [_parameter(name) for name in BY_NAME])
 def test_failure_has_a_diagnosis_that_fixes_it(
-    name: str, lifecycles: Lifecycles, tmp_path: Path, request: pytest.FixtureRequest
+    name: str,
+    lifecycles: Lifecycles,
+    emulators: Emulators,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     scenario, config = BY_NAME[name], request.config
     cloud = CLOUDS[scenario["stack"]]
     module = roots.copy_module(STACKS[scenario["stack"]], tmp_path / "source")
     for change in scenario.get("changes", []):
         defects.change(module / change["file"], change["from"], change["to"])
-    with _serving(config, cloud, scenario, tmp_path) as running:
+    with _serving(config, emulators, cloud, scenario, tmp_path) as running:
         account = running is None
         target = (
             on_account.target(config, scenario["stack"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.emulators import launch
 from tests.harness.lifecycle.run import (
     LifecycleError,
     apply,
@@ -20,7 +21,7 @@ from tests.harness.lifecycle.run import (
 )
 from tests.harness.process.daemon import observed
 from tests.harness.sdk import aws
-from tests.integration.conftest import Lifecycles
+from tests.integration.conftest import Emulators, Lifecycles
 from tests.integration.test_failure_scenarios import CLOUDS
 
 CLOUD = CLOUDS["aws"]
@@ -44,9 +45,9 @@ def task_definitions(ecs: Any) -> Mapping[str, tuple[str, str]]:
 
 
 def test_failed_migration_keeps_what_the_services_run(
-    lifecycles: Lifecycles, tmp_path: Path
+    lifecycles: Lifecycles, emulators: Emulators, tmp_path: Path
 ) -> None:
-    with CLOUD.serving({}, tmp_path / "cloud.log") as running:
+    with emulators(launch.AwsOptions()) as running:
         target = CLOUD.target(running.url, tmp_path)
         lifecycle = lifecycles(target, INPUTS)
         apply(lifecycle)

@@ -7,6 +7,7 @@ from typing import Any
 
 import hcl2
 
+from tests.harness.emulators import launch
 from tests.harness.lifecycle.run import apply, destroy, leftovers
 from tests.harness.process.daemon import observed
 from tests.harness.sdk import aws
@@ -27,7 +28,8 @@ def trial() -> dict[str, Any]:
 
 def test_trial_leaves_nothing_behind(lifecycles: Lifecycles, tmp_path: Path) -> None:
     cloud = CLOUDS["aws"]
-    with cloud.serving({}, tmp_path / "cloud.log") as running:
+    # Of its own: the account has no other log group.
+    with launch.serving(launch.AwsOptions(), tmp_path / "cloud.log") as running:
         target = cloud.target(running.url, tmp_path)
         inputs = {**trial(), "allow_plaintext_alb": True, "run_migrations": False}
         lifecycle = lifecycles(target, inputs)

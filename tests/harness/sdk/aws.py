@@ -31,6 +31,12 @@ def session(key: str = KEY, region: str = REGION, secret: str = KEY) -> boto3.Se
 
 
 @lru_cache(maxsize=256)
+def _shared(key: str, region: str) -> boto3.Session:
+    """One session for all clients, because each session reads the models of the services again."""
+    return session(key, region)
+
+
+@lru_cache(maxsize=256)
 def _cached(url: str, service: str, region: str, key: str) -> Any:
     config = Config(
         # None would be the proxies of the environment.
@@ -42,7 +48,7 @@ def _cached(url: str, service: str, region: str, key: str) -> Any:
         use_fips_endpoint=False,
         use_dualstack_endpoint=False,
     )
-    return session(key, region).client(service, endpoint_url=url, config=config)
+    return _shared(key, region).client(service, endpoint_url=url, config=config)
 
 
 def client(url: str, service: str, region: str = REGION, key: str = KEY) -> Any:
