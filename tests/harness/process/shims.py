@@ -34,7 +34,7 @@ class CommandError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors end the command, and not the process that answers it."""
+    """A parser with errors that end the command, and not the process that answers it."""
 
     def error(self, message: str) -> NoReturn:
         """Raise a CommandError with the status of argparse."""
