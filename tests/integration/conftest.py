@@ -101,7 +101,7 @@ def aws_target(
     folder = tmp_path_factory.mktemp("aws")
     options = AwsOptions(str(release.installed()))
     with launch.serving(options, folder / "cloud.log") as running:
-        yield aws.target(running.url, folder)
+        yield aws.target(running.url, folder, real_cli=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import boto3
 import pytest
 
 from tests.harness.lifecycle.run import Lifecycle, outputs
 from tests.harness.process.child import soon
 from tests.harness.sdk import aws
+from tests.integration import readme
 from tests.integration.conftest import stage
 from tests.integration.dashboard import *  # noqa: F403
 from tests.integration.probing import Client
@@ -82,6 +85,12 @@ CASE = Case(
         ),
     },
 )
+
+
+@stage("verify")
+def test_command_of_the_readme_prints_the_master_key(lifecycle: Lifecycle, tmp_path: Path) -> None:
+    (command,) = readme.blocks(lifecycle.target.stack, "aws")
+    assert readme.output(lifecycle, command, tmp_path) == lifecycle.inputs()["litellm_master_key"]
 
 
 @stage("verify")

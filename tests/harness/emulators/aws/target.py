@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.harness.emulators.aws import cli, cloud
+from tests.harness.emulators.aws import awscli, cli, cloud
 from tests.harness.emulators.aws.cloud import MIRROR, Cloud
 from tests.harness.lifecycle import web
 from tests.harness.lifecycle.aws import control_plane
@@ -31,12 +31,16 @@ def not_run(environment: Mapping[str, str]) -> Mapping[str, str]:
     return {**NOT_RUN, **({} if cloud.plugin(environment) else _NO_PLUGIN)}
 
 
-def target(url: str, folder: Path) -> Target:
+def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
     """A target at a running emulator.
 
     Args:
         url: the URL of the emulator.
         folder: the folder for the commands that Terraform's provisioners run.
+        real_cli: run the aws CLI of PyPI and not its replacement. A call takes 0.6 s of a core.
+
+    Raises:
+        InstallError: the CLI cannot be installed.
     """
     endpoint = daemon.observed(url, "cloud")
     aws = Cloud(endpoint["url"], endpoint["region"])
@@ -58,13 +62,14 @@ def target(url: str, folder: Path) -> Target:
             if key.hostname == name.lower()
         }
 
+    found = awscli.install(commands) if real_cli else cli.install(commands, url)
     return Target(
         stack=STACKS["aws"],
         choice=providers.live(providers.choose(providers_option)),
         provider=cloud.provider_arguments(aws.url, aws.region),
         inputs={"region": aws.region},
         # A task of the emulator takes few seconds.
-        environment={**cloud.environment(aws), **cli.install(commands, url), "INTERVAL": "1"},
+        environment={**cloud.environment(aws), **found, "INTERVAL": "2" if real_cli else "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
         tables=lambda: int(daemon.observed(url, "tables")["count"]),

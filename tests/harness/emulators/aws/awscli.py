@@ -1,0 +1,21 @@
+"""The aws CLI of PyPI, in an environment of its own: it pins another botocore than the suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.harness.process import venvs
+
+RELEASE = "1.46.3"
+
+
+def install(folder: Path) -> dict[str, str]:
+    """Link the command into a folder; returns the PATH with which a shell finds it.
+
+    Raises:
+        InstallError: the CLI cannot be installed.
+    """
+    python = venvs.installed("awscli", RELEASE, (f"awscli=={RELEASE}",))
+    (folder / "aws").symlink_to(python.with_name("aws"))
+    return {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
