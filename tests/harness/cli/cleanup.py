@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.harness.accounts import allowed, buckets, targets
@@ -16,6 +17,12 @@ from tests.harness.lifecycle.target import ControlPlane, Target
 
 ERRORS = (targets.NotRunError, allowed.NotAllowedError, buckets.StoreError)
 """Errors after which a command cannot do its work: it prints them and returns 2."""
+
+# The target at the endpoint of a local cloud, from (endpoint, folder).
+_LOCAL: Mapping[str, Callable[[str, Path], Target]] = {
+    "aws": local_aws.target,
+    "gcp": local_google.target,
+}
 
 
 def parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -60,8 +67,7 @@ class Targets:
             NotAllowedError: the record is of another account than the credentials.
         """
         if record.endpoint:
-            local = {"aws": local_aws.target, "gcp": local_google.target}[record.cloud]
-            return local(record.endpoint, self.folder)
+            return _LOCAL[record.cloud](record.endpoint, self.folder)
         found = self._account(record.cloud)
         place = found.control.place()
         if place != record.place:
