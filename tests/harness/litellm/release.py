@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -118,6 +119,13 @@ def _complete(python: Path) -> None:
     last = migrations(python) / _LAST_NAME
     last.mkdir()
     (last / "migration.sql").write_bytes(LAST_MIGRATION.read_bytes())
+    # Compiles what it imports. The first processes of a run would each do that at the same time.
+    subprocess.run(
+        [str(python), "-c", "import litellm.proxy.proxy_server"],
+        env={"PATH": os.defpath, "HOME": str(python.parent.parent), **OFFLINE},
+        capture_output=True,
+        check=False,
+    )
 
 
 def observed(python: Path) -> dict[str, Any]:
