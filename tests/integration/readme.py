@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from tests.harness.lifecycle.run import Lifecycle
@@ -20,28 +19,24 @@ def blocks(stack: Stack, program: str) -> list[str]:
     return [block for block in _BLOCK.findall(text) if block.startswith(f"{program} ")]
 
 
-def output(
-    lifecycle: Lifecycle, command: str, folder: Path, extra: Mapping[str, str] | None = None
-) -> str:
+def output(lifecycle: Lifecycle, command: str, folder: Path) -> str:
     """Run a command as a reader does, in the folder of the root module; returns its output.
 
     Args:
         lifecycle: the stack; its Terraform is on PATH.
         command: the text of the shell.
         folder: an empty folder for the link to Terraform.
-        extra: override the variables of Terraform and its provisioners.
 
     Raises:
         CalledProcessError: the command failed.
     """
     terraform = lifecycle.terraform
     (folder / "terraform").symlink_to(terraform.binary)
-    environment = {**terraform.env, **(extra or {})}
-    path = f"{folder}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    path = f"{folder}{os.pathsep}{terraform.env.get('PATH', os.defpath)}"
     process = subprocess.run(
         ["bash", "-eu", "-c", command],
         cwd=terraform.tfdir,
-        env={**environment, "PATH": path},
+        env={**terraform.env, "PATH": path},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -150,10 +150,15 @@ def stand_in(supervisor: Supervisor, image: str, name: str) -> Component:
     """Start a server that answers 200 to every request; returns at once."""
     log, port = supervisor.home(name) / "log", free_port()
     arguments = [sys.executable, "-m", "tests.harness.litellm.stand_in", str(port), name]
-    if _reference(image)[1] == BROKEN_TAG:
+    if tag_of(image) == BROKEN_TAG:
         arguments = list(_BROKEN)
     pid = supervisor.start(Command(arguments, str(log), {"PYTHONPATH": str(ROOT)}))
     return Component(pid, port, log)
+
+
+def tag_of(image: str) -> str:
+    """The tag of an image's reference; empty without one."""
+    return _reference(image)[1]
 
 
 def _reference(image: str) -> tuple[str, str]:

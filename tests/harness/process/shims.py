@@ -53,6 +53,11 @@ def install(folder: Path, name: str, url: str) -> dict[str, str]:
     words = [sys.executable, "-I", "-S", shim.__file__, f"{url}{PATH}"]
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return first_on_path(folder)
+
+
+def first_on_path(folder: Path) -> dict[str, str]:
+    """The PATH with which a shell finds the commands of a folder before all others."""
     return {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from tests.harness.process import venvs
+from tests.harness.process import shims, venvs
 
 RELEASE = "1.46.3"
 
@@ -18,4 +17,4 @@ def install(folder: Path) -> dict[str, str]:
     """
     python = venvs.installed("awscli", RELEASE, (f"awscli=={RELEASE}",))
     (folder / "aws").symlink_to(python.with_name("aws"))
-    return {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return shims.first_on_path(folder)

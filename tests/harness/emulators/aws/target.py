@@ -20,6 +20,8 @@ from tests.harness.terraform import providers
 NOT_RUN = {
     "the answers of model providers": "no provider is reached; LiteLLM's mock_response answers",
     "the images' own start on AWS": "no package has the images; LiteLLM's application runs",
+    "LiteLLM in a second apply on AWS": "stand-ins run, because the claim is about names",
+    "the aws CLI in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself",
 }
 _NO_PLUGIN = {
     "the aws provider's own apply": "the offline provider applies: there is no hashicorp/aws plugin"

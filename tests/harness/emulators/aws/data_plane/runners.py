@@ -40,7 +40,7 @@ class _Jobs:
 
     def run(self, work: Work) -> Finished:
         """Run a job to its end."""
-        tag = work.image.rpartition(":")[2]
+        tag = containers.tag_of(work.image)
         if tag == containers.BROKEN_TAG:
             return Finished(1, f"the container {work.image} ended with status 1")
         environment = {**work.environment, **self.extra, **self.credentials(work.role)}

@@ -386,7 +386,7 @@ def _complete(
 
 def _migrate(plane: DataPlane, container: Document, environment: Mapping[str, str]) -> str:
     """Run the migrations container; without LiteLLM, apply its SQL as the same user."""
-    tag = container["image"].rpartition(":")[2]
+    tag = containers.tag_of(container["image"])
     if tag == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
     if plane.options.python and tag != containers.STAND_IN_TAG:
