@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import requests
 import trustme
+import yaml
 
+from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts import redis as local_redis
 from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers as components
 from tests.harness.litellm import release
 from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
-from tests.harness.plan.containers import Container, containers
+from tests.harness.paths import CONFIGURATIONS
+from tests.harness.plan.containers import Container, configuration, containers
 from tests.harness.process.child import soon
-from tests.harness.process.ports import answers, fetched
+from tests.harness.process.ports import answers, fetched, free_port
 from tests.harness.process.supervisor import Supervisor, supervising
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
@@ -28,6 +34,42 @@ KEY = "sk-a-master-key-of-the-test-0123456789"
 IMAGE = "ghcr.io/berriai/litellm-{}:main-stable"
 PROBES = {"gateway": "/health/readiness", "backend": "/health/readiness", "ui": "/healthz"}
 WITH_KEY = {"Authorization": f"Bearer {KEY}"}
+ANSWER = "the mocked answer"
+CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
+CHATS = "/v1/chat/completions"
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    shape["name"]: shape for shape in yaml.safe_load(CONFIGURATIONS.read_text())
+}
+CONFIGURATION: Mapping[str, Any] = {
+    "model_list": [
+        {
+            "model_name": "mock",
+            "litellm_params": {"model": "openai/mock", "api_key": "none", "mock_response": ANSWER},
+        }
+    ],
+    "litellm_settings": {"drop_params": True, "callbacks": ["billing.handler"]},
+}
+LOADED = "the file of the test is loaded"
+MODULE = f"""
+from litellm.integrations.custom_logger import CustomLogger
+print("{LOADED}", flush=True)
+handler = CustomLogger()
+"""
+
+
+def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One configuration: lists are joined, maps are merged."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            present = whole.get(key)
+            if isinstance(value, list):
+                whole[key] = [*(present or ()), *value]
+            elif isinstance(value, dict):
+                whole[key] = merged([present or {}, value])
+            else:
+                whole[key] = value
+    return whole
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +102,19 @@ def started(
     component: str,
     container: Container,
     overlaid: Mapping[str, str],
-    authority: str,
-) -> str:
-    """Start a planned container with overridden variables and the texts of its files."""
-    environment = {name: value or KEY for name, value, _ in container.entries}
-    environment |= overlaid
-    texts = {"CONFIG_FILE_PATH": "{}", "SSL_CERT_FILE": authority}
+    texts: Mapping[str, str],
+) -> Component:
+    """Start a planned container with overridden variables.
+
+    ``texts`` are those of its files, by the variable that has the path; that of a module is beside
+    the configuration.
+    """
+    environment = {name: value or KEY for name, value, _ in container.entries} | {**overlaid}
     files = {environment[name]: text for name, text in texts.items() if name in environment}
-    running = components.start(
+    if "CONFIG_FILE_PATH" in environment:
+        folder = environment["CONFIG_FILE_PATH"].rpartition("/")[0]
+        files[f"{folder}/billing.py"] = MODULE
+    return components.start(
         supervisor,
         release.installed(),
         container.image,
@@ -76,19 +123,25 @@ def started(
         files,
         component,
     )
-    return ready(supervisor, component, running)
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
 def stack(
     request: pytest.FixtureRequest, resolved_session: planning.Session, supervisor: Supervisor
 ) -> Mapping[str, str]:
-    """The URLs of the containers of a stack without database, and its Redis."""
+    """A stack without database.
+
+    The URLs of its containers and its load balancer, the port of its Redis, and the logs of its
+    proxies. The backend has an address of Redis at which nothing listens.
+    """
+    parts = [CONFIGURATION, *(shape["configuration"] for shape in SHAPES.values())]
     inputs = {
         "create_database": False,
-        "proxy_config": {"litellm_settings": {"drop_params": True}},
+        "proxy_config": merged(parts),
+        "proxy_config_files": {"billing.py": MODULE},
     }
-    held = containers(planned(resolved_session, request.param, inputs))
+    plan = planned(resolved_session, request.param, inputs)
+    held = containers(plan)
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
     tls = local_redis.with_tls(supervisor, store, issue_certificate(authority, "127.0.0.1")).port
@@ -97,9 +150,25 @@ def stack(
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},
     }
     overlaid = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(tls), **trusted[request.param]}
+    nowhere = {**overlaid, "REDIS_PORT": str(free_port())}
+    texts = {"CONFIG_FILE_PATH": configuration(plan), "SSL_CERT_FILE": pem.decode()}
+    running = {
+        name: started(
+            supervisor, name, held[name], nowhere if name == "backend" else overlaid, texts
+        )
+        for name in PROBES
+    }
+    urls = {name: ready(supervisor, name, component) for name, component in running.items()}
+    ports = load_balancers.start(
+        supervisor,
+        load_balancers.listeners(plan),
+        {name: component.port for name, component in running.items()},
+    )
     return {
+        **urls,
+        "balancer": f"http://127.0.0.1:{ports[80]}",
         "redis": str(store.port),
-        **{name: started(supervisor, name, held[name], overlaid, pem.decode()) for name in PROBES},
+        **{f"{name} log": str(running[name].log) for name in ("gateway", "backend")},
     }
 
 
@@ -152,10 +221,81 @@ def test_gateway_and_backend_answer_probes(
         assert client.get(stack[name] + path, timeout=10).status_code == 200
 
 
-def test_litellm_connects_to_redis_over_tls(stack: Mapping[str, str]) -> None:
+def test_gateway_connects_to_redis_over_tls(stack: Mapping[str, str]) -> None:
     with redis.Redis("127.0.0.1", int(stack["redis"])) as client:
-        # The client of the test, and at least one of each proxy.
-        assert soon(lambda: len(client.client_list()) >= 3), client.client_list()
+        # The client of the test, and at least one of the gateway.
+        assert soon(lambda: len(client.client_list()) >= 2), client.client_list()
+
+
+def test_unreachable_redis_is_reported_and_tried_again(stack: Mapping[str, str]) -> None:
+    log = Path(stack["backend log"]).read_text()
+    assert "Error connecting to Sync Redis client" in log
+    # Where only the environment names a Redis, LiteLLM does not use it until its next start.
+    assert "coordination stays in-memory" not in log
+
+
+def test_gateway_loads_the_file_beside_its_configuration(stack: Mapping[str, str]) -> None:
+    log = Path(stack["gateway log"]).read_text()
+    assert LOADED in log
+    assert "trusted_proxy_ranges is not set" not in log
+
+
+# ---- Through the load balancer ----
+
+
+def test_models_come_from_the_planned_configuration(
+    stack: Mapping[str, str], client: requests.Session
+) -> None:
+    answer = client.get(f"{stack['balancer']}/v1/models", headers=WITH_KEY, timeout=10)
+    assert answer.status_code == 200, answer.text
+    # A wildcard lists the models of the provider.
+    names = [model["id"] for model in answer.json()["data"]]
+    assert {"mock", "described", "pooled"} <= set(names)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_gateway_answers_with_a_public_shape(
+    stack: Mapping[str, str], client: requests.Session, name: str
+) -> None:
+    shape = SHAPES[name]
+    body = shape.get("body", {"messages": CHAT["messages"]}) | {"model": shape["model"]}
+    url = stack["balancer"] + shape.get("path", CHATS)
+    answer = client.post(url, headers=WITH_KEY, json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert shape["text"] in answer.text
+
+
+def test_gateway_answers_a_chat(stack: Mapping[str, str], client: requests.Session) -> None:
+    answer = client.post(stack["balancer"] + CHATS, headers=WITH_KEY, json=CHAT, timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"] == ANSWER
+
+
+def test_streamed_chat_comes_in_chunks(stack: Mapping[str, str], client: requests.Session) -> None:
+    body = {**CHAT, "stream": True}
+    with client.post(
+        stack["balancer"] + CHATS, headers=WITH_KEY, json=body, timeout=10, stream=True
+    ) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line.decode() for line in answer.iter_lines() if line]
+    assert lines[-1] == "data: [DONE]"
+    pieces = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    texts = [piece["choices"][0]["delta"].get("content") or "" for piece in pieces]
+    assert "".join(texts) == ANSWER
+    assert sum(map(bool, texts)) > 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer sk-another-key"}], ids=["no-key", "wrong-key"]
+)
+def test_request_without_the_master_key_is_refused(
+    stack: Mapping[str, str], client: requests.Session, headers: dict[str, str]
+) -> None:
+    answer = client.post(stack["balancer"] + CHATS, headers=headers, json=CHAT, timeout=10)
+    # Without a database LiteLLM cannot look up a key and answers 400.
+    assert answer.status_code == (400 if headers else 401), answer.text
+    assert ANSWER not in answer.text
 
 
 # ---- The dashboard ----

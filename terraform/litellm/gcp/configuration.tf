@@ -4,7 +4,8 @@
 
 locals {
   # LiteLLM shares rate limits, budgets and spend between its processes only through
-  # a coordination Redis. If the file names it, LiteLLM reports an unreachable Redis.
+  # a coordination Redis. LiteLLM 1.110.2 also takes it from the environment, but then
+  # ignores a Redis that does not answer when LiteLLM starts, until its next start.
   # The client reads the other settings of the connection from REDIS_*.
   has_redis_url = !var.create_redis && contains(var.provided_credentials, "redis_url")
   redis_target = merge(

@@ -14,6 +14,7 @@ _TYPES = (
     "google_cloud_run_v2_job",
     "google_cloud_run_v2_service",
 )
+_CONFIGURATIONS = ("aws_s3_object", "google_storage_bucket_object")
 Entry = tuple[str, str | None, str | None]
 """An environment variable: name, plain value, and the reference to its secret."""
 
@@ -74,3 +75,9 @@ def containers(plan: Plan) -> Mapping[str, Container]:
         read = _on_aws if address.startswith("aws_") else _on_gcp
         by_component[component] = read(plan.resources[address])
     return by_component
+
+
+def configuration(plan: Plan) -> str:
+    """The text of the configuration file that the stack uploads; ``{}`` without one."""
+    files = [r for kind in _CONFIGURATIONS for r in plan.of_type(kind).values()]
+    return str(files[0].values["content"]) if files else "{}"

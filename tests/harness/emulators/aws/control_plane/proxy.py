@@ -3,6 +3,7 @@
 ``python -m tests.harness.emulators.aws.control_plane.proxy PORT EMULATOR`` listens on 127.0.0.1 and
 forwards every call that it does not answer itself. ``PUT /_local/observations`` takes
 :data:`~tests.harness.emulators.aws.control_plane.service.Observations` of the reconciler.
+``GET /_local/changes`` returns a number that grows with each change of what the reconciler reads.
 
 It is also an HTTP proxy for names below its own address: S3 Control puts the account number before
 the host, ``123456789012.127.0.0.1``, which does not resolve. It refuses any other host, so that a
@@ -38,6 +39,10 @@ from tests.harness.emulators.aws.control_plane.services import SERVICES, UNCHANG
 from tests.harness.sdk import aws
 
 OBSERVATIONS = "/_local/observations"
+CHANGES = "/_local/changes"
+# What the reconciler reads, by the names in signatures, and the start of operations that only read.
+_READ_SERVICES = frozenset({"ecs", "elasticache", "elasticloadbalancing", "rds"})
+_READS = ("Describe", "Get", "List")
 # Larger than any request of a stack.
 _MAX_BYTES = 256 * 1024 * 1024
 # Headers of the connection and not of the message (RFC 9110, 7.6.1).
@@ -52,6 +57,7 @@ class Proxy:
     session: aiohttp.ClientSession
     state: State = field(default_factory=State)
     scaling: dict[str, autoscaling.State] = field(default_factory=dict)
+    changes: int = 0
     # Nothing may change between a check and the call that it admits.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -130,6 +136,15 @@ def _overlay(proxy: Proxy, service: Service, call: Call, answer: Answer) -> Answ
 
 async def _respond(proxy: Proxy, request: web.Request, body: bytes) -> Answer:
     call = calls.read(request.headers, body)
+    try:
+        return await _answered(proxy, request, body, call)
+    finally:
+        # A refused or failed call may have changed something before.
+        if call.service in _READ_SERVICES and not call.operation.startswith(_READS):
+            proxy.changes += 1
+
+
+async def _answered(proxy: Proxy, request: web.Request, body: bytes, call: Call) -> Answer:
     if call.service == "application-autoscaling":
         clients = _clients(proxy, call)
         result = await asyncio.to_thread(autoscaling.answer, proxy.scaling, call, clients)
@@ -170,6 +185,8 @@ async def _handle(request: web.Request) -> web.Response:
     if request.path == OBSERVATIONS and request.method == "PUT":
         proxy.state.observations = json.loads(body)
         return web.Response(status=204)
+    if request.path == CHANGES:
+        return web.Response(text=str(proxy.changes))
     answer = await _respond(proxy, request, body)
     response = web.Response(status=answer.status, body=answer.body)
     for name, value in answer.headers:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.control_plane import elbv2
+from tests.harness.emulators.aws.data_plane.reads import Reads
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts.load_balancers import (
     Balancer,
@@ -24,7 +25,6 @@ from tests.harness.emulators.parts.load_balancers import (
 )
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Supervisor
-from tests.harness.sdk.aws import paged
 
 _LOOPBACK = "127.0.0.1"
 _CHECK_SECONDS = 2
@@ -63,11 +63,11 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     return {condition["Field"].replace("-", "_"): [{"values": values}]}
 
 
-def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listener]:
+def listeners(reads: Reads, balancer: str, groups: Mapping[str, str]) -> list[Listener]:
     """The listeners of a load balancer, with their rules.
 
     Args:
-        elb: a client of ELBv2.
+        reads: the reads of ELBv2.
         balancer: the ARN of the load balancer.
         groups: the name of the cluster of each target group, by the group's ARN.
 
@@ -76,7 +76,8 @@ def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listen
     """
     by_arn: dict[str, ApiObject] = {}
     rules: dict[str, ApiObject] = {}
-    for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
+    described = reads.paged("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer)
+    for listener in described:
         arn = listener["ListenerArn"]
         values = {
             "arn": arn,
@@ -86,7 +87,7 @@ def listeners(elb: Any, balancer: str, groups: Mapping[str, str]) -> list[Listen
             "default_action": [_action(action) for action in listener["DefaultActions"]],
         }
         by_arn[arn] = ApiObject(arn, values)
-        for rule in elb.describe_rules(ListenerArn=arn)["Rules"]:
+        for rule in reads.paged("elbv2", "describe_rules", "Rules", ListenerArn=arn):
             # The default rule is the default action of the listener.
             if not rule["IsDefault"]:
                 values = {
@@ -136,6 +137,7 @@ class Balancers:
     """
 
     cloud: Cloud
+    reads: Reads
     supervisor: Supervisor
     certificate: Certificate | None = None
     proxies: dict[str, Proxy] = field(default_factory=dict)
@@ -155,13 +157,13 @@ class Balancers:
         elb = self.cloud.client("elbv2")
         groups = {
             group["TargetGroupArn"]: group
-            for group in paged(elb, "describe_target_groups", "TargetGroups")
+            for group in self.reads.paged("elbv2", "describe_target_groups", "TargetGroups")
         }
         self._registered = {
             arn: self._register(elb, arn, targets.get(arn, set())) for arn in groups
         }
         self.health = {arn: self._states(group) for arn, group in groups.items()}
-        return self._serve(elb, {arn: group["TargetGroupName"] for arn, group in groups.items()})
+        return self._serve({arn: group["TargetGroupName"] for arn, group in groups.items()})
 
     def healthy(self, group: str, port: int) -> bool:
         """Whether a target passed its last health check."""
@@ -193,10 +195,10 @@ class Balancers:
         ports = sorted(self._registered[group])
         return [port for port in ports if self.healthy(group, port)] or ports
 
-    def _serve(self, elb: Any, groups: Mapping[str, str]) -> list[str]:
+    def _serve(self, groups: Mapping[str, str]) -> list[str]:
         balancers = {
             balancer["LoadBalancerArn"]: balancer["LoadBalancerName"]
-            for balancer in paged(elb, "describe_load_balancers", "LoadBalancers")
+            for balancer in self.reads.paged("elbv2", "describe_load_balancers", "LoadBalancers")
         }
         for arn in self._names.keys() - balancers.keys():
             self.supervisor.stop(self.proxies.pop(self._names.pop(arn)).balancer.process.pid)
@@ -207,7 +209,7 @@ class Balancers:
                 envoy = load_balancers.balancer(self.supervisor)
                 self._names[arn], self.proxies[name] = name, Proxy(envoy)
             try:
-                current = listeners(elb, arn, groups)
+                current = listeners(self.reads, arn, groups)
                 proxy = self.proxies[name]
                 for listener in current:
                     proxy.ports.setdefault(listener.port, free_port())

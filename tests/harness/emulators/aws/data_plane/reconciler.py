@@ -26,16 +26,15 @@ from botocore.exceptions import ClientError
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.control_plane import proxy
 from tests.harness.emulators.aws.data_plane.balancing import Balancers
+from tests.harness.emulators.aws.data_plane.reads import Reads
 from tests.harness.emulators.aws.data_plane.stores import Cache, Front, Stores, without_front
 from tests.harness.emulators.aws.data_plane.tasks import NotYetError, Work, WorkError, work
 from tests.harness.emulators.parts import postgres
 from tests.harness.emulators.parts.load_balancers import Certificate
 from tests.harness.process.supervisor import Supervisor
-from tests.harness.sdk.aws import paged
 
 # The times between two polls, between a failure and the next try, and from the deregistration of a
 # target until its process ends.
-# Each poll takes 0.03 s of a core in the emulator and its API.
 POLL_SECONDS = 0.4
 RETRY_SECONDS = 0.5
 DRAIN_SECONDS = 0.3
@@ -118,6 +117,7 @@ class Reconciler:
     """The programs of an emulator; ``problems`` are its errors, each once."""
 
     cloud: Cloud
+    reads: Reads
     supervisor: Supervisor
     hooks: Hooks
     executor: ThreadPoolExecutor
@@ -148,19 +148,19 @@ class Reconciler:
 
     def _list(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The tasks that must run and the active services, by ARN."""
-        ecs = self.cloud.client("ecs")
+        paged, described = self.reads.paged, self.reads.described
         tasks: dict[str, Any] = {}
         services: dict[str, Any] = {}
-        for cluster in paged(ecs, "list_clusters", "clusterArns"):
-            service_arns = paged(ecs, "list_services", "serviceArns", cluster=cluster)
+        for cluster in paged("ecs", "list_clusters", "clusterArns"):
+            service_arns = paged("ecs", "list_services", "serviceArns", cluster=cluster)
             for chunk in _chunks(service_arns, 10):
-                described = ecs.describe_services(cluster=cluster, services=chunk)
-                services |= {service["serviceArn"]: service for service in described["services"]}
-            task_arns = paged(ecs, "list_tasks", "taskArns", cluster=cluster)
+                found = described("ecs", "describe_services", "services", chunk, cluster=cluster)
+                services |= {service["serviceArn"]: service for service in found}
+            task_arns = paged("ecs", "list_tasks", "taskArns", cluster=cluster)
             tasks |= {arn: self._replicas[arn].task for arn in task_arns if arn in self._replicas}
             for chunk in _chunks([arn for arn in task_arns if arn not in tasks], 100):
-                described = ecs.describe_tasks(cluster=cluster, tasks=chunk)
-                tasks |= {task["taskArn"]: task for task in described["tasks"]}
+                found = described("ecs", "describe_tasks", "tasks", chunk, cluster=cluster)
+                tasks |= {task["taskArn"]: task for task in found}
         return tasks, {
             arn: service for arn, service in services.items() if service["status"] == "ACTIVE"
         }
@@ -367,6 +367,7 @@ class Reconciler:
 
     def step(self) -> None:
         """Poll once, and do the next action of each program."""
+        self.reads.renew()
         for problem in self.stores.step():
             self._problem(problem)
         tasks, services = self._list()
@@ -453,10 +454,11 @@ def reconciling(
     """
     with ThreadPoolExecutor(max_workers=16) as executor:
         start = partial(postgres.start, supervisor)
-        stores = Stores(cloud, executor, start, hooks.cache, supervisor.stop, hooks.front)
-        balancers = Balancers(cloud, supervisor, certificate)
+        reads = Reads(cloud)
+        stores = Stores(cloud, reads, executor, start, hooks.cache, supervisor.stop, hooks.front)
+        balancers = Balancers(cloud, reads, supervisor, certificate)
         reconciler = Reconciler(
-            cloud, supervisor, hooks, executor, stores, balancers, unhealthy_seconds
+            cloud, reads, supervisor, hooks, executor, stores, balancers, unhealthy_seconds
         )
         # Until the first step, the proxy must report no running task.
         reconciler._report()

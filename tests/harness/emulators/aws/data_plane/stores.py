@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from tests.harness.emulators.aws.cloud import Cloud
+from tests.harness.emulators.aws.data_plane.reads import Reads
 from tests.harness.emulators.parts import postgres
-from tests.harness.sdk.aws import paged
 
 
 class StoreError(RuntimeError):
@@ -96,6 +96,7 @@ class Stores:
     """All stores of an emulator, by an id that no later store with the same name has."""
 
     cloud: Cloud
+    reads: Reads
     executor: Executor
     start_database: Callable[[str], postgres.Server]
     start_cache: Callable[[str], Cache]
@@ -108,7 +109,7 @@ class Stores:
         """Start the stores that the API has, and end the others; returns each new error once."""
         clusters = {
             cluster["DbClusterResourceId"]: cluster
-            for cluster in paged(self.cloud.client("rds"), "describe_db_clusters", "DBClusters")
+            for cluster in self.reads.paged("rds", "describe_db_clusters", "DBClusters")
         }
         for key in clusters.keys() - self.databases.keys():
             cluster = clusters[key]
@@ -117,11 +118,10 @@ class Stores:
                 _start_database, self.cloud, cluster, self.start_database, self.front
             )
             self.databases[key] = Store(names, future)
-        elasticache = self.cloud.client("elasticache")
-        groups = {
-            group["ReplicationGroupId"]: group
-            for group in paged(elasticache, "describe_replication_groups", "ReplicationGroups")
-        }
+        replication_groups = self.reads.paged(
+            "elasticache", "describe_replication_groups", "ReplicationGroups"
+        )
+        groups = {group["ReplicationGroupId"]: group for group in replication_groups}
         for key in groups.keys() - self.caches.keys():
             nodes = groups[key]["NodeGroups"]
             endpoints = [

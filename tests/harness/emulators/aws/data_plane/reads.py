@@ -1,0 +1,74 @@
+"""The reads of the reconciler, which it repeats only after a change of what it reads."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.harness.emulators.aws.cloud import Cloud
+from tests.harness.emulators.aws.control_plane import proxy
+from tests.harness.sdk.aws import paged
+
+# ministack creates the tasks of a service in a thread, after it has answered.
+SETTLE_SECONDS = 1.0
+# ministack changes some states by time.
+MAX_AGE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Reads:
+    """The answers of the API since its last change."""
+
+    cloud: Cloud
+    _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    _seen: int = -1
+    _changed_at: float = 0
+    _read_at: float = 0
+
+    def renew(self) -> None:
+        """Forget the answers, unless they are new and the API reports no change since them."""
+        now, changes = time.monotonic(), self._changes()
+        if changes != self._seen:
+            self._seen, self._changed_at = changes, now
+        if now < self._changed_at + SETTLE_SECONDS or now > self._read_at + MAX_AGE_SECONDS:
+            self._answers.clear()
+            self._read_at = now
+
+    def _changes(self) -> int:
+        host = self.cloud.url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=10)
+        try:
+            connection.request("GET", proxy.CHANGES)
+            return int(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def paged(self, service: str, operation: str, key: str, **parameters: str) -> list[Any]:
+        """All items of a list; see :func:`tests.harness.sdk.aws.paged`."""
+        place = (service, operation, *sorted(parameters.items()))
+        if place not in self._answers:
+            client = self.cloud.client(service)
+            self._answers[place] = paged(client, operation, key, **parameters)
+        items: list[Any] = self._answers[place]
+        return items
+
+    def described(
+        self, service: str, operation: str, key: str, names: list[str], **parameters: str
+    ) -> list[Any]:
+        """The items that an operation describes by the list of their names.
+
+        Args:
+            service: boto3's name of the service.
+            operation: the method of the client.
+            key: the parameter that takes the names, and the part of the answer with the items.
+            names: the names.
+            parameters: other parameters of the call.
+        """
+        place = (service, operation, *names, *sorted(parameters.items()))
+        if place not in self._answers:
+            call = getattr(self.cloud.client(service), operation)
+            self._answers[place] = call(**{key: names}, **parameters)[key]
+        items: list[Any] = self._answers[place]
+        return items
