@@ -64,32 +64,32 @@ def prisma(databases: LocalDatabases, name: str, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(owner: Supervisor, databases: LocalDatabases, job: Container) -> str:
-    """A database after the first run of the job."""
-    name = databases.new()
-    ended = run_job(owner, job, databases.variables(job, name))
-    assert ended.status == 0, ended.output
-    return name
-
-
-def test_job_gives_the_database_the_schema_of_litellm(
-    databases: LocalDatabases, migrated: str
-) -> None:
-    python = release.installed()
-    assert applied(databases, migrated) == shipped()
-    # LiteLLM logs an error for each missing table, and goes on without spend or prompts.
-    options = ["--from-url", "URL", "--to-schema-datamodel", str(release.schema(python))]
-    assert prisma(databases, migrated, "migrate", "diff", *options, "--script") == NO_DIFFERENCE
-
-
-def test_two_runs_at_once_apply_each_migration_once(
-    owner: Supervisor, databases: LocalDatabases, job: Container
-) -> None:
+    """A database after two runs of the job at once. One run is part of each lifecycle."""
     name = databases.new()
     variables = databases.variables(job, name)
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(run_job, owner, job, variables) for _ in range(2)]
     assert [run.result().status for run in runs] == [0, 0], [run.result().output for run in runs]
-    assert applied(databases, name) == shipped()
+    return name
+
+
+def test_two_jobs_at_once_apply_each_migration_once(
+    databases: LocalDatabases, migrated: str
+) -> None:
+    assert applied(databases, migrated) == shipped()
+
+
+def test_job_gives_the_database_the_schema_of_litellm(
+    databases: LocalDatabases, migrated: str
+) -> None:
+    # LiteLLM logs an error for each missing table, and goes on without spend or prompts.
+    options = [
+        "--from-url",
+        "URL",
+        "--to-schema-datamodel",
+        str(release.schema(release.installed())),
+    ]
+    assert prisma(databases, migrated, "migrate", "diff", *options, "--script") == NO_DIFFERENCE
 
 
 def test_job_without_the_name_of_its_user_migrates_nothing(
