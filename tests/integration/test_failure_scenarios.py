@@ -64,6 +64,10 @@ CLOUDS: Mapping[str, Cloud] = {
             "cloudsql_deletion_protection": False,
             "gcs_force_destroy": True,
             "skip_final_snapshot": True,
+            # A scenario enables the slow resources that it needs.
+            "create_database": False,
+            "create_redis": False,
+            "run_migrations": False,
         },
         "gcs_bucket",
         ("lb_ip", "lb_url"),
