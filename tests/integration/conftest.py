@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.harness.emulators import launch
-from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws import target as aws
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import AwsOptions, GcpOptions
@@ -43,9 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Report what a run on an account would show and the emulators do not."""
     if on_account.configure(config):
         return
-    plugin = {} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}
-    config.stash[LACKING] = plugin
-    not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
+    config.stash[LACKING] = {
+        f"{name}_plugin": f"no hashicorp/{name} plugin"
+        for name in ("aws", "google")
+        if not providers.plugin(name, os.environ)
+    }
+    not_run.add(config, {**aws.not_run(os.environ), **google.not_run(os.environ)})
 
 
 def planned(session: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:

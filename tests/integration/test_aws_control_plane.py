@@ -158,7 +158,7 @@ def test_provider_block_fits_the_schema(aws: Cloud, tmp_path: Path) -> None:
 
 @pytest.mark.needs("aws_plugin")
 def test_real_provider_applies_and_destroys(aws: Cloud, tmp_path: Path) -> None:
-    choice = providers.choose(f"mirror:{os.environ[cloud.MIRROR]}")
+    choice = providers.choose(f"mirror:{os.environ[providers.MIRROR]}")
     with root(aws, choice, tmp_path) as terraform:
         terraform.execute_command("apply", "-auto-approve", "-input=false", "-no-color")
         replan = terraform.run("plan", "-detailed-exitcode", "-input=false", "-no-color")
@@ -170,12 +170,12 @@ def test_real_provider_applies_and_destroys(aws: Cloud, tmp_path: Path) -> None:
 
 
 def test_plugin_is_found_only_in_a_mirror(tmp_path: Path) -> None:
-    assert cloud.plugin({}) is None
-    assert cloud.plugin({cloud.MIRROR: str(tmp_path)}) is None
+    assert providers.plugin("aws", {}) is None
+    assert providers.plugin("aws", {providers.MIRROR: str(tmp_path)}) is None
     plugins = tmp_path / "registry.terraform.io/hashicorp/aws"
     for version in ("5.99.1", "5.100.0"):
         (plugins / version).mkdir(parents=True)
-    assert cloud.plugin({cloud.MIRROR: str(tmp_path)}) == plugins / "5.100.0"
+    assert providers.plugin("aws", {providers.MIRROR: str(tmp_path)}) == plugins / "5.100.0"
 
 
 # ---- Refusals: the network ----

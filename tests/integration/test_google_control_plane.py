@@ -225,6 +225,13 @@ def test_query_parameter_in_snake_case_is_its_camel_case_twin(api: Api) -> None:
     assert api.send("GET", f"{place}/snake").status_code == 200
 
 
+def test_undocumented_field_of_the_provider_is_accepted(api: Api) -> None:
+    routing = {"routingMode": "REGIONAL", "deleteBgpAlwaysCompareMed": False}
+    body = {"name": "undocumented", "autoCreateSubnetworks": False, "routingConfig": routing}
+    networks = "/compute/v1/projects/acme-prod-1/global/networks"
+    assert "error" not in api.done("POST", networks, body)
+
+
 def test_patch_changes_only_its_mask(api: Api) -> None:
     _secret(api)
     path = f"/v1/{P}/secrets/word"

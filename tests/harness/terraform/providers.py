@@ -14,6 +14,8 @@ from tests.harness.offline.catalogue import releases
 from tests.harness.offline.protocol.launch import serving
 
 PROVIDERS = ("aws", "google", "random")
+MIRROR = "LITELLM_PROVIDER_MIRROR"
+"""The variable that names a filesystem mirror of real plugins."""
 _OWNER = "hashicorp"
 # The host in the address of a provider, by core. Both hosts serve the same plugins.
 _HOSTS = ("registry.terraform.io", "registry.opentofu.org")
@@ -78,6 +80,23 @@ def mirrored(folder: Path) -> Mapping[str, str]:
 def plugin_folder(folder: Path, name: str, version: str) -> Path:
     """The folder of a filesystem mirror with a release of a provider, packed or unpacked."""
     return _plugins(folder) / name / version
+
+
+def plugin(name: str, environment: Mapping[str, str]) -> Path | None:
+    """The folder of the newest plugin of a provider; None without a mirror that has one.
+
+    Args:
+        name: the provider.
+        environment: ``LITELLM_PROVIDER_MIRROR`` names the mirror.
+    """
+    folder = environment.get(MIRROR, "")
+    version = mirrored(Path(folder)).get(name) if folder else None
+    return plugin_folder(Path(folder), name, version) if version else None
+
+
+def applying(name: str, environment: Mapping[str, str]) -> Choice:
+    """The choice for an apply: the mirror that has a plugin of the provider, or offline."""
+    return choose(f"mirror:{environment[MIRROR]}" if plugin(name, environment) else "offline")
 
 
 def _plugins(folder: Path) -> Path:

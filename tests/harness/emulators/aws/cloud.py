@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.harness.emulators.aws.control_plane import ministack
@@ -16,9 +14,6 @@ from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk import aws
 from tests.harness.sdk.aws import REGION
-from tests.harness.terraform.providers import mirrored, plugin_folder
-
-MIRROR = "LITELLM_PROVIDER_MIRROR"
 
 
 class CloudError(RuntimeError):
@@ -142,16 +137,3 @@ def provider_block(url: str, region: str) -> str:
     endpoints = [f"    {name:<{inner}} = {json.dumps(value)}" for name, value in services.items()]
     block = ["  endpoints {", *endpoints, "  }"]
     return "\n".join(['provider "aws" {', *lines, "", *block, "}", ""])
-
-
-def plugin(environment: Mapping[str, str]) -> Path | None:
-    """The folder of the newest hashicorp/aws plugin; None without a mirror that has one.
-
-    Args:
-        environment: ``LITELLM_PROVIDER_MIRROR`` names a filesystem mirror of providers.
-    """
-    folder = environment.get(MIRROR, "")
-    if not folder:
-        return None
-    version = mirrored(Path(folder)).get("aws")
-    return plugin_folder(Path(folder), "aws", version) if version else None

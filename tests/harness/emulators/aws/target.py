@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.harness.emulators.aws import awscli, cli, cloud
-from tests.harness.emulators.aws.cloud import MIRROR, Cloud
+from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.lifecycle import web
 from tests.harness.lifecycle.aws import control_plane
 from tests.harness.lifecycle.target import Target
@@ -30,7 +30,7 @@ _NO_PLUGIN = {
 
 def not_run(environment: Mapping[str, str]) -> Mapping[str, str]:
     """What this target does not verify, with the reason; ``environment`` may name a mirror."""
-    return {**NOT_RUN, **({} if cloud.plugin(environment) else _NO_PLUGIN)}
+    return {**NOT_RUN, **({} if providers.plugin("aws", environment) else _NO_PLUGIN)}
 
 
 def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
@@ -50,8 +50,6 @@ def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
     authority.write_text(daemon.observed(url, "authority")["pem"])
-    mirrored = cloud.plugin(os.environ)
-    providers_option = f"mirror:{os.environ[MIRROR]}" if mirrored else "offline"
 
     def ports(name: str) -> Mapping[int, str]:
         served = {
@@ -67,7 +65,7 @@ def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
     found = awscli.install(commands) if real_cli else cli.install(commands, url)
     return Target(
         stack=STACKS["aws"],
-        choice=providers.live(providers.choose(providers_option)),
+        choice=providers.live(providers.applying("aws", os.environ)),
         provider=cloud.provider_arguments(aws.url, aws.region),
         inputs={"region": aws.region},
         # A task of the emulator takes few seconds.

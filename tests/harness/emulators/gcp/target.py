@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +24,15 @@ NOT_RUN = {
     "LiteLLM in a second apply": "stand-ins run, because the claim is about names",
     "gcloud": "no package has it; a replacement runs the commands of the stack's scripts",
 }
+_NO_PLUGIN = {
+    "the google provider's own apply": "the offline provider applies: there is no hashicorp/google "
+    "plugin"
+}
+
+
+def not_run(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """What this target does not verify, with the reason; ``environment`` may name a mirror."""
+    return {**NOT_RUN, **({} if providers.plugin("google", environment) else _NO_PLUGIN)}
 
 
 def target(url: str, folder: Path, *, newest: bool = False) -> Target:
@@ -31,9 +41,10 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
     Args:
         url: the URL of the emulator.
         folder: the folder for the commands that Terraform's provisioners run.
-        newest: apply with the newest provider releases that have a schema.
+        newest: apply with the newest provider releases that have a schema, and no plugin.
     """
     stack = STACKS["gcp"]
+    chosen = providers.newest() if newest else providers.applying("google", os.environ)
     commands = folder / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     authority = folder / "authority.pem"
@@ -48,7 +59,7 @@ def target(url: str, folder: Path, *, newest: bool = False) -> Target:
 
     return Target(
         stack=stack,
-        choice=providers.live(providers.newest() if newest else providers.choose("offline")),
+        choice=providers.live(chosen),
         provider={
             "region": REGION,
             **{f"{service}_custom_endpoint": address(service, url) for service in SERVICES},

@@ -39,6 +39,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str, int),
 }
 
+# Fields that the google provider 7.46.0 sends, that the documents lack and Compute Engine accepts.
+_UNDOCUMENTED = frozenset({"deleteBgpAlwaysCompareMed"})
+
 
 class DiscoveryError(RuntimeError):
     """The discovery documents are not installed."""
@@ -144,10 +147,11 @@ def _problems(
         for key, item in value.items():
             inner = properties.get(key, additional)
             if inner is None:
-                yield (
-                    f"Invalid JSON payload received. Unknown name \"{key}\" at '{location}': "
-                    "Cannot find field."
-                )
+                if key not in _UNDOCUMENTED:
+                    yield (
+                        f"Invalid JSON payload received. Unknown name \"{key}\" at '{location}': "
+                        "Cannot find field."
+                    )
             else:
                 yield from _problems(schemas, inner, item, f"{location}.{key}".lstrip("."))
     elif kind == "array":
