@@ -27,6 +27,7 @@ from tests.harness.accounts.ledger import (
 from tests.harness.lifecycle import run
 from tests.harness.lifecycle.run import Lifecycle, Retry
 from tests.harness.lifecycle.target import Target
+from tests.harness.sdk import google
 from tests.harness.terraform import binary, providers
 
 # A destroy sends no credential, but the module requires those that its inputs declare.
@@ -192,8 +193,17 @@ def backend(record: Record) -> Mapping[str, Any] | None:
         block = {"bucket": bucket, "key": key, "region": record.region, "use_lockfile": True}
         return {"s3": {**block, **(_LOCAL_S3 if record.endpoint else {})}}
     if scheme == "gs":
-        return {"gcs": {"bucket": bucket, "prefix": prefix}}
+        block = {"bucket": bucket, "prefix": prefix}
+        return {"gcs": {**block, **(_local_gcs(record) if record.endpoint else {})}}
     return None
+
+
+def _local_gcs(record: Record) -> Mapping[str, Any]:
+    """The endpoint, and a token that no cloud issued, because the backend requires one."""
+    return {
+        "storage_custom_endpoint": google.address("storage", record.endpoint),
+        "access_token": "local",
+    }
 
 
 def state_resources(record: Record) -> int:
