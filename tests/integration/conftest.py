@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if on_account.configure(config):
         return
     plugin = {} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}
-    config.stash[LACKING] = plugin
+    config.stash[LACKING] = {**plugin, "zone": "no public DNS has the names of a local cloud"}
     not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
 
 
@@ -151,19 +151,24 @@ Lifecycles = Callable[..., run.Lifecycle]
 def lifecycles(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lifecycles]:
-    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None)``.
+    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None, named=False)``.
 
-    Those with the same providers share the processes that serve them.
+    A ``named`` one has a host in a zone on an account, if there is one. Those with the same
+    providers share the processes that serve them.
     """
     config = request.config
     environments: dict[str, Mapping[str, str]] = {}
     with contextlib.ExitStack() as stack:
 
         def begin(
-            target: Target, inputs: Mapping[str, Any], source: Path | None = None
+            target: Target,
+            inputs: Mapping[str, Any],
+            source: Path | None = None,
+            named: bool = False,
         ) -> run.Lifecycle:
             if config.getoption("target") != LOCAL:
-                return stack.enter_context(on_account.lifecycle(config, target, inputs, source))
+                begun = on_account.lifecycle(config, target, inputs, source, named=named)
+                return stack.enter_context(begun)
             folder = tmp_path_factory.mktemp("lifecycle")
             choice = str(target.choice)
             if choice not in environments:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.accounts import identity, runs
-from tests.harness.accounts.identity import EXPIRES_TAG, OWNER_TAG, RUN_TAG
+from tests.harness.accounts.identity import EXPIRES_TAG, OWNER_TAG, RUN_TAG, STACK_TAGS
 from tests.harness.accounts.ledger import (
     DESTROYED,
     LEASE_SECONDS,
@@ -25,14 +25,13 @@ from tests.harness.accounts.ledger import (
     new_holder,
     renewing,
 )
+from tests.harness.accounts.ownership import owned
 from tests.harness.accounts.retries import Retries
 from tests.harness.accounts.runs import Place
 from tests.harness.lifecycle.run import LifecycleError, addresses, destroy
 from tests.harness.lifecycle.sweep import SweepError
 from tests.harness.lifecycle.target import Belongs, ControlPlane, Existing, Target
 
-# The tags with the name of the stack.
-STACK_TAGS = ("litellm:stack", "litellm-stack")
 # A killed call can still create something after its process ended, and lists are eventually
 # consistent. Two lists in a row must be empty.
 SETTLE_SECONDS = 2.0
@@ -67,18 +66,6 @@ class Done:
     left: tuple[str, ...] = ()
     problem: str = ""
     skipped: bool = False
-
-
-def owned(control: ControlPlane, record: Record) -> Belongs:
-    """Whether a resource is one that a run of the suite created, and the suite may delete."""
-
-    def belongs(existing: Existing) -> bool:
-        if RUN_TAG in existing.tags:
-            return existing.tags[RUN_TAG] == record.run
-        foreign = any(existing.tags.get(tag, record.stack) != record.stack for tag in STACK_TAGS)
-        return existing.late and not foreign and control.named(existing, record.stack)
-
-    return belongs
 
 
 def reserved(control: ControlPlane, record: Record) -> tuple[str, ...]:

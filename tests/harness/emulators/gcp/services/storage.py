@@ -201,9 +201,8 @@ def _write_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Docum
 
 _B = r"/storage/v1/b/(?P<bucket>[^/]+)"
 # The XML API reads an object at the root of the host; Google's client of Go uses it.
-_XML = (
-    r"/(?!(?:v\d|apis|compute|sql|storage|upload|download|local)/)(?P<bucket>[^/]+)/(?P<object>.+)"
-)
+_OTHERS = r"(?:v\d|apis|compute|dns|sql|storage|upload|download|local)/"
+_XML = rf"/(?!{_OTHERS})(?P<bucket>[^/]+)/(?P<object>.+)"
 ROUTES = (
     ("GET", _B + "/iam", _read_policy),
     ("PUT", _B + "/iam", _write_policy),
