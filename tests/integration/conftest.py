@@ -35,6 +35,8 @@ pytest.register_assert_rewrite(
     "tests.integration.story",
     "tests.integration.dashboard",
     "tests.integration.interruptions",
+    "tests.integration.ledgers",
+    "tests.integration.zones",
 )
 stage = pytest.mark.stage
 

@@ -137,12 +137,12 @@ class Local:
         return [janitor.clean(work) for work in outlived(self.ledger, controls)]
 
 
-def place(cloud: str, url: str, zone: str = "") -> Place:
-    """The place of a local cloud in a record; ``zone`` is the DNS name of a hosted zone."""
+def place(cloud: str, url: str) -> Place:
+    """The place of a local cloud in a record."""
     stack = STACKS[cloud]
     account = {"aws": "123456789012", "gcp": stack.scope[1]}[cloud]
     region = {"aws": stack.scope[1], "gcp": google.REGION}[cloud]
-    return Place(cloud, account, region, url, zone=zone)
+    return Place(cloud, account, region, url)
 
 
 def target(cloud: str, url: str, folder: Path, api: str = "") -> Target:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.accounts import allowed, identity, runs, targets
+from tests.harness.accounts import allowed, buckets, identity, runs, targets
 from tests.harness.accounts.allowed import NotAllowedError
 from tests.harness.accounts.ledger import Record
 from tests.harness.accounts.targets import NotRunError
@@ -229,3 +229,11 @@ def test_host_that_no_certificate_can_name_is_refused() -> None:
 def test_offline_providers_apply_to_no_account() -> None:
     with pytest.raises(NotRunError, match="use --providers=registry"):
         targets.target("aws", "offline")
+
+
+def test_folder_without_a_setting_is_that_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    buckets.opened("").write("a", b"b", None)
+    assert (tmp_path / "litellm-stacks" / "ledger" / "a").read_bytes() == b"b"

@@ -1,6 +1,7 @@
 """The domain of a run in a hosted zone: made before its apply, and removed after its destroy.
 
-Public DNS, and what a certificate authority verifies by it, only an account shows.
+The tests of ``test_janitor_*.py``, on its local cloud. Public DNS, and what a certificate authority
+verifies by it, only an account shows.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +21,14 @@ from tests.harness.accounts.janitor import Janitor, outlived
 from tests.harness.accounts.ledger import DESTROYED, RECORDED, Ledger
 from tests.harness.accounts.runs import Place, Terms
 from tests.harness.accounts.stores import Folder
-from tests.harness.emulators.launch import AwsOptions, GcpOptions
 from tests.harness.lifecycle.target import Target, ZoneError
 from tests.harness.process import daemon
 from tests.harness.sdk import aws
 from tests.harness.stacks import STACKS
-from tests.integration import local_clouds
-from tests.integration.conftest import Emulators
 from tests.integration.google_api import Api
+from tests.integration.local_clouds import Local
 
 ZONE = "litellm.example.com"
-OPTIONS: dict[str, AwsOptions | GcpOptions] = {"aws": AwsOptions(), "gcp": GcpOptions()}
 # Of a stack with a similar name.
 FOREIGN = f"t0123456-litellm-ci2.{ZONE}."
 ADDRESS = "203.0.113.9"
@@ -120,27 +119,22 @@ def _outside(goal: Target) -> list[str]:
     return sorted(item.name for item in goal.control.existing() if item.outside)
 
 
-@pytest.mark.parametrize("cloud", list(ZONES))
-def test_run_has_a_name_in_the_zone_until_it_ends(
-    cloud: str, emulators: Emulators, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    with emulators(OPTIONS[cloud]) as running:
-        zone = ZONES[cloud](running.url)
-        goal = local_clouds.target(cloud, running.url, tmp_path)
-        ledger = Ledger(Folder(tmp_path / "ledger"))
-        place = local_clouds.place(cloud, running.url, ZONE)
-        core = request.config.getoption("core")
-        before = _outside(goal)
-        _ends(goal, Terms(ledger, place, identity.identity("me", 3600), core), tmp_path, zone)
-        assert _outside(goal) == before
-        _dies(goal, ledger, place, zone, tmp_path)
-        (work,) = outlived(ledger, {})
-        assert len(leaks.report(goal.control, work.record).leaks) == {"aws": 3, "gcp": 1}[cloud]
-        done = Janitor(ledger, lambda _: goal, core, settle_seconds=0).clean(work)
-        assert (done.left, done.problem) == ((), "")
-        assert _outside(goal) == before
-        assert leaks.report(goal.control, work.record).leaks == ()
-        zone.close()
+def test_run_has_a_name_in_the_zone_until_it_ends(local: Local, tmp_path: Path) -> None:
+    cloud, goal = local.cloud, local.target()
+    zone = ZONES[cloud](local.url)
+    ledger = Ledger(Folder(tmp_path / "ledger"))
+    place = replace(local.place(), zone=ZONE)
+    before = _outside(goal)
+    _ends(goal, Terms(ledger, place, identity.identity("me", 3600), local.core), tmp_path, zone)
+    assert _outside(goal) == before
+    _dies(goal, ledger, place, zone, tmp_path)
+    (work,) = outlived(ledger, {})
+    assert len(leaks.report(goal.control, work.record).leaks) == {"aws": 3, "gcp": 1}[cloud]
+    done = Janitor(ledger, lambda _: goal, local.core, settle_seconds=0).clean(work)
+    assert (done.left, done.problem) == ((), "")
+    assert _outside(goal) == before
+    assert leaks.report(goal.control, work.record).leaks == ()
+    zone.close()
 
 
 def _ends(goal: Target, terms: Terms, folder: Path, zone: AwsZone | GcpZone) -> None:
@@ -182,17 +176,17 @@ def _dies(
     shutil.rmtree(folder / run.run, ignore_errors=True)
 
 
-@pytest.mark.parametrize("cloud", list(ZONES))
-def test_zone_that_cannot_be_used_is_named(
-    cloud: str, emulators: Emulators, tmp_path: Path
-) -> None:
-    with emulators(OPTIONS[cloud]) as running:
-        goal = local_clouds.target(cloud, running.url, tmp_path)
-        place = local_clouds.place(cloud, running.url, "another.example.com")
-        run = identity.identity("me", 3600)
-        ledger = Ledger(Folder(tmp_path / "ledger"))
-        with runs.recorded(ledger, place, run, tmp_path, {}) as record:
-            domain = runs.domain_of(record)
-            assert domain
-            with pytest.raises(ZoneError, match=r"has no public .* another\.example\.com"):
-                goal.control.certify(domain)
+def test_zone_that_cannot_be_used_is_named(local: Local, tmp_path: Path) -> None:
+    place = replace(local.place(), zone="another.example.com")
+    ledger = Ledger(Folder(tmp_path / "ledger"))
+    with runs.recorded(ledger, place, identity.identity("me", 3600), tmp_path, {}) as record:
+        domain = runs.domain_of(record)
+        assert domain
+        with pytest.raises(ZoneError, match=r"has no public .* another\.example\.com"):
+            local.target().control.certify(domain)
+
+
+__all__ = [
+    "test_run_has_a_name_in_the_zone_until_it_ends",
+    "test_zone_that_cannot_be_used_is_named",
+]
