@@ -25,7 +25,7 @@ from tests.plugins import not_run
 from tests.plugins.accounts import LOCAL, add_retried
 from tests.plugins.stages import LACKING
 
-_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", targets.DOMAIN_VARIABLE, targets.ZONE_VARIABLE)
+_OF_ACCOUNTS = ("AWS_", "GOOGLE_", "CLOUDSDK_", "LITELLM_TEST_")
 # Secrets of a stack that anybody on the internet could try.
 _SECRETS = ("litellm_master_key", "ui_password")
 
@@ -34,7 +34,7 @@ def configure(config: pytest.Config) -> bool:
     """Report what an account lacks; False for a run on the local clouds."""
     cloud = config.getoption("target")
     if cloud == LOCAL:
-        for name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
+        for name in [name for name in os.environ if name.startswith(_OF_ACCOUNTS)]:
             # No local run reaches an account by mistake.
             del os.environ[name]
         return False

@@ -37,6 +37,7 @@ from tests.harness.process.child import soon
 from tests.integration.conftest import Lifecycles, stage
 from tests.integration.probing import PROBES, Client, failures, watching
 from tests.plugins.accounts import LOCAL
+from tests.plugins.stages import LACKING
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 NEXT_WORD = "the-next-password-of-the-dashboard"
@@ -81,6 +82,7 @@ CONFIGURATION = {
     "secrets_version": 2,
 }
 IMAGE = {"gateway_image": NEXT_IMAGE}
+_IMAGE_AND = "image and "
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ class Case:
         labels: the tags or labels of every taggable resource.
         jobs: the number of jobs that the apply runs.
         secrets: the number of secrets of the stack.
-        changes: changed inputs with the expected plan, by name.
+        changes: changed inputs with the expected plan, by name. A name that begins with "image and"
+            changes the image too.
+        without_image: the expected plans of those without the image, by the rest of the name.
     """
 
     stack: str
@@ -104,18 +108,26 @@ class Case:
     jobs: int
     secrets: int
     changes: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict)
+    without_image: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the test of changes with the changes of the cloud."""
-    if {"inputs", "expected"} <= set(metafunc.fixturenames):
-        changes_of_case = metafunc.module.CASE.changes
-        image = pytest.mark.needs("image")
-        parameters = [
-            pytest.param(*values, id=name, marks=[image] if name.startswith("image") else [])
-            for name, values in changes_of_case.items()
-        ]
-        metafunc.parametrize(("inputs", "expected"), parameters)
+    """Parametrize the test of changes with the changes of the cloud.
+
+    Where there is no second image, the rest of a change runs without it.
+    """
+    if not {"inputs", "expected"} <= set(metafunc.fixturenames):
+        return
+    case: Case = metafunc.module.CASE
+    parameters = []
+    for name, (inputs, expected) in case.changes.items():
+        rest = name.removeprefix(_IMAGE_AND)
+        marks = [pytest.mark.needs("image")] if rest != name else []
+        parameters.append(pytest.param(inputs, expected, id=name, marks=marks))
+        if marks and "image" in metafunc.config.stash.get(LACKING, {}):
+            own = {key: value for key, value in inputs.items() if key not in IMAGE}
+            parameters.append(pytest.param(own, case.without_image[rest], id=rest))
+    metafunc.parametrize(("inputs", "expected"), parameters)
 
 
 @pytest.fixture(scope="module")

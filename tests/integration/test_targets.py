@@ -113,7 +113,9 @@ def test_account_skips_no_stage_silently(name: str, collected: Collected) -> Non
     local = {t.partition("::")[2] for t in collected[LOCAL][0] if t.startswith((file, "test_fail"))}
     account, output = collected[name]
     ran = {test.partition("::")[2] for test in account}
-    assert ran < local
+    # Without a second image, the rest of that change runs.
+    rest = {"aws": "zones", "gcp": "scale"}[name]
+    assert ran - local == {f"test_change_rolls_without_a_failed_request[{rest}]"}
     missing = local - ran
     reasons = dict(re.findall(r"(?m)^not run: (.+?): --target=\w+: (.+)$", output))
     assert missing - set(reasons) == set()
