@@ -305,9 +305,10 @@ def test_two_janitors_at_once_spare_foreign_resources(local: Local, tmp_path: Pa
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: local.janitor().clean(works[0]), range(2)))
     assert [item for item in done if item.problem or item.left] == []
-    assert _exist(local, record) == 0
-    names = {existing.name for existing in local.target().control.existing()}
-    assert foreign <= names
+    control = local.target().control
+    existing = control.existing()
+    assert list(filter(owned(control, record), existing)) == []
+    assert foreign <= {item.name for item in existing}
     assert local.clean(by_tags=True) == []
 
 

@@ -69,7 +69,12 @@ class Done:
 
 
 def reserved(control: ControlPlane, record: Record) -> tuple[str, ...]:
-    """The names of a run that stay reserved after a destroy, of instances that exist or existed."""
+    """The names of a run that stay reserved after a destroy, of instances that exist or existed.
+
+    Only Cloud SQL reserves names.
+    """
+    if record.cloud != "gcp":
+        return record.reserved
     belongs = owned(control, record)
     names = [
         item.names[0]
@@ -176,26 +181,20 @@ class Janitor:
         control = target.control
         belongs = owned(control, record)
         retries = Retries(record.cloud, self.pause_seconds)
-        problem = ""
         known = self._by_state(record, target, retries)
-        if isinstance(known, LifecycleError):
-            problem, known = str(known), []
-        deleted = [*known]
+        deleted = [] if isinstance(known, LifecycleError) else [*known]
         try:
             deleted += control.remove(belongs)
-            if problem:
+            if isinstance(known, LifecycleError):
                 # A resource in no state used one in the state.
-                again = self._by_state(record, target, retries)
-                problem = str(again) if isinstance(again, LifecycleError) else ""
+                self._by_state(record, target, retries)
             deleted += self._settled(control, belongs)
         except SweepError as error:
-            problem = str(error)
-        left = tuple(str(existing) for existing in control.existing() if belongs(existing))
-        if problem and not left:
-            # The state names resources that are gone, or the module cannot be planned any more. The
-            # APIs decide whether anything exists.
-            problem = ""
-        return Done(work, tuple(deleted), left, problem)
+            left = tuple(str(existing) for existing in control.existing() if belongs(existing))
+            return Done(work, tuple(deleted), left, str(error) if left else "")
+        # The state can name resources that are gone, or the module cannot be planned any more. The
+        # APIs decide whether anything exists.
+        return Done(work, tuple(deleted))
 
     def _settled(self, control: ControlPlane, belongs: Belongs) -> list[str]:
         time.sleep(self.settle_seconds)
