@@ -34,6 +34,8 @@ pytest.register_assert_rewrite(
     "tests.integration.story",
     "tests.integration.dashboard",
     "tests.integration.interruptions",
+    "tests.integration.ledgers",
+    "tests.integration.zones",
 )
 stage = pytest.mark.stage
 
@@ -42,11 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Report what a run on an account would show and the emulators do not."""
     if on_account.configure(config):
         return
-    config.stash[LACKING] = {
+    plugins = {
         f"{name}_plugin": f"no hashicorp/{name} plugin"
         for name in ("aws", "google")
         if not providers.plugin(name, os.environ)
     }
+    config.stash[LACKING] = {**plugins, "zone": "no public DNS has the names of a local cloud"}
     not_run.add(config, {**aws.not_run(os.environ), **google.not_run(os.environ)})
 
 
@@ -153,19 +156,24 @@ Lifecycles = Callable[..., run.Lifecycle]
 def lifecycles(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lifecycles]:
-    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None)``.
+    """Lifecycles of stacks: ``lifecycles(target, inputs, source=None, named=False)``.
 
-    Those with the same providers share the processes that serve them.
+    A ``named`` one has a host in a zone on an account, if there is one. Those with the same
+    providers share the processes that serve them.
     """
     config = request.config
     environments: dict[str, Mapping[str, str]] = {}
     with contextlib.ExitStack() as stack:
 
         def begin(
-            target: Target, inputs: Mapping[str, Any], source: Path | None = None
+            target: Target,
+            inputs: Mapping[str, Any],
+            source: Path | None = None,
+            named: bool = False,
         ) -> run.Lifecycle:
             if config.getoption("target") != LOCAL:
-                return stack.enter_context(on_account.lifecycle(config, target, inputs, source))
+                begun = on_account.lifecycle(config, target, inputs, source, named=named)
+                return stack.enter_context(begun)
             folder = tmp_path_factory.mktemp("lifecycle")
             choice = str(target.choice)
             if choice not in environments:

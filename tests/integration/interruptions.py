@@ -22,11 +22,12 @@ import pytest
 
 from tests.harness.accounts import identity, leaks, permissions
 from tests.harness.accounts.identity import RUN_TAG
-from tests.harness.accounts.janitor import Done, outlived, owned
+from tests.harness.accounts.janitor import Done, outlived
 from tests.harness.accounts.ledger import DESTROYED, Record
+from tests.harness.accounts.ownership import owned
 from tests.harness.cli import janitor
 from tests.harness.cli import leaks as leaks_command
-from tests.harness.emulators.parts.faults import KINDS, Fault
+from tests.harness.emulators.parts.faults import KINDS, Called, Fault
 from tests.harness.process.child import alive, child_with, soon
 from tests.harness.sdk import aws
 from tests.integration.google_api import Api
@@ -277,11 +278,13 @@ def _calls(local: Local) -> list[str]:
             for call in local.faults.calls
             if not call.path.startswith("/local/")
         ]
-    return [
-        f"{call.service}:{call.operation or permissions.s3_operation(call.method, call.path)}"
-        for call in local.faults.calls
-        if call.service
-    ]
+    return [f"{call.service}:{_operation(call)}" for call in local.faults.calls if call.service]
+
+
+def _operation(call: Called) -> str:
+    if call.operation:
+        return call.operation
+    return permissions.rest_operation(call.service, call.method, call.path)
 
 
 def test_two_janitors_at_once_spare_foreign_resources(local: Local, tmp_path: Path) -> None:
@@ -302,9 +305,10 @@ def test_two_janitors_at_once_spare_foreign_resources(local: Local, tmp_path: Pa
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: local.janitor().clean(works[0]), range(2)))
     assert [item for item in done if item.problem or item.left] == []
-    assert _exist(local, record) == 0
-    names = {existing.name for existing in local.target().control.existing()}
-    assert foreign <= names
+    control = local.target().control
+    existing = control.existing()
+    assert list(filter(owned(control, record), existing)) == []
+    assert foreign <= {item.name for item in existing}
     assert local.clean(by_tags=True) == []
 
 

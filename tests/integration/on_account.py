@@ -25,7 +25,7 @@ from tests.plugins import not_run
 from tests.plugins.accounts import LOCAL, add_retried
 from tests.plugins.stages import LACKING
 
-_CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", targets.DOMAIN_VARIABLE)
+_OF_ACCOUNTS = ("AWS_", "GOOGLE_", "CLOUDSDK_", "LITELLM_TEST_")
 # Secrets of a stack that anybody on the internet could try.
 _SECRETS = ("litellm_master_key", "ui_password")
 
@@ -34,7 +34,7 @@ def configure(config: pytest.Config) -> bool:
     """Report what an account lacks; False for a run on the local clouds."""
     cloud = config.getoption("target")
     if cloud == LOCAL:
-        for name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
+        for name in [name for name in os.environ if name.startswith(_OF_ACCOUNTS)]:
             # No local run reaches an account by mistake.
             del os.environ[name]
         return False
@@ -84,9 +84,17 @@ def target(config: pytest.Config, cloud: str) -> Target:
 
 @contextlib.contextmanager
 def lifecycle(
-    config: pytest.Config, goal: Target, inputs: Mapping[str, Any], source: Path | None = None
+    config: pytest.Config,
+    goal: Target,
+    inputs: Mapping[str, Any],
+    source: Path | None = None,
+    *,
+    named: bool = False,
 ) -> Iterator[Lifecycle]:
-    """The lifecycle of a recorded run on an account, which is refused if it costs too much."""
+    """The lifecycle of a recorded run on an account, which is refused if it costs too much.
+
+    A ``named`` one has a host in the zone of ``LITELLM_TEST_ZONE``. Its certificate takes minutes.
+    """
     cloud = goal.stack.name
     ledger_place = config.getoption("ledger") or os.environ.get(buckets.LEDGER_VARIABLE, "")
     kept = config.getoption("run_folder")
@@ -96,7 +104,8 @@ def lifecycle(
     # It holds the state and the secrets of the stack.
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = f"{ledger_place.rstrip('/')}/states" if "://" in ledger_place else ""
-    place = Place(cloud, goal.control.place(), targets.region(cloud), state=state)
+    zone = targets.zone() if named else ""
+    place = Place(cloud, goal.control.place(), targets.region(cloud), state=state, zone=zone)
     ceiling = cost.Ceiling(config.getoption("max_cost"), seconds)
 
     retries = Retries(cloud)

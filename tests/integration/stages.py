@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.harness import stacks
 from tests.harness.accounts.targets import DOMAIN_VARIABLE, IMAGE_VARIABLE
+from tests.harness.lifecycle import web
 from tests.harness.lifecycle.run import (
     Lifecycle,
     addresses,
@@ -34,6 +37,7 @@ from tests.harness.process.child import soon
 from tests.integration.conftest import Lifecycles, stage
 from tests.integration.probing import PROBES, Client, failures, watching
 from tests.plugins.accounts import LOCAL
+from tests.plugins.stages import LACKING
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
 NEXT_WORD = "the-next-password-of-the-dashboard"
@@ -41,6 +45,8 @@ DOMAIN = os.environ.get(DOMAIN_VARIABLE) or "litellm.example.com"
 ANSWER = "the mocked answer"
 # The longest duration of a job.
 JOB_SECONDS = 1800
+# A resolver keeps that a name does not exist for some minutes.
+DNS_SECONDS = 900
 NEXT_IMAGE = os.environ.get(IMAGE_VARIABLE) or "docker.io/litellm/litellm-gateway:next"
 
 
@@ -76,6 +82,7 @@ CONFIGURATION = {
     "secrets_version": 2,
 }
 IMAGE = {"gateway_image": NEXT_IMAGE}
+_IMAGE_AND = "image and "
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,9 @@ class Case:
         labels: the tags or labels of every taggable resource.
         jobs: the number of jobs that the apply runs.
         secrets: the number of secrets of the stack.
-        changes: changed inputs with the expected plan, by name.
+        changes: changed inputs with the expected plan, by name. A name that begins with "image and"
+            changes the image too.
+        without_image: the expected plans of those without the image, by the rest of the name.
     """
 
     stack: str
@@ -99,18 +108,26 @@ class Case:
     jobs: int
     secrets: int
     changes: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict)
+    without_image: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the test of changes with the changes of the cloud."""
-    if {"inputs", "expected"} <= set(metafunc.fixturenames):
-        changes_of_case = metafunc.module.CASE.changes
-        image = pytest.mark.needs("image")
-        parameters = [
-            pytest.param(*values, id=name, marks=[image] if name.startswith("image") else [])
-            for name, values in changes_of_case.items()
-        ]
-        metafunc.parametrize(("inputs", "expected"), parameters)
+    """Parametrize the test of changes with the changes of the cloud.
+
+    Where there is no second image, the rest of a change runs without it.
+    """
+    if not {"inputs", "expected"} <= set(metafunc.fixturenames):
+        return
+    case: Case = metafunc.module.CASE
+    parameters = []
+    for name, (inputs, expected) in case.changes.items():
+        rest = name.removeprefix(_IMAGE_AND)
+        marks = [pytest.mark.needs("image")] if rest != name else []
+        parameters.append(pytest.param(inputs, expected, id=name, marks=marks))
+        if marks and "image" in metafunc.config.stash.get(LACKING, {}):
+            own = {key: value for key, value in inputs.items() if key not in IMAGE}
+            parameters.append(pytest.param(own, case.without_image[rest], id=rest))
+    metafunc.parametrize(("inputs", "expected"), parameters)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +138,8 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @pytest.fixture(scope="module")
 def lifecycle(lifecycles: Lifecycles, case: Case, request: pytest.FixtureRequest) -> Lifecycle:
-    return lifecycles(request.getfixturevalue(f"{case.stack}_target"), {**INPUTS, **case.inputs})
+    target = request.getfixturevalue(f"{case.stack}_target")
+    return lifecycles(target, {**INPUTS, **case.inputs}, named=True)
 
 
 @pytest.fixture
@@ -191,13 +209,31 @@ def test_dashboard_pages_find_their_assets(client: Client) -> None:
 @stage("verify")
 @pytest.mark.needs("tls")
 def test_http_redirects_to_https_with_path_and_query(client: Client) -> None:
+    host = urlsplit(client.url).hostname
     answer = client.session.get(
-        f"http://{DOMAIN}/v1/models?limit=1", timeout=30, allow_redirects=False
+        f"http://{host}/v1/models?limit=1", timeout=30, allow_redirects=False
     )
     assert answer.status_code == 301
     # An ALB names the port.
-    where = answer.headers["Location"].replace(f"{DOMAIN}:443/", f"{DOMAIN}/")
-    assert where == f"https://{DOMAIN}/v1/models?limit=1"
+    where = answer.headers["Location"].replace(f"{host}:443/", f"{host}/")
+    assert where == f"https://{host}/v1/models?limit=1"
+
+
+@stage("verify")
+@pytest.mark.needs("zone")
+def test_public_name_of_the_zone_reaches_the_stack(client: Client) -> None:
+    # By the resolver of this machine, and not by the address of the load balancer.
+    assert soon(lambda: _resolves(client.url), DNS_SECONDS, 5), client.url
+    with web.session() as session:
+        answer = Client(client.url, session, client.key).request("/v1/models", key="master")
+    assert answer.status_code == 200
+
+
+def _resolves(url: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(urlsplit(url).hostname, 443))
+    except OSError:
+        return False
 
 
 @stage("verify")
@@ -327,6 +363,7 @@ __all__ = [
     "test_litellm_routes_reach_their_component",
     "test_migrations_created_every_table",
     "test_migrations_ran_and_printed_command_repeats_them",
+    "test_public_name_of_the_zone_reaches_the_stack",
     "test_same_name_applies_and_destroys_again",
     "test_second_plan_is_empty",
     "test_stack_answers_probe",

@@ -11,7 +11,9 @@ from tests.harness.accounts.ledger import DESTROYED
 from tests.harness.sdk import aws
 from tests.integration.interruptions import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.interruptions import swept
+from tests.integration.ledgers import *  # noqa: F403
 from tests.integration.local_clouds import Local
+from tests.integration.zones import *  # noqa: F403
 
 SHORT = {"gateway_desired_count": 1, "gateway_min_capacity": 1}
 

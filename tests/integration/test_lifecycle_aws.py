@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.harness.accounts import targets
 from tests.harness.lifecycle.run import Lifecycle, outputs
 from tests.harness.process.child import soon
 from tests.harness.sdk import aws
@@ -22,6 +23,22 @@ from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
 from tests.integration.story import *  # noqa: F403
 
 pytestmark = pytest.mark.account("aws", minutes=90)
+# Its zones a and b are those of the first apply.
+REGION = targets.region("aws")
+ZONE = f"{REGION}c"
+ZONES = {
+    f'aws_subnet.private["{ZONE}"]': "create",
+    f'aws_subnet.public["{ZONE}"]': "create",
+    f'aws_route_table_association.private["{ZONE}"]': "create",
+    f'aws_route_table_association.public["{ZONE}"]': "create",
+    "aws_db_subnet_group.this[0]": "update",
+    "aws_elasticache_subnet_group.this[0]": "update",
+    "aws_lb.this": "update",
+    'aws_ecs_service.autoscaled["gateway"]': "update",
+    'aws_ecs_service.autoscaled["backend"]': "update",
+    'aws_ecs_service.fixed["ui"]': "update",
+    "terraform_data.deployments[0]": "replace",
+}
 CASE = Case(
     stack="aws",
     inputs={
@@ -60,21 +77,8 @@ CASE = Case(
             },
         ),
         "image and zones": (
-            {**IMAGE, "azs": ["eu-west-1c", "eu-west-1b", "eu-west-1a"]},
-            {
-                'aws_ecs_task_definition.service["gateway"]': "replace",
-                'aws_subnet.private["eu-west-1c"]': "create",
-                'aws_subnet.public["eu-west-1c"]': "create",
-                'aws_route_table_association.private["eu-west-1c"]': "create",
-                'aws_route_table_association.public["eu-west-1c"]': "create",
-                "aws_db_subnet_group.this[0]": "update",
-                "aws_elasticache_subnet_group.this[0]": "update",
-                "aws_lb.this": "update",
-                'aws_ecs_service.autoscaled["gateway"]': "update",
-                'aws_ecs_service.autoscaled["backend"]': "update",
-                'aws_ecs_service.fixed["ui"]': "update",
-                "terraform_data.deployments[0]": "replace",
-            },
+            {**IMAGE, "azs": [ZONE, f"{REGION}b", f"{REGION}a"]},
+            {**ZONES, 'aws_ecs_task_definition.service["gateway"]': "replace"},
         ),
         "scale": (
             {"gateway_desired_count": 2, "gateway_min_capacity": 2, "ui_desired_count": 2},
@@ -84,6 +88,7 @@ CASE = Case(
             },
         ),
     },
+    without_image={"zones": ZONES},
 )
 
 

@@ -49,4 +49,5 @@ CASE = Case(
             },
         ),
     },
+    without_image={"scale": {'google_cloud_run_v2_service.this["gateway"]': "update"}},
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.cli import docs, examples
+from tests.harness.cli.tables import Table
 from tests.harness.hcl import declarations
 from tests.harness.hcl.declarations import Output, Variable
 from tests.harness.offline.catalogue import DATA, releases, schema_document
@@ -33,7 +34,7 @@ def by_path(path: Path) -> str:
 
 
 @pytest.mark.parametrize("table", [*docs.tables()], ids=lambda table: table.mark.lower())
-def test_generated_table_is_current(table: docs.Table | examples.Written) -> None:
+def test_generated_table_is_current(table: Table | examples.Written) -> None:
     assert table.path.read_text() == table.rendered(), "run `tox -e docs`"
 
 

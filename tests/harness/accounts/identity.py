@@ -19,6 +19,9 @@ from tests.harness.stacks import Stack
 RUN_TAG = "litellm-test-run"
 OWNER_TAG = "litellm-test-owner"
 EXPIRES_TAG = "litellm-test-expires"
+STACK_TAG = {"aws": "litellm:stack", "gcp": "litellm-stack"}
+"""The tag or label with the name of the stack, by cloud."""
+STACK_TAGS = tuple(STACK_TAG.values())
 ENV = "ci"
 OWNER_VARIABLE = "LITELLM_TEST_OWNER"
 # The inputs of the modules that tag everything.
@@ -39,6 +42,11 @@ class Identity:
     tenant: str
     owner: str
     expires: int
+
+    @property
+    def stack(self) -> str:
+        """The name of the stack."""
+        return f"{self.tenant}-litellm-{ENV}"
 
     @property
     def tags(self) -> Mapping[str, str]:

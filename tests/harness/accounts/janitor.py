@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.accounts import identity, runs
-from tests.harness.accounts.identity import EXPIRES_TAG, OWNER_TAG, RUN_TAG
+from tests.harness.accounts.identity import EXPIRES_TAG, OWNER_TAG, RUN_TAG, STACK_TAGS
 from tests.harness.accounts.ledger import (
     DESTROYED,
     LEASE_SECONDS,
@@ -25,14 +25,13 @@ from tests.harness.accounts.ledger import (
     new_holder,
     renewing,
 )
+from tests.harness.accounts.ownership import owned
 from tests.harness.accounts.retries import Retries
 from tests.harness.accounts.runs import Place
 from tests.harness.lifecycle.run import LifecycleError, addresses, destroy
 from tests.harness.lifecycle.sweep import SweepError
 from tests.harness.lifecycle.target import Belongs, ControlPlane, Existing, Target
 
-# The tags with the name of the stack.
-STACK_TAGS = ("litellm:stack", "litellm-stack")
 # A killed call can still create something after its process ended, and lists are eventually
 # consistent. Two lists in a row must be empty.
 SETTLE_SECONDS = 2.0
@@ -69,20 +68,13 @@ class Done:
     skipped: bool = False
 
 
-def owned(control: ControlPlane, record: Record) -> Belongs:
-    """Whether a resource is one that a run of the suite created, and the suite may delete."""
-
-    def belongs(existing: Existing) -> bool:
-        if RUN_TAG in existing.tags:
-            return existing.tags[RUN_TAG] == record.run
-        foreign = any(existing.tags.get(tag, record.stack) != record.stack for tag in STACK_TAGS)
-        return existing.late and not foreign and control.named(existing, record.stack)
-
-    return belongs
-
-
 def reserved(control: ControlPlane, record: Record) -> tuple[str, ...]:
-    """The names of a run that stay reserved after a destroy, of instances that exist or existed."""
+    """The names of a run that stay reserved after a destroy, of instances that exist or existed.
+
+    Only Cloud SQL reserves names.
+    """
+    if record.cloud != "gcp":
+        return record.reserved
     belongs = owned(control, record)
     names = [
         item.names[0]
@@ -189,26 +181,20 @@ class Janitor:
         control = target.control
         belongs = owned(control, record)
         retries = Retries(record.cloud, self.pause_seconds)
-        problem = ""
         known = self._by_state(record, target, retries)
-        if isinstance(known, LifecycleError):
-            problem, known = str(known), []
-        deleted = [*known]
+        deleted = [] if isinstance(known, LifecycleError) else [*known]
         try:
             deleted += control.remove(belongs)
-            if problem:
+            if isinstance(known, LifecycleError):
                 # A resource in no state used one in the state.
-                again = self._by_state(record, target, retries)
-                problem = str(again) if isinstance(again, LifecycleError) else ""
+                self._by_state(record, target, retries)
             deleted += self._settled(control, belongs)
         except SweepError as error:
-            problem = str(error)
-        left = tuple(str(existing) for existing in control.existing() if belongs(existing))
-        if problem and not left:
-            # The state names resources that are gone, or the module cannot be planned any more. The
-            # APIs decide whether anything exists.
-            problem = ""
-        return Done(work, tuple(deleted), left, problem)
+            left = tuple(str(existing) for existing in control.existing() if belongs(existing))
+            return Done(work, tuple(deleted), left, str(error) if left else "")
+        # The state can name resources that are gone, or the module cannot be planned any more. The
+        # APIs decide whether anything exists.
+        return Done(work, tuple(deleted))
 
     def _settled(self, control: ControlPlane, belongs: Belongs) -> list[str]:
         time.sleep(self.settle_seconds)

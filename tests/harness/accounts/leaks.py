@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.harness.accounts.identity import RUN_TAG
-from tests.harness.accounts.janitor import owned
 from tests.harness.accounts.ledger import Record
+from tests.harness.accounts.ownership import owned
 from tests.harness.lifecycle.target import ControlPlane
 
 # Source: Cloud SQL, delete instances: the name cannot be used again for a week.

@@ -55,6 +55,7 @@ class Record:
         folder: the folder that holds module, state and inputs.
         state: the URL prefix of a remote state; empty for a state in the folder.
         endpoint: the URL of a local cloud; empty for an account.
+        zone: the DNS name of the hosted zone in which the run has a host; empty without one.
         inputs: of the stack, without credentials.
         phase: ``recorded``, ``kept`` or ``destroyed``.
         reserved: names that stay reserved after a destroy.
@@ -73,6 +74,7 @@ class Record:
     folder: str = ""
     state: str = ""
     endpoint: str = ""
+    zone: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     phase: str = RECORDED
     reserved: tuple[str, ...] = ()

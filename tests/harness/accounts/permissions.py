@@ -53,6 +53,7 @@ _S3_PLAIN = {
 # The prefix of a permission, by the path of the API. Source: IAM permissions reference.
 _GOOGLE = (
     (r"/compute/v1/projects/[^/]+/(?:global|regions/[^/]+)/", "compute"),
+    (r"/dns/v1/projects/[^/]+/", "dns"),
     (r"/v2/projects/[^/]+/locations/[^/]+/", "run"),
     (r"/sql/v1beta4/projects/[^/]+/", "cloudsql"),
     (r"/v1/projects/[^/]+/locations/[^/]+/(?=instances)", "redis"),
@@ -70,6 +71,7 @@ _COLLECTIONS = {
     "forwardingRules": "globalForwardingRules",
     "networkEndpointGroups": "regionNetworkEndpointGroups",
     "o": "objects",
+    "rrsets": "resourceRecordSets",
 }
 _VERBS = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 # Calls with a permission of another form: the path and permission by method.
@@ -88,6 +90,15 @@ _SPECIAL = (
         {"GET": "storage.buckets.getIamPolicy", "PUT": "storage.buckets.setIamPolicy"},
     ),
     (r"/v1/projects/[^/]+/secrets/[^/]+:addVersion", {"POST": "secretmanager.versions.add"}),
+    # A record is named by its name and type.
+    (
+        r"/dns/v1/projects/[^/]+/managedZones/[^/]+/rrsets/[^/]+/[^/]+",
+        {
+            "GET": "dns.resourceRecordSets.get",
+            "PATCH": "dns.resourceRecordSets.update",
+            "DELETE": "dns.resourceRecordSets.delete",
+        },
+    ),
 )
 
 
@@ -139,6 +150,36 @@ def s3_operation(method: str, path: str) -> str:
         if verb == method and count == segments and needed <= names:
             return name
     raise UnknownCallError(f"S3 has no operation {method} {path}")
+
+
+def rest_operation(service: str, method: str, path: str) -> str:
+    """The operation of a request to a service that has it in the path.
+
+    Raises:
+        UnknownCallError: the service has no such operation.
+    """
+    if service == "s3":
+        return s3_operation(method, path)
+    where = path.partition("?")[0].rstrip("/")
+    for name, verb, pattern in _rest_operations(service):
+        if verb == method and re.fullmatch(pattern, where):
+            return name
+    raise UnknownCallError(f"{service} has no operation {method} {path}")
+
+
+@functools.cache
+def _rest_operations(service: str) -> tuple[tuple[str, str, str], ...]:
+    """The operations of a service: name, method, pattern of the path; the most specific first."""
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model(service)
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = http["requestUri"].partition("?")[0].rstrip("/")
+        parts = [".+" if part.startswith("{") else re.escape(part) for part in path.split("/")]
+        found.append((name, http["method"], "/".join(parts)))
+    return tuple(sorted(found, key=lambda item: (item[2].count(".+"), -len(item[2]))))
 
 
 def aws_action(service: str, operation: str) -> str:

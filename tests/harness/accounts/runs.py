@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shutil
 import tempfile
@@ -11,7 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.harness.accounts.identity import Identity
+from tests.harness.accounts.identity import (
+    EXPIRES_TAG,
+    OWNER_TAG,
+    RUN_TAG,
+    STACK_TAG,
+    Identity,
+)
 from tests.harness.accounts.ledger import (
     DESTROYED,
     KEPT,
@@ -24,13 +31,17 @@ from tests.harness.accounts.ledger import (
     renewing,
     without_credentials,
 )
+from tests.harness.accounts.ownership import owned
 from tests.harness.lifecycle import run
 from tests.harness.lifecycle.run import Lifecycle, Retry
-from tests.harness.lifecycle.target import Target
+from tests.harness.lifecycle.target import Domain, Target, ZoneError
+from tests.harness.sdk import google
 from tests.harness.terraform import binary, providers
 
 # A destroy sends no credential, but the module requires those that its inputs declare.
 _PLACEHOLDER = "sk-removed-from-the-ledger-0123456789"
+# The limit of the common name of a certificate. Source: RFC 5280, ub-common-name.
+_MOST_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class Place:
     region: str
     endpoint: str = ""
     state: str = ""
+    zone: str = ""
 
 
 @contextlib.contextmanager
@@ -68,10 +80,11 @@ def recorded(
         owner=identity.owner,
         created=now,
         expires=identity.expires,
-        stack=f"{inputs['tenant']}-litellm-{inputs['env']}",
+        stack=identity.stack,
         folder=str(folder),
         state=f"{place.state}/{identity.run}" if place.state else "",
         endpoint=place.endpoint,
+        zone=place.zone,
         inputs=without_credentials(inputs),
         holder=holder,
         held_until=now + lease_seconds,
@@ -134,6 +147,11 @@ def begun(
         ) as record,
         providers.environment(target.choice, Path(temporary)) as environment,
     ):
+        domain = domain_of(record)
+        if domain:
+            merged |= target.control.certify(domain)
+            known = without_credentials(merged)
+            ledger.change(run_id, lambda record: replace(record, inputs=known))
         lifecycle = run.prepare(
             target,
             folder,
@@ -145,14 +163,43 @@ def begun(
         )
         if terms.retry:
             lifecycle = replace(lifecycle, retry=terms.retry)
+        if domain:
+            point = functools.partial(target.control.point, domain)
+            lifecycle = replace(lifecycle, applied=point)
         terms.check(lifecycle)
         yield lifecycle
         # Not after an error: the janitor verifies what is left then.
         if not run.leftovers(lifecycle):
+            if domain:
+                belongs = owned(target.control, record)
+                target.control.remove(lambda item: item.outside and belongs(item))
             close(ledger, run_id)
             shutil.rmtree(folder, ignore_errors=True)
         elif terms.kept:
             keep(ledger, run_id)
+
+
+def domain_of(record: Record) -> Domain | None:
+    """The domain of a run in the zone of its record; None without a zone.
+
+    Raises:
+        ZoneError: no certificate can have such a long name.
+    """
+    if not record.zone:
+        return None
+    host = f"{record.stack}.{record.zone}"
+    if len(host) > _MOST_CHARACTERS:
+        raise ZoneError(
+            f"the host {host} must have at most {_MOST_CHARACTERS} characters; got {len(host)}. "
+            "Name a shorter zone."
+        )
+    tags = {
+        RUN_TAG: record.run,
+        OWNER_TAG: record.owner,
+        EXPIRES_TAG: str(record.expires),
+        STACK_TAG[record.cloud]: record.stack,
+    }
+    return Domain(record.zone, host, tags)
 
 
 def keep(ledger: Ledger, run_id: str) -> None:
@@ -192,8 +239,17 @@ def backend(record: Record) -> Mapping[str, Any] | None:
         block = {"bucket": bucket, "key": key, "region": record.region, "use_lockfile": True}
         return {"s3": {**block, **(_LOCAL_S3 if record.endpoint else {})}}
     if scheme == "gs":
-        return {"gcs": {"bucket": bucket, "prefix": prefix}}
+        block = {"bucket": bucket, "prefix": prefix}
+        return {"gcs": {**block, **(_local_gcs(record) if record.endpoint else {})}}
     return None
+
+
+def _local_gcs(record: Record) -> Mapping[str, Any]:
+    """The endpoint, and a token that no cloud issued, because the backend requires one."""
+    return {
+        "storage_custom_endpoint": google.address("storage", record.endpoint),
+        "access_token": "local",
+    }
 
 
 def state_resources(record: Record) -> int:

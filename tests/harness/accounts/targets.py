@@ -61,6 +61,9 @@ CERTIFICATE_VARIABLE = "LITELLM_TEST_CERTIFICATE"
 """Name a domain and the ARN of its issued certificate: with them a run on AWS has TLS end to end.
 
 The suite sends requests for the domain to the load balancer, so no DNS record is needed."""
+ZONE_VARIABLE = "LITELLM_TEST_ZONE"
+"""Names a public hosted zone of the account or project: a run has TLS end to end, with a host and a
+certificate of its own in the zone."""
 _PORTS = (80, 443)
 PLAIN: Mapping[str, Mapping[str, Any]] = {
     "aws": {
@@ -78,8 +81,9 @@ NOT_RUN = {
     "restart": "stores are restarted on the local clouds only: on an account it takes minutes",
     "local": "it changes the local cloud by its own calls",
     "image": "it needs a second image: name one of the gateway with LITELLM_TEST_NEXT_IMAGE",
-    "tls": "it serves plain HTTP: on AWS, name a domain and its certificate with "
-    "LITELLM_TEST_DOMAIN and LITELLM_TEST_CERTIFICATE; one of Google Cloud needs a DNS record",
+    "tls": "it serves plain HTTP: name a hosted zone with LITELLM_TEST_ZONE, or on AWS a domain "
+    "and its certificate with LITELLM_TEST_DOMAIN and LITELLM_TEST_CERTIFICATE",
+    "zone": "no public name points to the stack: name a hosted zone with LITELLM_TEST_ZONE",
 }
 
 
@@ -199,18 +203,32 @@ def not_run(cloud: str, environment: Mapping[str, str] = os.environ) -> dict[str
         del reasons["image"]
     if tls(cloud, environment):
         del reasons["tls"]
+    if zone(environment):
+        del reasons["zone"]
     return reasons
 
 
+def zone(environment: Mapping[str, str] = os.environ) -> str:
+    """The DNS name of the hosted zone of the runs; empty without one."""
+    return environment.get(ZONE_VARIABLE, "").rstrip(".").lower()
+
+
 def tls(cloud: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a run has a domain and a certificate."""
+    """Whether a run has a domain and a certificate: in a zone, or one that exists."""
+    return bool(zone(environment)) or _certificate(cloud, environment)
+
+
+def _certificate(cloud: str, environment: Mapping[str, str]) -> bool:
     names = (DOMAIN_VARIABLE, CERTIFICATE_VARIABLE)
     return cloud == "aws" and all(environment.get(name) for name in names)
 
 
 def entry_inputs(cloud: str, environment: Mapping[str, str] = os.environ) -> Mapping[str, Any]:
-    """The inputs for the load balancer of a run: TLS with a certificate, or plain HTTP."""
-    if not tls(cloud, environment):
+    """The inputs for the load balancer of a run: TLS with a certificate, or plain HTTP.
+
+    Those of a run with a zone come from :attr:`ControlPlane.certify`.
+    """
+    if zone(environment) or not _certificate(cloud, environment):
         return PLAIN[cloud]
     return {
         "alb_domain_name": environment[DOMAIN_VARIABLE],

@@ -5,7 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("bench", "docs", "janitor", "leaks", "plan", "platforms", "upstream")
+COMMANDS = (
+    "actionlint",
+    "bench",
+    "docs",
+    "janitor",
+    "leaks",
+    "plan",
+    "platforms",
+    "upstream",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from tests.harness.accounts import cost_table, permissions
-from tests.harness.cli import examples
+from tests.harness.cli import examples, platforms
+from tests.harness.cli.tables import Table
 from tests.harness.contracts import changes, defect_table, failures, parity_rows
 from tests.harness.hcl import declarations
 from tests.harness.litellm import variables
@@ -20,32 +20,6 @@ from tests.harness.stacks import STACKS
 
 REFERENCE = ROOT / "docs" / "reference"
 POLICIES = ROOT / ".github" / "policies"
-
-
-class DocsError(ValueError):
-    """A file lacks the marks that a table stands between."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A generated table: its file, the name in its marks, and what gives its text."""
-
-    path: Path
-    mark: str
-    text: Callable[[], str]
-
-    def rendered(self) -> str:
-        """The file with the table as it must be.
-
-        Raises:
-            DocsError: the file does not hold each mark once.
-        """
-        begin, end = f"<!-- BEGIN_{self.mark} -->", f"<!-- END_{self.mark} -->"
-        content = self.path.read_text()
-        if content.count(begin) != 1 or content.count(end) != 1:
-            raise DocsError(f"{self.path} must hold {begin} and {end} once each")
-        head, rest = content.split(begin)
-        return f"{head}{begin}\n\n{self.text()}\n\n{end}{rest.split(end)[1]}"
 
 
 def _cell(text: str) -> str:
@@ -82,6 +56,7 @@ def tables() -> Iterator[Table | examples.Written]:
         yield Table(readme, "COSTS", partial(cost_table.rendered, stack.name))
     yield examples.Written(POLICIES / "aws-apply.json", "aws_policy", permissions.policy)
     yield examples.Written(POLICIES / "gcp-apply.yaml", "gcp_role", permissions.role)
+    yield platforms.TABLE
     yield Table(MODULES / "README.md", "PARITY", parity_rows.rendered)
     yield Table(REFERENCE / "changes.md", "CHANGES", changes.rendered)
     yield Table(REFERENCE / "contracts.md", "DEFECTS", defect_table.rendered)

@@ -15,8 +15,9 @@ from pathlib import Path
 from requests import RequestException
 
 from tests.harness.accounts import runs
-from tests.harness.accounts.janitor import KEPT_SECONDS, Done, Janitor, Work, outlived, owned
+from tests.harness.accounts.janitor import KEPT_SECONDS, Done, Janitor, Work, outlived
 from tests.harness.accounts.ledger import Record
+from tests.harness.accounts.ownership import owned
 from tests.harness.cli import cleanup
 from tests.harness.lifecycle.target import Target
 

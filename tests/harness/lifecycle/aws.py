@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.harness.lifecycle import aws_zone
 from tests.harness.lifecycle.aws_inventory import (
     Client,
     everything,
@@ -21,9 +22,10 @@ from tests.harness.sdk.aws import paged
 
 _COMPONENTS = ("gateway", "backend", "ui")
 _JOBS = ("bootstrap", "migrations")
-# A sweep ends after this time, or if it deletes nothing for the second one.
+# A sweep ends after this time, or if it deletes nothing for the second one: ACM releases a
+# certificate minutes after its listener.
 _SWEEP_SECONDS = 900
-_STALLED_SECONDS = 120
+_STALLED_SECONDS = 300
 
 
 class _DependentError(RuntimeError):
@@ -197,6 +199,8 @@ _DROPS: Mapping[str, Callable[[Any, str], Any]] = {
     "ecs TaskDefinitions": lambda ecs, arn: ecs.deregister_task_definition(taskDefinition=arn),
     "elbv2 LoadBalancers": _drop_balancer,
     "elbv2 TargetGroups": lambda elb, arn: elb.delete_target_group(TargetGroupArn=arn),
+    "route53 RecordSets": aws_zone.drop_record,
+    "acm Certificates": lambda acm, arn: acm.delete_certificate(CertificateArn=arn),
     "rds DBInstances": lambda rds, name: rds.delete_db_instance(
         DBInstanceIdentifier=name, SkipFinalSnapshot=True
     ),
@@ -275,4 +279,6 @@ def control_plane(client: Client) -> ControlPlane:
         remove=lambda belongs: _remove(client, lambda: filter(belongs, everything(client))),
         named=named,
         listed=lambda key, value, existing: list(listed(client, key, value, existing)),
+        certify=lambda domain: aws_zone.certify(client, domain),
+        point=lambda domain, outputs: aws_zone.point(client, domain, outputs),
     )

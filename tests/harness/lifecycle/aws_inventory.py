@@ -29,12 +29,15 @@ _LATE = frozenset(
         "logs LogGroups",
         "rds DBClusterSnapshots",
         "s3 Buckets",
+        "route53 RecordSets",
     }
 )
+# What a run creates for its domain, outside of its stack.
+_OUTSIDE = frozenset({"acm Certificates", "route53 RecordSets"})
 
 
 def _resource(kind: str, name: str, names: tuple[str, ...], tags: Mapping[str, str]) -> Existing:
-    return Existing(kind, name, names, tags, kind in _LATE)
+    return Existing(kind, name, names, tags, kind in _LATE, kind in _OUTSIDE)
 
 
 def _tags(listed: Any) -> dict[str, str]:
@@ -193,6 +196,29 @@ def _buckets(client: Client) -> Iterator[Existing]:
         yield _resource("s3 Buckets", name, (name,), tags)
 
 
+# ---- Domains ----
+
+
+def _certificates(client: Client) -> Iterator[Existing]:
+    acm = client("acm")
+    for item in paged(acm, "list_certificates", "CertificateSummaryList"):
+        arn, labels = item["CertificateArn"], tuple(item["DomainName"].split("."))
+        tags = acm.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+        yield _resource("acm Certificates", arn, labels, _tags(tags))
+
+
+def _records(client: Client) -> Iterator[Existing]:
+    """The records of all zones; those of a zone itself are not a run's."""
+    r53 = client("route53")
+    for zone in paged(r53, "list_hosted_zones", "HostedZones"):
+        options = {"HostedZoneId": zone["Id"]}
+        for item in paged(r53, "list_resource_record_sets", "ResourceRecordSets", **options):
+            if item["Name"] != zone["Name"]:
+                name = f"{zone['Id'].rpartition('/')[2]}/{item['Name']}/{item['Type']}"
+                labels = tuple(item["Name"].rstrip(".").split("."))
+                yield _resource("route53 RecordSets", name, labels, {})
+
+
 # ---- The rest ----
 
 
@@ -223,6 +249,8 @@ _INVENTORIES: tuple[Callable[[Client], Iterator[Existing]], ...] = (
     _buckets,
     _roles,
     _logs,
+    _certificates,
+    _records,
 )
 
 
@@ -246,7 +274,7 @@ def everything(client: Client) -> Iterator[Existing]:
 
 def resources(client: Client, stack: str) -> Iterator[Existing]:
     """The existing resources of a stack."""
-    return (resource for resource in everything(client) if _of(resource, stack))
+    return (item for item in everything(client) if not item.outside and _of(item, stack))
 
 
 def leftovers(client: Client, name_prefix: str) -> list[str]:

@@ -15,6 +15,7 @@ from tests.harness.sdk.aws import paged
 
 # The kinds of the inventory by service and type in an ARN. Source: Service Authorization Reference.
 _KINDS = {
+    "acm:certificate": "acm Certificates",
     "application-autoscaling:scalable-target": "autoscaling ScalableTargets",
     "ec2:elastic-ip": "ec2 Addresses",
     "ec2:internet-gateway": "ec2 InternetGateways",

@@ -13,7 +13,15 @@ from google.auth.transport.requests import AuthorizedSession
 
 from tests.harness.lifecycle import naming
 from tests.harness.lifecycle.sweep import Sweep
-from tests.harness.lifecycle.target import ControlPlane, Existing, Run, Service
+from tests.harness.lifecycle.target import (
+    ControlPlane,
+    Domain,
+    Existing,
+    Run,
+    Service,
+    ZoneError,
+)
+from tests.harness.process.child import soon
 from tests.harness.sdk import google as google_clients
 
 _COMPONENTS = ("gateway", "backend", "ui")
@@ -22,6 +30,9 @@ _CALL_SECONDS = 60
 # A sweep ends after this time, or if it deletes nothing for the second one.
 _SWEEP_SECONDS = 600
 _STALLED_SECONDS = 60
+# Google issues a managed certificate up to an hour after its domain points to the load balancer.
+_ISSUE_SECONDS = 3600
+_TTL_SECONDS = 60
 # The collections of a stack's resources, dependents first: service, path, field of the list.
 _COLLECTIONS = (
     ("compute", "projects/{project}/global/forwardingRules", "items"),
@@ -66,12 +77,13 @@ class _Place:
     url: str
     session: requests.Session
 
-    def ask(self, method: str, service: str, path: str, **query: str) -> Any:
+    def ask(self, method: str, service: str, path: str, body: Any = None, **query: str) -> Any:
         """The answer of an API; None for 404."""
         answer = self.session.request(
             method,
             google_clients.address(service, self.url) + path,
             params=query or None,
+            json=body,
             timeout=_CALL_SECONDS,
         )
         if answer.status_code == 404:
@@ -95,6 +107,8 @@ def _is_of(stack: str, project: str) -> Callable[[_Item], bool]:
 
     def is_of(item: _Item) -> bool:
         labels = _labels(item.document)
+        if item.service == "dns":
+            return False
         if "litellm-stack" in labels:
             return labels["litellm-stack"] == stack
         return _named(_existing(item), stack, project)
@@ -107,6 +121,9 @@ def _named(existing: Existing, stack: str, project: str) -> bool:
 
 
 def _existing(item: _Item) -> Existing:
+    if item.service == "dns":
+        labels = tuple(item.document["name"].rstrip(".").split("."))
+        return Existing("dns rrsets", item.path, labels, {}, late=True, outside=True)
     collection, name = item.path.rsplit("/", 2)[-2:]
     # The name of a backup is a number; its instance has a name of the stack.
     names = (name, item.document.get("instance", "").rsplit("/", 1)[-1])
@@ -126,16 +143,30 @@ def _everything(place: _Place) -> Iterator[_Item]:
     for service, template, field in _COLLECTIONS:
         path = template.format(project=place.project, region=place.region)
         query = {"project": place.project} if service == "storage" else {}
-        token = ""
-        while True:
-            page = {"pageToken": token} if token else {}
-            answer = place.ask("GET", service, path, **query, **page) or {}
-            for document in answer.get(field, []):
-                name = document.get("email") or document["name"].rsplit("/", 1)[-1]
-                yield _Item(service, f"{path}/{quote(name)}", document)
-            token = answer.get("nextPageToken", "")
-            if not token:
-                break
+        for document in _listed(place, service, path, field, **query):
+            name = document.get("email") or document["name"].rsplit("/", 1)[-1]
+            yield _Item(service, f"{path}/{quote(name)}", document)
+    zones = f"projects/{place.project}/managedZones"
+    for zone in _listed(place, "dns", zones, "managedZones"):
+        path = f"{zones}/{zone['name']}/rrsets"
+        for document in _listed(place, "dns", path, "rrsets"):
+            # The records of a zone itself are not a run's.
+            if document["name"] != zone["dnsName"]:
+                yield _Item("dns", f"{path}/{quote(document['name'])}/{document['type']}", document)
+
+
+def _listed(
+    place: _Place, service: str, path: str, field: str, **query: str
+) -> Iterator[Mapping[str, Any]]:
+    """The documents of a collection, from all its pages."""
+    token = ""
+    while True:
+        page = {"pageToken": token} if token else {}
+        answer = place.ask("GET", service, path, **query, **page) or {}
+        yield from answer.get(field, [])
+        token = answer.get("nextPageToken", "")
+        if not token:
+            break
 
 
 def _services(place: _Place, stack: str) -> Mapping[str, Service]:
@@ -224,6 +255,51 @@ def _remove(place: _Place, found: Callable[[], Iterator[_Item]]) -> list[str]:
     ).run()
 
 
+# ---- Domains ----
+
+
+def _records(place: _Place, domain: Domain) -> str:
+    """The path of the records of a public zone."""
+    zones = f"projects/{place.project}/managedZones"
+    for zone in _listed(place, "dns", zones, "managedZones", dnsName=f"{domain.zone}."):
+        if zone.get("visibility", "public") == "public":
+            return f"{zones}/{zone['name']}/rrsets"
+    raise ZoneError(f"the project has no public managed zone {domain.zone}")
+
+
+def _certify(place: _Place, domain: Domain) -> Mapping[str, Any]:
+    """The inputs for a domain. The module creates the certificate."""
+    _records(place, domain)
+    return {"lb_domains": [domain.host], "allow_plaintext_lb": False}
+
+
+def _point(place: _Place, domain: Domain, outputs: Mapping[str, Any]) -> None:
+    """Write the record of a domain, and wait until its certificate is active.
+
+    Raises:
+        ZoneError: there is no such zone, or the certificate is not active in time.
+    """
+    path, name = _records(place, domain), f"{domain.host}."
+    record = {"name": name, "type": "A", "ttl": _TTL_SECONDS, "rrdatas": [outputs["lb_ip"]]}
+    known = place.ask("GET", "dns", f"{path}/{name}/A")
+    if known is None:
+        place.ask("POST", "dns", path, body=record)
+    elif known["rrdatas"] != record["rrdatas"]:
+        place.ask("PATCH", "dns", f"{path}/{name}/A", body=record)
+    if not soon(lambda: "ACTIVE" in _certificates(place, domain.host), _ISSUE_SECONDS, 5):
+        raise ZoneError(
+            f"the certificate of {domain.host} is {', '.join(_certificates(place, domain.host))}: "
+            f"is the zone {domain.zone} delegated to Cloud DNS?"
+        )
+
+
+def _certificates(place: _Place, host: str) -> list[str]:
+    """The states of the managed certificates of a host."""
+    path = f"projects/{place.project}/global/sslCertificates"
+    found = (item.get("managed", {}) for item in _listed(place, "compute", path, "items"))
+    return [item.get("status", "") for item in found if host in item.get("domains", ())]
+
+
 def _place(place: _Place) -> str:
     answer = place.ask("GET", "cloud_resource_manager", f"projects/{place.project}")
     if answer is None:
@@ -264,4 +340,6 @@ def control_plane(project: str, region: str, url: str = "") -> ControlPlane:
         ),
         named=lambda existing, stack: _named(existing, stack, place.project),
         listed=lambda _key, _value, _existing: [],
+        certify=lambda domain: _certify(place, domain),
+        point=lambda domain, outputs: _point(place, domain, outputs),
     )

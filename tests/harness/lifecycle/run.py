@@ -58,12 +58,16 @@ def _once(_: str, work: Callable[[], str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """A stack in a folder, at a target. ``retry`` runs every apply and destroy."""
+    """A stack in a folder, at a target.
+
+    ``retry`` runs every apply and destroy. ``applied`` gets the outputs after every apply.
+    """
 
     target: Target
     folder: Path
     terraform: Terraform
     retry: Retry = _once
+    applied: Callable[[Mapping[str, Any]], None] | None = None
 
     @property
     def name(self) -> str:
@@ -165,7 +169,7 @@ def reconfigured(
     prepared = prepare(
         lifecycle.target, lifecycle.folder, terraform.binary, terraform.env, inputs, source
     )
-    return replace(prepared, retry=lifecycle.retry)
+    return replace(prepared, retry=lifecycle.retry, applied=lifecycle.applied)
 
 
 def apply(
@@ -187,9 +191,12 @@ def apply(
         )
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
-        return lifecycle.retry(
+        output = lifecycle.retry(
             "apply", lambda: _run(lifecycle, "apply", "apply", "-auto-approve", *options)
         )
+    if lifecycle.applied and not targets:
+        lifecycle.applied(outputs(lifecycle))
+    return output
 
 
 def plan(lifecycle: Lifecycle, changes: Mapping[str, Any] | None = None) -> Plan:

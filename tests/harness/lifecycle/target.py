@@ -48,7 +48,8 @@ class Existing:
     """An existing resource, with its names and tags.
 
     ``late`` tells that one can exist without its tags: its kind takes none, takes them in a second
-    call, or the cloud itself creates it for a stack.
+    call, or the cloud itself creates it for a stack. ``outside`` tells that it is of a run and not
+    of its stack: a certificate or a record of a :class:`Domain`.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Existing:
     names: tuple[str, ...]
     tags: Mapping[str, str]
     late: bool = False
+    outside: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"
@@ -68,6 +70,23 @@ class Listed:
     arn: str
     exists: bool
     reason: str
+
+
+class ZoneError(RuntimeError):
+    """A domain cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A host in a hosted zone, for the load balancer of a run.
+
+    ``zone`` is the DNS name of the zone. The certificate has ``tags``. Records of DNS take none;
+    the first label of the host is the name of the stack.
+    """
+
+    zone: str
+    host: str
+    tags: Mapping[str, str]
 
 
 Belongs = Callable[[Existing], bool]
@@ -87,6 +106,10 @@ class ControlPlane:
     ``existing`` lists the resources, dependents first, and ``remove`` deletes those that belong.
     ``named`` tells whether a resource has a name of a stack. ``listed`` lists what a tagging API
     has of a tag (key, value, existing resources); Google Cloud has no such API.
+
+    ``certify`` makes a domain ready for an apply and returns the inputs that turn TLS on. ``point``
+    directs it to the load balancer of the outputs of a stack, and returns when its certificate is
+    valid. Both may be called again.
     """
 
     services: Callable[[str], Mapping[str, Service]]
@@ -101,6 +124,8 @@ class ControlPlane:
     remove: Callable[[Belongs], list[str]]
     named: Callable[[Existing, str], bool]
     listed: Callable[[str, str, list[Existing]], list[Listed]]
+    certify: Callable[[Domain], Mapping[str, Any]]
+    point: Callable[[Domain, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ killed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import shutil
@@ -21,10 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from filelock import FileLock
 from playwright.sync_api import Error, Page, Request, Response, sync_playwright
 
-from tests.harness.litellm import engines
+from tests.harness.process import npm
 from tests.harness.process.supervisor import supervising
 from tests.harness.process.venvs import FOLDER, InstallError
 
@@ -92,7 +90,7 @@ def find(python: Path, folder: Path = FOLDER) -> Program:
             f"PATH has no browser, and npm has none for {platform.system()} on "
             f"{platform.machine()}. Install Chrome or Chromium as one of {', '.join(_NAMES)}."
         )
-    return _installed(python, folder / "chromium")
+    return _installed(python, folder)
 
 
 @contextlib.contextmanager
@@ -184,22 +182,18 @@ def _starts(path: str) -> bool:
     return result.returncode == 0 and "Chrom" in result.stdout
 
 
-def _installed(python: Path, place: Path) -> Program:
-    """Chromium in a folder of the cache; installs it if needed."""
-    files = sorted(path for path in _SOURCES.iterdir() if path.is_file())
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
-    home = place / digest
-    done, fonts = home / "installed", home / "fonts.conf"
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / "lock"):
-        if not done.exists():
-            # The leftovers of an interrupted install.
-            shutil.rmtree(home, ignore_errors=True)
-            engines.install_locked(python, _SOURCES, home)
-            engines.run("Chromium cannot be unpacked", [engines.node(python), "unpack.mjs"], home)
-            shutil.rmtree(home / "node_modules")
-            cache = home / "fonts" / "cache"
-            fonts.write_text(_FONTS.format(fonts=home / "fonts" / "fonts", cache=cache))
-            done.touch()
-    libraries = str(home / "al2023" / "lib")
-    return Program(home / "chromium", {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(fonts)})
+def _installed(python: Path, folder: Path) -> Program:
+    """Chromium in the cache; installs it if needed."""
+
+    def finish(home: Path) -> None:
+        npm.run("Chromium cannot be unpacked", [npm.node(python), "unpack.mjs"], home)
+        shutil.rmtree(home / "node_modules")
+        fonts, cache = home / "fonts", home / "fonts" / "cache"
+        (home / "fonts.conf").write_text(_FONTS.format(fonts=fonts / "fonts", cache=cache))
+
+    home = npm.installed(python, _SOURCES, folder, finish)
+    variables = {
+        "LD_LIBRARY_PATH": str(home / "al2023" / "lib"),
+        "FONTCONFIG_FILE": str(home / "fonts.conf"),
+    }
+    return Program(home / "chromium", variables)

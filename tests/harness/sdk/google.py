@@ -19,6 +19,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "cloud_resource_manager": ("cloudresourcemanager.googleapis.com", "v1/"),
     "cloud_run_v2": ("run.googleapis.com", "v2/"),
     "compute": ("compute.googleapis.com", "compute/v1/"),
+    "dns": ("dns.googleapis.com", "dns/v1/"),
     "iam": ("iam.googleapis.com", "v1/"),
     "iam_beta": ("iam.googleapis.com", "v1beta/"),
     "redis": ("redis.googleapis.com", "v1/"),

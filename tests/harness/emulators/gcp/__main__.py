@@ -21,6 +21,7 @@ from tests.harness.emulators.gcp.control_plane.http import application
 from tests.harness.emulators.gcp.data_plane import DataPlane, addresses, authority, restart, tables
 from tests.harness.emulators.gcp.services import (
     compute,
+    dns,
     iam,
     memorystore,
     networking,
@@ -37,7 +38,7 @@ from tests.harness.process import daemon, shims
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import supervising
 
-_MODULES = (compute, iam, run_v1, memorystore, networking, run, secrets, sql, storage)
+_MODULES = (compute, dns, iam, run_v1, memorystore, networking, run, secrets, sql, storage)
 _LOCAL = (
     ("GET", "/local/addresses", addresses),
     ("GET", "/local/tables", tables),

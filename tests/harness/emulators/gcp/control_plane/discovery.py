@@ -20,6 +20,7 @@ _DOCUMENTS = (
     "artifactregistry.v1",
     "cloudresourcemanager.v1",
     "compute.v1",
+    "dns.v1",
     "iam.v1",
     "redis.v1",
     "run.v2",

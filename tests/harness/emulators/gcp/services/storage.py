@@ -117,17 +117,18 @@ def _precondition(bucket: Resource, name: str, request: Any) -> None:
 def _upload(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     # Nothing may be written between the check and the upload.
     with cloud.lock:
-        if name := request.args.get("name"):
-            _precondition(_bucket(cloud, place["bucket"]), name, request)
-        return _uploaded(cloud, place, request)
+        name, data, properties = _uploaded(request)
+        bucket = _bucket(cloud, place["bucket"])
+        _precondition(bucket, name, request)
+        return _put(cloud, bucket, name, data, properties)
 
 
-def _uploaded(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
-    bucket = _bucket(cloud, place["bucket"])
+def _uploaded(request: Any) -> tuple[str, bytes, Document]:
+    """The name, the data and the metadata of an upload."""
     kind = request.args.get("uploadType", "media")
     if kind == "media":
         properties = {"contentType": request.content_type or "application/octet-stream"}
-        return _put(cloud, bucket, request.args["name"], request.get_data(), properties)
+        return request.args["name"], request.get_data(), properties
     if kind != "multipart":
         raise ApiError(
             501, f"uploadType {kind} is not served by the emulator; use media or multipart"
@@ -140,8 +141,7 @@ def _uploaded(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     properties = json.loads(metadata)
     if content_type := re.search(rb"(?i)content-type: *([^\r\n]+)", head):
         properties.setdefault("contentType", content_type[1].decode())
-    name = properties.pop("name", request.args.get("name"))
-    return _put(cloud, bucket, name, data, properties)
+    return properties.pop("name", request.args.get("name")), data, properties
 
 
 def _part(part: bytes) -> tuple[bytes, bytes]:
@@ -185,7 +185,7 @@ def _object(cloud: Cloud, place: Mapping[str, str], request: Any) -> Any:
             else:
                 _retire(objects, place["object"], bucket.body.get("versioning", {}).get("enabled"))
             return Response(status=204)
-        if request.args.get("alt") == "media":
+        if request.args.get("alt") == "media" or "xml" in place:
             headers = {"x-goog-generation": document["generation"]}
             return Response(data, content_type=document.get("contentType"), headers=headers)
         return document
@@ -200,6 +200,9 @@ def _write_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Docum
 
 
 _B = r"/storage/v1/b/(?P<bucket>[^/]+)"
+# The XML API reads an object at the root of the host; Google's client of Go uses it.
+_OTHERS = r"(?:v\d|apis|compute|dns|sql|storage|upload|download|local)/"
+_XML = rf"/(?!{_OTHERS})(?P<bucket>[^/]+)/(?P<object>.+)"
 ROUTES = (
     ("GET", _B + "/iam", _read_policy),
     ("PUT", _B + "/iam", _write_policy),
@@ -208,5 +211,6 @@ ROUTES = (
     ("DELETE", _B + r"/o/(?P<object>.+)", _object),
     ("GET", r"/download" + _B + r"/o/(?P<object>.+)", _object),
     ("POST", r"/upload" + _B + "/o", _upload),
+    ("GET", _XML, lambda cloud, place, request: _object(cloud, {**place, "xml": ""}, request)),
 )
 HOOKS = {"buckets": Hooks(create=_complete, check_deletion=_check_empty)}
