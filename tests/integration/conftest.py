@@ -13,6 +13,7 @@ import pytest
 from tests.harness.emulators import launch
 from tests.harness.emulators.aws import cloud
 from tests.harness.emulators.aws import target as aws
+from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import AwsOptions, GcpOptions
 from tests.harness.emulators.parts import postgres
@@ -44,8 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if on_account.configure(config):
         return
     plugin = {} if cloud.plugin(os.environ) else {"aws_plugin": "no hashicorp/aws plugin"}
-    config.stash[LACKING] = plugin
-    not_run.add(config, {**aws.not_run(os.environ), **google.NOT_RUN})
+    command = {} if gcloud.program() else {"gcloud": gcloud.LACKING}
+    config.stash[LACKING] = {**plugin, **command}
+    not_run.add(config, {**aws.not_run(os.environ), **google.not_run()})
 
 
 def planned(session: planning.Session, stack: str, inputs: Mapping[str, Any] | None = None) -> Plan:
