@@ -31,7 +31,7 @@ def commands(program: str) -> Mapping[str, str]:
 
     A command is one line with single spaces.
     """
-    printed = {}
+    printed: dict[str, str] = {}
     for path in _documents():
         text = path.read_text()
         lines = _markdown(text) if path.suffix == ".md" else _source(text, path.suffix, program)

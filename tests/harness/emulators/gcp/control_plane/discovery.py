@@ -21,14 +21,19 @@ _DOCUMENTS = (
     "cloudresourcemanager.v1",
     "compute.v1",
     "iam.v1",
+    "logging.v2",
     "redis.v1",
+    "run.v1",
     "run.v2",
     "secretmanager.v1",
     "servicenetworking.v1",
+    "serviceusage.v1",
     "sqladmin.v1beta4",
     "storage.v1",
     "vpcaccess.v1",
 )
+# Parameters that gcloud sends and Compute Engine accepts, though the document does not name them.
+_UNDOCUMENTED = {"compute": {"returnPartialSuccess"}}
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
@@ -82,6 +87,7 @@ def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method
     for name in _DOCUMENTS:
         document = json.loads((_folder() / f"{name}.json").read_text())
         common = set(document.get("parameters", ()))
+        undocumented = _UNDOCUMENTED.get(document["name"], set())
         for method in _methods(document["resources"]):
             path = f"/{document['servicePath']}{method.get('flatPath', method['path'])}"
             pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
@@ -90,7 +96,7 @@ def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method
                 document["schemas"],
                 method.get("request", {}).get("$ref", ""),
                 method.get("response", {}).get("$ref", ""),
-                frozenset(method.get("parameters", ())) | common,
+                frozenset(method.get("parameters", ())) | common | undocumented,
             )
             regex = re.compile(re.sub(r"\{[^}]+\}", "[^/:]+", pattern))
             methods.setdefault(_shape(method["httpMethod"], path), []).append((regex, described))
@@ -111,6 +117,12 @@ def fields(path: str) -> frozenset[str] | None:
     if described is None or not described.response:
         return None
     return frozenset(described.schemas[described.response].get("properties", ()))
+
+
+def kind(described: Method) -> str:
+    """The kind of a method's response (``compute#urlMapList``); empty if it has none."""
+    schema = described.schemas.get(described.response, {})
+    return str(schema.get("properties", {}).get("kind", {}).get("default", ""))
 
 
 def problems(

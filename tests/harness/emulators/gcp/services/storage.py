@@ -199,8 +199,14 @@ def _write_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Docum
     return write_policy(cloud, _bucket(cloud, place["bucket"]), body_of(request), {})
 
 
+def _caches(_cloud: Cloud, _place: Mapping[str, str], _request: Any) -> Document:
+    """The caches of a bucket: no stack has one."""
+    return {}
+
+
 _B = r"/storage/v1/b/(?P<bucket>[^/]+)"
 ROUTES = (
+    ("GET", _B + "/anywhereCaches/?", _caches),
     ("GET", _B + "/iam", _read_policy),
     ("PUT", _B + "/iam", _write_policy),
     ("GET", _B + "/o", _list),
