@@ -18,7 +18,6 @@ from tests.harness.emulators.gcp.control_plane.engine import (
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.control_plane.http import body_of
 
-
 # Not of the table: a path below that of a project is another API.
 _PROJECTS = Collection("projects", "/v1/projects", "none", "")
 
