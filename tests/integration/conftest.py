@@ -76,18 +76,21 @@ def server() -> Iterator[postgres.Server]:
 def gcp_target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """The Google Cloud emulator with LiteLLM, the emulator of ``--cloud``, or a project."""
+    """The Google Cloud emulator with LiteLLM, the emulator of ``--cloud``, or a project.
+
+    The gcloud of this machine runs the scripts, where PATH has one.
+    """
     if request.config.getoption("target") != LOCAL:
         yield on_account.target(request.config, "gcp")
         return
     folder = tmp_path_factory.mktemp("gcp")
-    url = request.config.getoption("cloud")
+    url, real_cli = request.config.getoption("cloud"), bool(gcloud.program())
     if url:
-        yield google.target(url, folder)
+        yield google.target(url, folder, real_cli=real_cli)
         return
     log = folder / "cloud.log"
     with launch.serving(GcpOptions(str(release.installed())), log) as running:
-        yield google.target(running.url, folder)
+        yield google.target(running.url, folder, real_cli=real_cli)
     # The emulator logs answers that Google would not give.
     assert log.read_text() == ""
 
