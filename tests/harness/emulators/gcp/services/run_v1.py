@@ -158,7 +158,9 @@ def _job(resource: Resource) -> Document:
 
 
 def _execution(document: Document, place: Mapping[str, str]) -> Document:
-    conditions = document.get("conditions") or [{"type": "Completed"}]
+    completed = (document.get("conditions") or [{}])[0]
+    # A client that does not wait for the end waits for the start.
+    started = {"state": "CONDITION_SUCCEEDED"}
     counts = ("succeededCount", "failedCount", "runningCount", "retriedCount", "completionTime")
     return {
         "apiVersion": f"{_RUN}/v1",
@@ -168,7 +170,10 @@ def _execution(document: Document, place: Mapping[str, str]) -> Document:
         "status": {
             "observedGeneration": 1,
             "startTime": document["createTime"],
-            "conditions": [_condition(condition["type"], condition) for condition in conditions],
+            "conditions": [
+                _condition("Completed", completed),
+                *(_condition(kind, started) for kind in ("ResourcesAvailable", "Started")),
+            ],
             **{key: document[key] for key in counts if key in document},
         },
     }
