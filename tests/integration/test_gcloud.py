@@ -164,6 +164,21 @@ def test_command_of_the_output_migrates_again(
     assert [execution["succeededCount"] for execution in executions] == [1, 1]
 
 
+@pytest.mark.needs("gcloud")
+def test_check_before_an_apply_reads_the_quotas(lifecycle: Lifecycle, tmp_path: Path) -> None:
+    variables = {
+        "PROJECT": PROJECT,
+        "APIS": "compute.googleapis.com",
+        "ADDRESS": "of-no-stack",
+        "QUOTAS": "NETWORKS=100 STATIC_ADDRESSES=1",
+    }
+    status, output = readme.attempt(lifecycle, "bash scripts/preflight.sh", tmp_path, variables)
+    assert status == 1, output
+    (refusal,) = [line for line in output.splitlines() if "error" in line]
+    assert "the stack needs 100 of NETWORKS" in refusal
+    assert "1 are in use, and the quota is 100" in refusal
+
+
 # ---- What gcloud needs of the emulator ----
 
 
