@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target as aws
+from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import AwsOptions, GcpOptions
 from tests.harness.emulators.parts import postgres
@@ -44,12 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Report what a run on an account would show and the emulators do not."""
     if on_account.configure(config):
         return
-    plugins = {
+    lacking = {
         f"{name}_plugin": f"no hashicorp/{name} plugin"
         for name in ("aws", "google")
         if not providers.plugin(name, os.environ)
     }
-    config.stash[LACKING] = {**plugins, "zone": "no public DNS has the names of a local cloud"}
+    lacking |= {} if gcloud.program() else {"gcloud": gcloud.LACKING}
+    config.stash[LACKING] = {**lacking, "zone": "no public DNS has the names of a local cloud"}
     not_run.add(config, {**aws.not_run(os.environ), **google.not_run(os.environ)})
 
 
@@ -79,18 +81,21 @@ def server() -> Iterator[postgres.Server]:
 def gcp_target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    """The Google Cloud emulator with LiteLLM, the emulator of ``--cloud``, or a project."""
+    """The Google Cloud emulator with LiteLLM, the emulator of ``--cloud``, or a project.
+
+    The gcloud of this machine runs the scripts, where PATH has one.
+    """
     if request.config.getoption("target") != LOCAL:
         yield on_account.target(request.config, "gcp")
         return
     folder = tmp_path_factory.mktemp("gcp")
-    url = request.config.getoption("cloud")
+    url, real_cli = request.config.getoption("cloud"), bool(gcloud.program())
     if url:
-        yield google.target(url, folder)
+        yield google.target(url, folder, real_cli=real_cli)
         return
     log = folder / "cloud.log"
     with launch.serving(GcpOptions(str(release.installed())), log) as running:
-        yield google.target(running.url, folder)
+        yield google.target(running.url, folder, real_cli=real_cli)
     # The emulator logs answers that Google would not give.
     assert log.read_text() == ""
 

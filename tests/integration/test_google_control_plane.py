@@ -279,10 +279,12 @@ def test_failed_job_is_failed_in_both_apis(cloud: Running, api: Api) -> None:
     started = api.send("POST", f"{base}/jobs/fails:run", {}).json()
     path = f"{base}/executions/{started['metadata']['name']}"
     assert soon(lambda: "completionTime" in api.send("GET", path).json()["status"])
-    (condition,) = api.send("GET", path).json()["status"]["conditions"]
-    assert condition["type"] == "Completed"
-    assert condition["status"] == "False"
-    assert "ended with status 1" in condition["message"]
+    conditions = {
+        item["type"]: item for item in api.send("GET", path).json()["status"]["conditions"]
+    }
+    assert conditions["Started"]["status"] == "True"
+    assert conditions["Completed"]["status"] == "False"
+    assert "ended with status 1" in conditions["Completed"]["message"]
 
 
 def test_gcloud_command_exits_as_the_job(cloud: Running, tmp_path: Path) -> None:

@@ -6,8 +6,13 @@ and ``--cloud=URL`` uses a running emulator.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.harness.lifecycle.run import Lifecycle
+from tests.integration import readme
+from tests.integration.conftest import stage
 from tests.integration.dashboard import *  # noqa: F403
 from tests.integration.stages import *  # noqa: F403 -- they are the tests of this module
 from tests.integration.stages import CONFIGURATION, DOMAIN, IMAGE, Case
@@ -51,3 +56,11 @@ CASE = Case(
     },
     without_image={"scale": {'google_cloud_run_v2_service.this["gateway"]': "update"}},
 )
+
+
+@stage("verify")
+@pytest.mark.needs("gcloud")
+def test_command_of_the_readme_prints_the_master_key(lifecycle: Lifecycle, tmp_path: Path) -> None:
+    blocks = readme.blocks(lifecycle.target.stack, "gcloud")
+    (command,) = (block for block in blocks if "master_key" in block)
+    assert readme.output(lifecycle, command, tmp_path) == lifecycle.inputs()["litellm_master_key"]

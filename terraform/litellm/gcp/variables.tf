@@ -1063,7 +1063,7 @@ variable "db_restore_snapshot" {
 
   validation {
     condition     = can(regex("^([a-z][a-z0-9-]{0,96}/[1-9][0-9]{0,14})?$", var.db_restore_snapshot))
-    error_message = "db_restore_snapshot must be empty or INSTANCE/BACKUP with the number of a backup; got \"${var.db_restore_snapshot}\". Set db_restore_snapshot to a backup of gcloud sql backups list."
+    error_message = "db_restore_snapshot must be empty or INSTANCE/BACKUP with the number of a backup; got \"${var.db_restore_snapshot}\". Set db_restore_snapshot to a backup of `gcloud sql backups list`."
   }
 
   validation {

@@ -23,11 +23,13 @@ from tests.harness.emulators.gcp.services import (
     compute,
     dns,
     iam,
+    logging,
     memorystore,
     networking,
     run,
     run_v1,
     secrets,
+    service_usage,
     sql,
     storage,
 )
@@ -38,14 +40,16 @@ from tests.harness.process import daemon, shims
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import supervising
 
-_MODULES = (compute, dns, iam, run_v1, memorystore, networking, run, secrets, sql, storage)
+_MODULES = (
+    *(compute, dns, iam, logging, memorystore, networking, run),
+    *(run_v1, secrets, service_usage, sql, storage),
+)
 _LOCAL = (
     ("GET", "/local/addresses", addresses),
     ("GET", "/local/tables", tables),
     ("GET", "/local/authority", authority),
     ("POST", "/local/restart/(?P<kind>database|cache)", restart),
     ("POST", shims.PATH, lambda _cloud, _place, request: shims.answer(cli.run, request.json)),
-    ("GET", r"/v1/projects/(?P<project>[^/:]+)", iam.project),
 )
 
 

@@ -22,14 +22,21 @@ _DOCUMENTS = (
     "compute.v1",
     "dns.v1",
     "iam.v1",
+    "logging.v2",
     "redis.v1",
+    "run.v1",
     "run.v2",
     "secretmanager.v1",
     "servicenetworking.v1",
+    "serviceusage.v1",
     "sqladmin.v1beta4",
     "storage.v1",
     "vpcaccess.v1",
 )
+# Parameters that gcloud sends and Compute Engine accepts, though the document does not name them.
+_UNDOCUMENTED = {"compute": {"returnPartialSuccess"}}
+# Fields that the google provider 7.46.0 sends, likewise.
+_UNDOCUMENTED_FIELDS = frozenset({"deleteBgpAlwaysCompareMed"})
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
@@ -39,9 +46,6 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "string": (str, int),
 }
-
-# Fields that the google provider 7.46.0 sends, that the documents lack and Compute Engine accepts.
-_UNDOCUMENTED = frozenset({"deleteBgpAlwaysCompareMed"})
 
 
 class DiscoveryError(RuntimeError):
@@ -86,6 +90,7 @@ def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method
     for name in _DOCUMENTS:
         document = json.loads((_folder() / f"{name}.json").read_text())
         common = set(document.get("parameters", ()))
+        undocumented = _UNDOCUMENTED.get(document["name"], set())
         for method in _methods(document["resources"]):
             path = f"/{document['servicePath']}{method.get('flatPath', method['path'])}"
             pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
@@ -94,7 +99,7 @@ def _table() -> Mapping[tuple[str, str, int], list[tuple[re.Pattern[str], Method
                 document["schemas"],
                 method.get("request", {}).get("$ref", ""),
                 method.get("response", {}).get("$ref", ""),
-                frozenset(method.get("parameters", ())) | common,
+                frozenset(method.get("parameters", ())) | common | undocumented,
             )
             regex = re.compile(re.sub(r"\{[^}]+\}", "[^/:]+", pattern))
             methods.setdefault(_shape(method["httpMethod"], path), []).append((regex, described))
@@ -115,6 +120,12 @@ def fields(path: str) -> frozenset[str] | None:
     if described is None or not described.response:
         return None
     return frozenset(described.schemas[described.response].get("properties", ()))
+
+
+def kind(described: Method) -> str:
+    """The kind of a method's response (``compute#urlMapList``); empty if it has none."""
+    schema = described.schemas.get(described.response, {})
+    return str(schema.get("properties", {}).get("kind", {}).get("default", ""))
 
 
 def problems(
@@ -148,7 +159,7 @@ def _problems(
         for key, item in value.items():
             inner = properties.get(key, additional)
             if inner is None:
-                if key not in _UNDOCUMENTED:
+                if key not in _UNDOCUMENTED_FIELDS:
                     yield (
                         f"Invalid JSON payload received. Unknown name \"{key}\" at '{location}': "
                         "Cannot find field."

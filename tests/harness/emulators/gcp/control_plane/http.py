@@ -1,4 +1,9 @@
-"""The HTTP server: it routes paths to resources, custom methods and operations."""
+"""The HTTP server: it routes paths to resources, custom methods and operations.
+
+It is also an HTTP proxy for names that end in its own address: gcloud puts the region before the
+host of Cloud Run, ``us-central1-127.0.0.1``, which does not resolve. It refuses any other host, so
+that a client that uses it as a proxy reaches nothing real.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
@@ -45,6 +50,11 @@ _OPERATIONS = (
     re.compile(r"/sql/v1beta4/projects/[^/]+/operations/([^/]+)()"),
     re.compile(r"/v[12]/(?:projects/[^/]+/locations/[^/]+/)?operations/([^/:]+)(:wait)?"),
 )
+# The status of a call that the emulator does not serve. gcloud would repeat one with status 501 for
+# half a minute, and Terraform takes 404 for the end of a resource.
+_NOT_SERVED = 400
+# The address of this server, also behind a region.
+_OWN_HOST = re.compile(r"(?:[a-z0-9-]+-)?127\.0\.0\.1")
 # The limit of a wait for an operation. Source: Compute Engine, globalOperations.wait.
 _WAIT_SECONDS = 120
 
@@ -63,6 +73,8 @@ def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any],
                 raise ApiError(400, problems[0])
         result = routed(request, path)
         if described is not None and not isinstance(result, Response):
+            if kind := discovery.kind(described):
+                result.setdefault("kind", kind)
             for problem in discovery.problems(described, result, answer=True):
                 LOG.error("the answer of %s differs from Google's: %s", described.id, problem)
         return result
@@ -79,16 +91,18 @@ def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any],
             if match := pattern.fullmatch(path):
                 return _serve(cloud, collection, match.groupdict(), request)
         raise ApiError(
-            501,
+            _NOT_SERVED,
             f"{request.method} {path} is not served by the emulator. Add its collection to "
             "tests/harness/emulators/gcp/control_plane/collections.yaml",
+            rpc="UNIMPLEMENTED",
         )
 
     def serve(environ: Any, start: Any) -> Any:
         request = Request(environ)
-        # Undecoded: the name of an object may contain an escaped slash.
-        path = environ.get("RAW_URI", request.path).split("?")[0]
+        target = environ.get("RAW_URI", request.path)
+        path = _path(target)
         try:
+            _check_host(request.method, target)
             result = answer(request, path)
             response = result if isinstance(result, Response) else as_json(result)
         except ApiError as error:
@@ -100,6 +114,27 @@ def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any],
         return response(environ, start)
 
     return serve
+
+
+def _path(target: str) -> str:
+    """The path of a request's target, which in a proxy request is a whole URL."""
+    if not target.startswith("/"):
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    # Undecoded: the name of an object may contain an escaped slash.
+    return target.split("?")[0]
+
+
+def _check_host(method: str, target: str) -> None:
+    """Refuse a proxy request to any host other than this server.
+
+    Raises:
+        ApiError: 403.
+    """
+    if target.startswith("/"):
+        return
+    host = urlsplit(target).hostname or target
+    if method == "CONNECT" or not _OWN_HOST.fullmatch(host):
+        raise ApiError(403, f"this proxy reaches only the Google Cloud emulator, and not {host}")
 
 
 def as_json(document: Any, status: int = 200) -> Response:
@@ -154,7 +189,7 @@ def _serve(
     if verb:
         call = hooks.verbs.get(verb) if hooks else None
         if call is None:
-            raise ApiError(501, f"{collection.name} has no method {verb} in the emulator")
+            raise ApiError(_NOT_SERVED, f"{collection.name} has no method {verb} in the emulator")
         return call(cloud, resource, body_of(request), query)
     if method == "GET":
         return cloud.answer(resource)

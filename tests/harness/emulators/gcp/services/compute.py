@@ -10,10 +10,13 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     Cloud,
     Document,
     Hooks,
+    Operation,
     Resource,
+    table,
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
-from tests.harness.emulators.gcp.services.iam import has_role
+from tests.harness.emulators.gcp.control_plane.http import body_of
+from tests.harness.emulators.gcp.services.iam import has_role, project, project_number
 from tests.harness.emulators.parts.load_balancers import Listener, url_map_routes
 from tests.harness.process.ports import free_port
 
@@ -132,6 +135,64 @@ def _complete_rule(cloud: Cloud, resource: Resource) -> None:
     update_balancer(cloud)
 
 
+# ---- Projects, and lists of every region ----
+
+
+# The quotas that the stack's check reads, each with a limit and what it counts. Limits differ by
+# project; these do not limit a test.
+_QUOTAS = {
+    "NETWORKS": (100, "networks"),
+    "BACKEND_SERVICES": (100, "backendServices"),
+    "STATIC_ADDRESSES": (100, "globalAddresses"),
+}
+
+
+def _in_project(cloud: Cloud, collection: str, place: Mapping[str, str]) -> list[Resource]:
+    resources = cloud.of(collection)
+    return [item for item in resources if item.place["project"] == place["project"]]
+
+
+def _aggregated(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+    """The resources of a kind in every scope. Scopes without any are left out."""
+    scopes: dict[str, Document] = {}
+    for collection in table().values():
+        if not collection.path.startswith("/compute/") or collection.kind != place["kind"]:
+            continue
+        for resource in _in_project(cloud, collection.name, place):
+            region = resource.place.get("region")
+            scope = scopes.setdefault(f"regions/{region}" if region else "global", {})
+            scope.setdefault(collection.kind, []).append(cloud.answer(resource))
+    return {"id": f"projects/{place['project']}/aggregated/{place['kind']}", "items": scopes}
+
+
+def _project(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    name = place["project"]
+    quotas = [
+        {"metric": metric, "limit": limit, "usage": len(_in_project(cloud, counted, place))}
+        for metric, (limit, counted) in _QUOTAS.items()
+    ]
+    return {
+        "name": name,
+        "id": project_number(name),
+        "selfLink": cloud.url + request.path,
+        "commonInstanceMetadata": {
+            "kind": "compute#metadata",
+            "fingerprint": "AAAAAAAAAAA=",
+            "items": project(cloud, name).private.get("metadata", []),
+        },
+        "quotas": quotas,
+    }
+
+
+def _set_metadata(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    items = body_of(request).get("items", [])
+    project(cloud, place["project"]).private["metadata"] = items
+    path = request.path.rpartition("/")[0]
+    operation = Operation(f"operation-{cloud.number()}", "compute", "setMetadata", path, place)
+    cloud.submit(operation, dict)
+    return cloud.operation_document(operation)
+
+
 def _set(field: str) -> Callable[[Cloud, Resource, Document, Mapping[str, str]], Document]:
     def verb(
         cloud: Cloud, resource: Resource, document: Document, _query: Mapping[str, str]
@@ -149,6 +210,12 @@ def _set_policy(
     )
 
 
+_P = r"/compute/v1/projects/(?P<project>[^/]+)"
+ROUTES = (
+    ("GET", _P, _project),
+    ("POST", _P + "/setCommonInstanceMetadata", _set_metadata),
+    ("GET", _P + r"/aggregated/(?P<kind>\w+)", _aggregated),
+)
 _UPDATE_BALANCER = Hooks(create=on_change, update=on_change)
 HOOKS = {
     "networkEndpointGroups": _UPDATE_BALANCER,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Mapping
 from typing import Any
 
 from tests.harness.emulators.gcp.control_plane.engine import (
     Cloud,
+    Collection,
     Document,
     Hooks,
     Resource,
     relative,
 )
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.http import body_of
+
+# Not of the table: a path below that of a project is another API.
+_PROJECTS = Collection("projects", "/v1/projects", "none", "")
 
 
 def read_policy(
@@ -56,7 +62,8 @@ POLICY_VERBS = {"getIamPolicy": read_policy, "setIamPolicy": write_policy}
 
 
 def _etag(resource: Resource) -> str:
-    return f"BwX{resource.private.get('policy_version', 0):08x}="
+    version: int = resource.private.get("policy_version", 0)
+    return base64.b64encode(version.to_bytes(8, "big")).decode()
 
 
 def _check_member(cloud: Cloud, member: str) -> None:
@@ -109,14 +116,41 @@ def _forget_member(cloud: Cloud, resource: Resource) -> None:
                 ]
 
 
-def project(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
-    """A project, as Resource Manager returns it: every name is a project."""
-    return {
-        "projectId": place["project"],
-        "projectNumber": project_number(place["project"]),
-        "name": place["project"],
+def project(cloud: Cloud, name: str) -> Resource:
+    """A project of Resource Manager: every name is one, from its first use."""
+    path = f"{_PROJECTS.path}/{name}"
+    body = {
+        "projectId": name,
+        "projectNumber": project_number(name),
+        "name": name,
         "lifecycleState": "ACTIVE",
     }
+    with cloud.lock:
+        return cloud.resources.setdefault(path, Resource(_PROJECTS, path, {"id": name}, body))
+
+
+def _project(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+    return cloud.answer(project(cloud, place["project"]))
+
+
+def _projects(cloud: Cloud, _place: Mapping[str, str], _request: Any) -> Document:
+    with cloud.lock:
+        names = {
+            item.place["project"] for item in cloud.resources.values() if "project" in item.place
+        }
+    for name in names:
+        project(cloud, name)
+    return {"projects": [cloud.answer(item) for item in cloud.of("projects")]}
+
+
+def _project_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    call = POLICY_VERBS[place["verb"]]
+    return call(cloud, project(cloud, place["project"]), body_of(request), {})
+
+
+def _permissions(_cloud: Cloud, _place: Mapping[str, str], _request: Any) -> Document:
+    """The permissions that a custom role can have; the emulator does not list them."""
+    return {}
 
 
 def project_number(name: str) -> str:
@@ -130,4 +164,11 @@ def same_project(value: str, other: str) -> bool:
     return first[2:] == second[2:] and project_number(first[1]) == project_number(second[1])
 
 
+_P = r"/v1/projects/(?P<project>[^/:]+)"
+ROUTES = (
+    ("GET", "/v1/projects", _projects),
+    ("GET", _P, _project),
+    ("POST", _P + r":(?P<verb>getIamPolicy|setIamPolicy)", _project_policy),
+    ("POST", "/v1/permissions:queryTestablePermissions", _permissions),
+)
 HOOKS = {"serviceAccounts": Hooks(create=_complete, delete=_forget_member, verbs=POLICY_VERBS)}

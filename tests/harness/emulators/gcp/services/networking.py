@@ -104,6 +104,24 @@ def _disconnect(cloud: Cloud, _place: Mapping[str, str], request: Any) -> Docume
     return _done(cloud, network, {})
 
 
+def _remove_peering(
+    cloud: Cloud, resource: Resource, document: Document, _query: Mapping[str, str]
+) -> Document:
+    """Remove a peering of a network, also while a producer uses it."""
+    if document.get("name") not in [item["name"] for item in resource.body.get("peerings", [])]:
+        raise ApiError(
+            400, f"There is no peering '{document.get('name')}' in network '{resource.id}'"
+        )
+
+    def work() -> Document:
+        with cloud.lock:
+            cloud.peerings.pop(resource.name, None)
+            resource.body.pop("peerings", None)
+        return {}
+
+    return cloud.run("compute", "removePeering", resource, work)
+
+
 def _producers(cloud: Cloud, network: Resource) -> list[str]:
     return [
         instance.name
@@ -234,7 +252,7 @@ ROUTES = (
     ("POST", _S + r"/[^/:]+:deleteConnection", _disconnect),
 )
 HOOKS = {
-    "networks": Hooks(delete=_forget_network),
+    "networks": Hooks(delete=_forget_network, verbs={"removePeering": _remove_peering}),
     "subnetworks": Hooks(create=_complete_subnetwork),
     "globalAddresses": Hooks(create=_complete_address, verbs={"setLabels": _set_labels}),
     "connectors": Hooks(check=_check_connector, create=_complete_connector),

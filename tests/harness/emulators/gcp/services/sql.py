@@ -6,6 +6,7 @@ A read replica is the server of its primary: it has the data, but nothing replic
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -162,10 +163,10 @@ def _load(cloud: Cloud, resource: Resource, copied: str) -> None:
         path = f"{resource.path}/databases/{name}"
         body = {"name": name, "instance": resource.id, "project": place["project"]}
         body |= {"charset": "UTF8", "collation": "en_US.UTF8"}
-        copy = Resource(collection, path, place, body)
-        copy.private["outputs"] = {"instance", "project"}
+        database = Resource(collection, path, place, body)
+        database.private["outputs"] = {"instance", "project"}
         with cloud.lock:
-            cloud.resources[path] = copy
+            cloud.resources[path] = database
 
 
 def _named(cloud: Cloud, project: str, name: str) -> Resource:
@@ -176,10 +177,18 @@ def _back_up(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
     """Back up an instance on demand; its answer names the backup."""
     instance = _named(cloud, place["project"], place["instance"])
     number = cloud.number()
+    run = {
+        "kind": "sql#backupRun",
+        "id": str(number),
+        "instance": instance.id,
+        "type": "ON_DEMAND",
+        "windowStartTime": now(),
+    }
 
     def work() -> Document:
         plane = cloud.data_plane
         plane.backups[instance.path, number] = postgres.dump(server_of(cloud, instance))
+        instance.private.setdefault("backups", []).append({**run, "status": "SUCCESSFUL"})
         return {}
 
     return {
@@ -188,24 +197,47 @@ def _back_up(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
     }
 
 
+def _backup_runs(cloud: Cloud, place: Mapping[str, str], _request: Any) -> Document:
+    instance = _named(cloud, place["project"], place["instance"])
+    return {"items": list(instance.private.get("backups", []))}
+
+
+def _backup(cloud: Cloud, project: str, target: Resource, request: Document) -> tuple[Any, str]:
+    """The instance, as it was, and the data of the backup that a request names.
+
+    Raises:
+        ApiError: 404, it does not exist.
+    """
+    if name := request.get("backup"):
+        final = cloud.get(f"{table()['sqlBackups'].path.format(project=project)}/{_last(name)}")
+        return final.private["instance"], final.private["data"]
+    context = request.get("restoreBackupContext", {})
+    source = _named(
+        cloud, context.get("project") or project, context.get("instanceId") or target.id
+    )
+    number = int(context.get("backupRunId", 0))
+    if (source.path, number) not in cloud.data_plane.backups:
+        raise ApiError(404, f"The backup run {number} does not exist.")
+    return source.body, cloud.data_plane.backups[source.path, number]
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
 def _restore(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     """Restore a backup. Source: Cloud SQL, restore an instance, restrictions."""
     target = _named(cloud, place["project"], place["instance"])
-    context = body_of(request).get("restoreBackupContext", {})
-    project = context.get("project") or place["project"]
-    source = _named(cloud, project, context.get("instanceId") or target.id)
-    copied = cloud.data_plane.backups.get((source.path, int(context.get("backupRunId", 0))))
-    if copied is None:
-        raise ApiError(404, f"The backup run {context.get('backupRunId')} does not exist.")
+    source, copied = _backup(cloud, place["project"], target, body_of(request))
     if any(
         reader.body.get("masterInstanceName", "").split(":")[-1] == target.id
         for reader in cloud.of("sqlInstances")
     ):
         raise ApiError(400, "Invalid request: the instance has replicas; delete them first.")
-    if source.body["databaseVersion"] != target.body["databaseVersion"]:
+    if source["databaseVersion"] != target.body["databaseVersion"]:
         raise ApiError(400, "Invalid request: the backup is of another database version.")
     if int(target.body["settings"].get("dataDiskSizeGb", 10)) < int(
-        source.body["settings"].get("dataDiskSizeGb", 10)
+        source["settings"].get("dataDiskSizeGb", 10)
     ):
         raise ApiError(400, "Invalid request: the disk is smaller than that of the backup.")
 
@@ -239,6 +271,8 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
     plane = cloud.data_plane
     server = plane.databases.pop(resource.path, None)
     if server is not None:
+        if resource.body["settings"].get("finalBackupConfig", {}).get("enabled"):
+            _keep_backup(cloud, resource, postgres.dump(server))
         plane.fronts.close(plane.hosts.pop(resource.path), postgres.PORT)
         plane.supervisor.stop(server.pid)
     base = f"{resource.path}/"
@@ -246,13 +280,11 @@ def _delete(cloud: Cloud, resource: Resource) -> None:
         for path in [path for path in cloud.resources if path.startswith(base)]:
             del cloud.resources[path]
         cloud.tombstones.add(resource.path)
-    if resource.body["settings"].get("finalBackupConfig", {}).get("enabled"):
-        _keep_backup(cloud, resource)
     hold_peering(cloud, resource)
 
 
-def _keep_backup(cloud: Cloud, resource: Resource) -> None:
-    """Record the final backup of an instance, which outlives it. It has no data."""
+def _keep_backup(cloud: Cloud, resource: Resource, data: str) -> None:
+    """Keep the final backup of an instance, which outlives it."""
     project, name = resource.place["project"], f"{resource.id}-final"
     collection = table()["sqlBackups"]
     path = f"{collection.path.format(project=project)}/{name}"
@@ -264,7 +296,8 @@ def _keep_backup(cloud: Cloud, resource: Resource) -> None:
     }
     with cloud.lock:
         place = {"project": project, "id": name}
-        cloud.resources[path] = Resource(collection, path, place, body)
+        private = {"instance": copy.deepcopy(resource.body), "data": data}
+        cloud.resources[path] = Resource(collection, path, place, body, private=private)
 
 
 @contextlib.contextmanager
@@ -338,6 +371,7 @@ def _check_child(cloud: Cloud, resource: Resource) -> None:
 
 _I = r"/sql/v1beta4/projects/(?P<project>[^/]+)/instances/(?P<instance>[^/]+)"
 ROUTES = (
+    ("GET", _I + "/backupRuns", _backup_runs),
     ("POST", _I + "/backupRuns", _back_up),
     ("POST", _I + "/restoreBackup", _restore),
     ("POST", _I + "/clone", _clone),

@@ -199,11 +199,17 @@ def _write_policy(cloud: Cloud, place: Mapping[str, str], request: Any) -> Docum
     return write_policy(cloud, _bucket(cloud, place["bucket"]), body_of(request), {})
 
 
+def _caches(_cloud: Cloud, _place: Mapping[str, str], _request: Any) -> Document:
+    """The caches of a bucket: no stack has one."""
+    return {}
+
+
 _B = r"/storage/v1/b/(?P<bucket>[^/]+)"
 # The XML API reads an object at the root of the host; Google's client of Go uses it.
 _OTHERS = r"(?:v\d|apis|compute|dns|sql|storage|upload|download|local)/"
 _XML = rf"/(?!{_OTHERS})(?P<bucket>[^/]+)/(?P<object>.+)"
 ROUTES = (
+    ("GET", _B + "/anywhereCaches/?", _caches),
     ("GET", _B + "/iam", _read_policy),
     ("PUT", _B + "/iam", _write_policy),
     ("GET", _B + "/o", _list),
