@@ -35,23 +35,37 @@ SCENARIOS = "tests/integration/test_failure_scenarios.py"
 GOOGLE = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
 
 
-def suite(target: str, environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
-    """Run pytest for a target; returns its exit status and output."""
+Run = tuple[Mapping[str, str], list[str]]
+Collected = Mapping[str, tuple[set[str], str, int]]
+"""The names of the tests that each target selects, the output and the exit status.
+
+The key "" is AWS without credentials.
+"""
+
+
+def run(target: str, environment: Mapping[str, str], *arguments: str) -> Run:
+    """A run of pytest for a target: its variables and arguments."""
+    options = ["-p", "no:cacheprovider", "-q", f"--target={target}"]
+    return {**NONE, **environment}, [*options, *arguments]
+
+
+def ran(runs: list[Run]) -> list[tuple[int, str]]:
+    """The exit status and output of each run."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--target={target}"]
     result = subprocess.run(
-        [*command, *arguments],
+        [sys.executable, "-m", "tests.integration.selections", json.dumps(runs)],
         cwd=ROOT,
-        env={**kept, **NONE, **environment},
+        env=kept,
         capture_output=True,
         text=True,
         check=False,
     )
-    return result.returncode, result.stdout + result.stderr
+    assert result.returncode == 0, result.stderr
+    return [(status, output) for status, output in json.loads(result.stdout)]
 
 
-def test_target_without_credentials_says_what_is_missing() -> None:
-    status, output = suite("aws", {"LITELLM_TEST_ACCOUNT": "1"}, LIFECYCLE.format("aws"))
+def test_target_without_credentials_says_what_is_missing(collected: Collected) -> None:
+    output, status = collected[""][1], collected[""][2]
     assert "not run: --target=aws: there are no AWS credentials: set AWS_PROFILE" in output
     assert " passed" not in output
     # No test ran.
@@ -79,10 +93,6 @@ def test_missing_variable_is_named(
         targets.credentials(target, environment)
 
 
-Collected = Mapping[str, tuple[set[str], str]]
-"""The names of the tests that each target selects, and the output."""
-
-
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Collected:
     file = tmp_path_factory.mktemp("credentials") / "google.json"
@@ -100,10 +110,12 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Collected:
         },
     }
     files = [*map(LIFECYCLE.format, LIFECYCLES), SCENARIOS]
+    runs = [run(name, own, "--collect-only", *files) for name, own in environments.items()]
+    runs.append(run("aws", {"LITELLM_TEST_ACCOUNT": "1"}, LIFECYCLE.format("aws")))
     found = {}
-    for target, environment in environments.items():
-        _, output = suite(target, environment, "--collect-only", *files)
-        found[target] = (set(re.findall(r"(?m)^tests/integration/(\S+::.*)$", output)), output)
+    for name, (status, output) in zip([*environments, ""], ran(runs), strict=True):
+        names = set(re.findall(r"(?m)^tests/integration/(\S+::.*)$", output))
+        found[name] = (names, output, status)
     return found
 
 
@@ -111,12 +123,12 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Collected:
 def test_account_skips_no_stage_silently(name: str, collected: Collected) -> None:
     file = LIFECYCLE.format(name).rpartition("/")[2]
     local = {t.partition("::")[2] for t in collected[LOCAL][0] if t.startswith((file, "test_fail"))}
-    account, output = collected[name]
-    ran = {test.partition("::")[2] for test in account}
+    account, output, _ = collected[name]
+    selected = {test.partition("::")[2] for test in account}
     # Without a second image, the rest of that change runs.
     rest = {"aws": "zones", "gcp": "scale"}[name]
-    assert ran - local == {f"test_change_rolls_without_a_failed_request[{rest}]"}
-    missing = local - ran
+    assert selected - local == {f"test_change_rolls_without_a_failed_request[{rest}]"}
+    missing = local - selected
     reasons = dict(re.findall(r"(?m)^not run: (.+?): --target=\w+: (.+)$", output))
     assert missing - set(reasons) == set()
     image = {"aws": "image and zones", "gcp": "image and scale"}[name]

@@ -64,6 +64,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in (".github", "terraform", "tests", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", ".terraform*")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    shutil.copy(ROOT / "README.md", folder)
     for patch in PATCHES:
         command = ["git", "apply", "--unidiff-zero", "-"]
         subprocess.run(command, cwd=folder, input=patch, text=True, check=True)

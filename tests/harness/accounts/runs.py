@@ -148,10 +148,6 @@ def begun(
         providers.environment(target.choice, Path(temporary)) as environment,
     ):
         domain = domain_of(record)
-        if domain:
-            merged |= target.control.certify(domain)
-            known = without_credentials(merged)
-            ledger.change(run_id, lambda record: replace(record, inputs=known))
         lifecycle = run.prepare(
             target,
             folder,
@@ -163,10 +159,14 @@ def begun(
         )
         if terms.retry:
             lifecycle = replace(lifecycle, retry=terms.retry)
+        terms.check(lifecycle)
         if domain:
+            # After the check, so that a refused run has created nothing.
+            run.override(lifecycle, target.control.certify(domain))
+            known = without_credentials(lifecycle.inputs())
+            ledger.change(run_id, lambda record: replace(record, inputs=known))
             point = functools.partial(target.control.point, domain)
             lifecycle = replace(lifecycle, applied=point)
-        terms.check(lifecycle)
         yield lifecycle
         # Not after an error: the janitor verifies what is left then.
         if not run.leftovers(lifecycle):

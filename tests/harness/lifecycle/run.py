@@ -172,6 +172,12 @@ def reconfigured(
     return replace(prepared, retry=lifecycle.retry, applied=lifecycle.applied)
 
 
+def override(lifecycle: Lifecycle, changes: Mapping[str, Any]) -> None:
+    """Override the inputs of all later stages."""
+    text = json.dumps({**lifecycle.inputs(), **changes}, indent=1)
+    (lifecycle.folder / _INPUTS).write_text(text)
+
+
 def apply(
     lifecycle: Lifecycle, changes: Mapping[str, Any] | None = None, targets: Sequence[str] = ()
 ) -> str:
@@ -186,9 +192,7 @@ def apply(
         LifecycleError: Terraform failed.
     """
     if changes:
-        (lifecycle.folder / _INPUTS).write_text(
-            json.dumps({**lifecycle.inputs(), **changes}, indent=1)
-        )
+        override(lifecycle, changes)
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
         output = lifecycle.retry(
