@@ -160,8 +160,10 @@ def test_printed_commands_show_the_stack(lifecycle: Lifecycle, api: Api, tmp_pat
 def test_command_of_the_output_migrates_again(
     lifecycle: Lifecycle, api: Api, tmp_path: Path
 ) -> None:
-    command = outputs(lifecycle)["migration_run_command"]
-    status, output = readme.attempt(lifecycle, command, tmp_path, {})
+    values = outputs(lifecycle)
+    commands = {name for name, value in values.items() if str(value).startswith("gcloud ")}
+    assert commands == {"migration_run_command"}
+    status, output = readme.attempt(lifecycle, values["migration_run_command"], tmp_path, {})
     assert status == 0, output
     assert re.search(r"Execution \[\S+-migrations-\d+\] has successfully completed", output)
     job = f"/v2/{PARENT}/jobs/{lifecycle.name}-migrations"

@@ -21,14 +21,14 @@ NOT_RUN = {
     "the images' own start": "no package has the images; LiteLLM's application replaces them",
     "a replica's replication": "a read replica of the emulator is the server of its primary",
     "LiteLLM in a second apply": "stand-ins run, because the claim is about names",
-    "gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself",
 }
+_CLI = {"gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself"}
 _NO_CLI = {"gcloud": f"{gcloud.LACKING}; a replacement runs the commands of the stack's scripts"}
 
 
 def not_run() -> Mapping[str, str]:
     """What this target does not verify, with the reason."""
-    return {**NOT_RUN, **({} if gcloud.program() else _NO_CLI)}
+    return {**NOT_RUN, **(_CLI if gcloud.program() else _NO_CLI)}
 
 
 def target(url: str, folder: Path, *, newest: bool = False, real_cli: bool = False) -> Target:
