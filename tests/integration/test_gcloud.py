@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from tests.harness.emulators import launch
+from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import Lifecycle, apply, outputs
@@ -59,8 +60,11 @@ def api(cloud: Running) -> Api:
 def lifecycle(
     cloud: Running, api: Api, lifecycles: Lifecycles, tmp_path_factory: pytest.TempPathFactory
 ) -> Lifecycle:
-    """A stack with stand-ins for the containers, which gcloud migrated."""
-    target = google.target(cloud.url, tmp_path_factory.mktemp("gcloud"), real_cli=True)
+    """A stack with stand-ins for the containers, and gcloud on the PATH of its commands.
+
+    The replacement of gcloud runs the scripts of this apply; the test of the lifecycle has gcloud.
+    """
+    target = google.target(cloud.url, tmp_path_factory.mktemp("target"))
     inputs = {
         "litellm_master_key": KEY,
         "provided_credentials": ["litellm_master_key"],
@@ -68,6 +72,8 @@ def lifecycle(
     }
     lifecycle = lifecycles(target, inputs)
     apply(lifecycle)
+    folder = tmp_path_factory.mktemp("gcloud")
+    lifecycle.terraform.env |= gcloud.install(folder, cloud.url, PROJECT)
     _create_origin(api)
     return lifecycle
 
