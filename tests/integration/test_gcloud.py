@@ -5,22 +5,28 @@ Where PATH has no gcloud, what it needs of the emulator is tested with plain req
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
+import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import requests
 import yaml
 
 from tests.harness.emulators import launch
+from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import Lifecycle, apply, outputs
 from tests.harness.paths import GCLOUD, ROOT
+from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
 from tests.harness.stacks import STACKS
 from tests.integration import readme
@@ -54,8 +60,11 @@ def api(cloud: Running) -> Api:
 def lifecycle(
     cloud: Running, api: Api, lifecycles: Lifecycles, tmp_path_factory: pytest.TempPathFactory
 ) -> Lifecycle:
-    """A stack with stand-ins for the containers, which gcloud migrated."""
-    target = google.target(cloud.url, tmp_path_factory.mktemp("gcloud"), real_cli=True)
+    """A stack with stand-ins for the containers, and gcloud on the PATH of its commands.
+
+    The replacement of gcloud runs the scripts of this apply; the test of the lifecycle has gcloud.
+    """
+    target = google.target(cloud.url, tmp_path_factory.mktemp("target"))
     inputs = {
         "litellm_master_key": KEY,
         "provided_credentials": ["litellm_master_key"],
@@ -63,6 +72,8 @@ def lifecycle(
     }
     lifecycle = lifecycles(target, inputs)
     apply(lifecycle)
+    folder = tmp_path_factory.mktemp("gcloud")
+    lifecycle.terraform.env |= gcloud.install(folder, cloud.url, PROJECT)
     _create_origin(api)
     return lifecycle
 
@@ -155,8 +166,10 @@ def test_printed_commands_show_the_stack(lifecycle: Lifecycle, api: Api, tmp_pat
 def test_command_of_the_output_migrates_again(
     lifecycle: Lifecycle, api: Api, tmp_path: Path
 ) -> None:
-    command = outputs(lifecycle)["migration_run_command"]
-    status, output = readme.attempt(lifecycle, command, tmp_path, {})
+    values = outputs(lifecycle)
+    commands = {name for name, value in values.items() if str(value).startswith("gcloud ")}
+    assert commands == {"migration_run_command"}
+    status, output = readme.attempt(lifecycle, values["migration_run_command"], tmp_path, {})
     assert status == 0, output
     assert re.search(r"Execution \[\S+-migrations-\d+\] has successfully completed", output)
     job = f"/v2/{PARENT}/jobs/{lifecycle.name}-migrations"
@@ -177,6 +190,58 @@ def test_check_before_an_apply_reads_the_quotas(lifecycle: Lifecycle, tmp_path: 
     (refusal,) = [line for line in output.splitlines() if "error" in line]
     assert "the stack needs 100 of NETWORKS" in refusal
     assert "1 are in use, and the quota is 100" in refusal
+
+
+@pytest.mark.needs("gcloud")
+def test_interrupted_job_is_cancelled(lifecycle: Lifecycle, api: Api) -> None:
+    job = f"/v2/{PARENT}/jobs/{lifecycle.name}-migrations"
+    task = api.send("GET", job).json()["template"]["template"]
+
+    def last() -> Any:
+        return api.send("GET", f"{job}/executions").json()["executions"][-1]
+
+    earlier = last()["name"]
+    terraform = lifecycle.terraform
+    variables = {
+        "RUN_COMMAND": outputs(lifecycle)["migration_run_command"],
+        "JOB": f"{lifecycle.name}-migrations",
+        "PROJECT": PROJECT,
+        "REGION": google.REGION,
+    }
+    with _locked(api, lifecycle.name, task["containers"][0]["env"]):
+        script = subprocess.Popen(
+            ["bash", "scripts/run-job.sh"],
+            cwd=terraform.tfdir,
+            env={**terraform.env, **variables},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert soon(lambda: last()["name"] != earlier, 20)
+        script.send_signal(signal.SIGTERM)
+        _, messages = script.communicate(timeout=30)
+        assert script.returncode == 1
+        name = last()["name"].rsplit("/", 1)[-1]
+        assert f"cancels {name}" in messages
+        assert f"Cancelled execution [{name}]" in messages
+        assert last()["cancelledCount"] == 1
+
+
+@contextlib.contextmanager
+def _locked(api: Api, name: str, env: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """Hold the table of the migrations of a stack, so that a job does not end."""
+    values = {variable["name"]: variable.get("value", "") for variable in env}
+    secret = f"/v1/projects/{PROJECT}/secrets/{name}-db-password/versions/latest:access"
+    password = base64.b64decode(api.send("GET", secret).json()["payload"]["data"]).decode()
+    with psycopg.connect(
+        host=values["DATABASE_HOST"],
+        port=values["DATABASE_PORT"],
+        user=values["DATABASE_USER"],
+        password=password,
+        dbname=values["DATABASE_NAME"],
+    ) as connection:
+        connection.execute("LOCK TABLE _prisma_migrations")
+        yield
+        connection.rollback()
 
 
 # ---- What gcloud needs of the emulator ----

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ def run(
     command: Sequence[str],
     environment: Mapping[str, str],
     programs: Path,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Ended:
     """Run a job to its end, at most 300 s; then the status is 124, as that of ``timeout``.
 
@@ -44,6 +45,7 @@ def run(
         command: the command of the container, relative to the folder of the packages.
         environment: its variables, including secrets.
         programs: the folder with psql.
+        cancelled: whether to end the job now; then the status is 124 too.
     """
     home = supervisor.home("job")
     log, status = home / "log", home / "status"
@@ -60,7 +62,12 @@ def run(
     folder = shlex.quote(str(packages(python)))
     script = f"cd {folder} && {shlex.join(command)}; echo $? > {status}"
     pid = supervisor.start(Command(["sh", "-c", script], str(log), variables, inherit=False))
-    soon(lambda: status.exists() and status.read_text() != "", SECONDS, 0.1)
+
+    def ended() -> bool:
+        return cancelled() or (status.exists() and status.read_text() != "")
+
+    soon(ended, SECONDS, 0.1)
     supervisor.stop(pid)
-    code = int(status.read_text()) if status.exists() else 124
+    text = status.read_text() if status.exists() else ""
+    code = int(text) if text else 124
     return Ended(code, log_tail(log))

@@ -22,8 +22,8 @@ NOT_RUN = {
     "the images' own start": "no package has the images; LiteLLM's application replaces them",
     "a replica's replication": "a read replica of the emulator is the server of its primary",
     "LiteLLM in a second apply": "stand-ins run, because the claim is about names",
-    "gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself",
 }
+_CLI = {"gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself"}
 _NO_CLI = {"gcloud": f"{gcloud.LACKING}; a replacement runs the commands of the stack's scripts"}
 _NO_PLUGIN = {
     "the google provider's own apply": "the offline provider applies: there is no hashicorp/google "
@@ -33,7 +33,7 @@ _NO_PLUGIN = {
 
 def not_run(environment: Mapping[str, str]) -> Mapping[str, str]:
     """What this target does not verify, with the reason; ``environment`` may name a mirror."""
-    command = {} if gcloud.program() else _NO_CLI
+    command = _CLI if gcloud.program() else _NO_CLI
     return {**NOT_RUN, **command, **({} if providers.plugin("google", environment) else _NO_PLUGIN)}
 
 

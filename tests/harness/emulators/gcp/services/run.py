@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -307,6 +310,22 @@ def _update_job(cloud: Cloud, resource: Resource, _before: Document) -> None:
     cloud.output(resource, generation=generation, observedGeneration=generation)
 
 
+@dataclass(slots=True)
+class Cancellation:
+    """The request to cancel an execution, and the function that interrupts its task."""
+
+    requested: threading.Event = field(default_factory=threading.Event)
+    interrupt: Callable[[], None] = lambda: None
+
+
+def cancel(resource: Resource, execution: Document) -> Document:
+    """Cancel an execution of a job; returns it. It ends in the background."""
+    cancellation: Cancellation = resource.private["cancellations"][execution["name"]]
+    cancellation.requested.set()
+    cancellation.interrupt()
+    return dict(execution)
+
+
 def _run_job(
     cloud: Cloud, resource: Resource, _document: Document, _query: Mapping[str, str]
 ) -> Document:
@@ -344,18 +363,26 @@ def _new_execution(cloud: Cloud, resource: Resource) -> Document:
         "runningCount": 1,
     }
     resource.private.setdefault("executions", {})[name] = execution
+    resource.private.setdefault("cancellations", {})[name] = Cancellation()
     return execution
 
 
 def _execute(cloud: Cloud, resource: Resource, execution: Document) -> Document:
     template = resource.body["template"]["template"]
     retries = int(template.get("maxRetries", 3))
+    cancellation: Cancellation = resource.private["cancellations"][execution["name"]]
     error = ""
     for attempt in range(retries + 1):
         try:
             environment = _environment(cloud, resource.place["project"], template)
-            message = _migrate(cloud.data_plane, template["containers"][0], environment)
+            message = _migrate(
+                cloud.data_plane, template["containers"][0], environment, cancellation
+            )
         except (ApiError, migrations.MigrationError, psycopg.Error) as problem:
+            if cancellation.requested.is_set():
+                execution |= {"cancelledCount": 1, "reconciling": False, "runningCount": 0}
+                message = "The execution was cancelled."
+                return _complete(cloud, resource, execution, "CONDITION_FAILED", message)
             error = " ".join(str(problem).split())
             execution["retriedCount"] = min(attempt + 1, retries)
             continue
@@ -370,7 +397,9 @@ def _complete(
     cloud: Cloud, resource: Resource, execution: Document, state: str, message: str
 ) -> Document:
     execution["completionTime"] = now()
-    execution["conditions"] = [{"type": "Completed", "state": state, "message": message}]
+    reason = {"executionReason": "CANCELLED"} if execution.get("cancelledCount") else {}
+    completed = {"type": "Completed", "state": state, "message": message, **reason}
+    execution["conditions"] = [completed]
     count = resource.body.get("executionCount", 0) + 1
     cloud.output(
         resource,
@@ -384,20 +413,33 @@ def _complete(
     return dict(execution)
 
 
-def _migrate(plane: DataPlane, container: Document, environment: Mapping[str, str]) -> str:
+def _migrate(
+    plane: DataPlane,
+    container: Document,
+    environment: Mapping[str, str],
+    cancellation: Cancellation,
+) -> str:
     """Run the migrations container; without LiteLLM, apply its SQL as the same user."""
     tag = containers.tag_of(container["image"])
     if tag == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
     if plane.options.python and tag != containers.STAND_IN_TAG:
         command = [*container.get("command", []), *container.get("args", [])]
-        ended = jobs.run(plane.supervisor, plane.python, command, environment, postgres.programs())
+        ended = jobs.run(
+            plane.supervisor,
+            plane.python,
+            command,
+            environment,
+            postgres.programs(),
+            cancellation.requested.is_set,
+        )
         if ended.status:
             raise migrations.MigrationError(
                 f"the container ended with status {ended.status}: {ended.output}"
             )
         return ended.output
-    with psycopg.connect(
+    connect = partial(
+        psycopg.connect,
         host=environment["DATABASE_HOST"],
         port=int(environment["DATABASE_PORT"]),
         user=environment["DATABASE_USER"],
@@ -405,7 +447,15 @@ def _migrate(plane: DataPlane, container: Document, environment: Mapping[str, st
         dbname=environment["DATABASE_NAME"],
         autocommit=True,
         connect_timeout=10,
-    ) as connection:
+    )
+    with connect() as connection:
+        backend = connection.info.backend_pid
+
+        def interrupt() -> None:
+            with connect() as other:
+                other.execute("SELECT pg_cancel_backend(%s)", [backend])
+
+        cancellation.interrupt = interrupt
         return f"{migrations.run(connection)} migrations applied"
 
 

@@ -92,6 +92,7 @@ def _condition(kind: str, condition: Document) -> Document:
         "type": kind,
         "status": _STATES.get(condition.get("state", ""), "Unknown"),
         "message": condition.get("message", ""),
+        "reason": condition.get("executionReason", "").capitalize(),
     }
 
 
@@ -161,7 +162,10 @@ def _execution(document: Document, place: Mapping[str, str]) -> Document:
     completed = (document.get("conditions") or [{}])[0]
     # A client that does not wait for the end waits for the start.
     started = {"state": "CONDITION_SUCCEEDED"}
-    counts = ("succeededCount", "failedCount", "runningCount", "retriedCount", "completionTime")
+    counts = (
+        *("succeededCount", "failedCount", "cancelledCount"),
+        *("runningCount", "retriedCount", "completionTime"),
+    )
     return {
         "apiVersion": f"{_RUN}/v1",
         "kind": "Execution",
@@ -281,6 +285,14 @@ def _get_execution(cloud: Cloud, place: Mapping[str, str], request: Any) -> Docu
     raise ApiError(404, f"Resource '{place['id']}' of kind 'EXECUTION' does not exist")
 
 
+def _cancel_execution(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
+    for job in _of(cloud, "jobs", place, _region(place, request)):
+        for name, document in job.private.get("executions", {}).items():
+            if _last(name) == place["id"]:
+                return _execution(run.cancel(job, document), job.place)
+    raise ApiError(404, f"Resource '{place['id']}' of kind 'EXECUTION' does not exist")
+
+
 def _list_executions(cloud: Cloud, place: Mapping[str, str], request: Any) -> Document:
     executions = _executions(cloud, place, _region(place, request))
     for selector in filter(None, request.args.get("labelSelector", "").split(",")):
@@ -308,4 +320,5 @@ ROUTES: tuple[tuple[str, str, Callable[..., Document]], ...] = (
     ("POST", _JOBS + _ID + ":run", _run),
     ("GET", _EXECUTIONS, _list_executions),
     ("GET", _EXECUTIONS + _ID, _get_execution),
+    ("POST", _EXECUTIONS + _ID + ":cancel", _cancel_execution),
 )
