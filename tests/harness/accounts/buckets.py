@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from google.auth.transport.requests import AuthorizedSession
 
 from tests.harness.accounts.stores import Folder, Store
-from tests.harness.sdk.google import address
+from tests.harness.sdk.google_addresses import address
 
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _CALL_SECONDS = 60

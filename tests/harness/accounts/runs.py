@@ -35,7 +35,7 @@ from tests.harness.accounts.ownership import owned
 from tests.harness.lifecycle import run
 from tests.harness.lifecycle.run import Lifecycle, Retry
 from tests.harness.lifecycle.target import Domain, Target, ZoneError
-from tests.harness.sdk import google
+from tests.harness.sdk import google_addresses
 from tests.harness.terraform import binary, providers
 
 # A destroy sends no credential, but the module requires those that its inputs declare.
@@ -247,7 +247,7 @@ def backend(record: Record) -> Mapping[str, Any] | None:
 def _local_gcs(record: Record) -> Mapping[str, Any]:
     """The endpoint, and a token that no cloud issued, because the backend requires one."""
     return {
-        "storage_custom_endpoint": google.address("storage", record.endpoint),
+        "storage_custom_endpoint": google_addresses.address("storage", record.endpoint),
         "access_token": "local",
     }
 

@@ -23,6 +23,7 @@ from tests.harness.lifecycle.target import (
 )
 from tests.harness.process.child import soon
 from tests.harness.sdk import google as google_clients
+from tests.harness.sdk.google_addresses import address
 
 _COMPONENTS = ("gateway", "backend", "ui")
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -81,7 +82,7 @@ class _Place:
         """The answer of an API; None for 404."""
         answer = self.session.request(
             method,
-            google_clients.address(service, self.url) + path,
+            address(service, self.url) + path,
             params=query or None,
             json=body,
             timeout=_CALL_SECONDS,
@@ -226,9 +227,7 @@ def _store(place: _Place, bucket: str, name: str, data: bytes | None) -> None:
         place.ask("DELETE", "storage", f"b/{bucket}/o/{quote(name, safe='')}")
         return
     # Uploads have another base path.
-    url = google_clients.address("storage", place.url).replace(
-        "/storage/v1/", "/upload/storage/v1/"
-    )
+    url = address("storage", place.url).replace("/storage/v1/", "/upload/storage/v1/")
     answer = place.session.post(
         f"{url}b/{bucket}/o",
         params={"uploadType": "media", "name": name},

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests.harness.process import shims
 from tests.harness.process.shims import CommandError
-from tests.harness.sdk.google import SERVICES, executions, jobs
+from tests.harness.sdk.google import executions, jobs
+from tests.harness.sdk.google_addresses import SERVICES
 
 _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
 

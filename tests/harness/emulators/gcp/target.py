@@ -12,7 +12,7 @@ from tests.harness.lifecycle import web
 from tests.harness.lifecycle.gcp import control_plane
 from tests.harness.lifecycle.target import Target
 from tests.harness.process import daemon
-from tests.harness.sdk.google import SERVICES, address
+from tests.harness.sdk.google_addresses import SERVICES, address
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 

@@ -9,7 +9,7 @@ from tests.harness.emulators.gcp.control_plane.engine import Cloud, Document, Op
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services.iam import project_number
-from tests.harness.sdk.google import SERVICES
+from tests.harness.sdk.google_addresses import SERVICES
 
 _ENABLED = sorted({host for host, _ in SERVICES.values()})
 # The other APIs that a reader enables for the tests on an account.
