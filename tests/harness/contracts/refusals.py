@@ -159,6 +159,9 @@ def message_outcomes(
                 yield judged("names-value", where, message, right, f"{message!r} for {value!r}")
 
 
+_HIDDEN = ("sensitive", "ephemeral")
+
+
 def type_outcomes(session: planning.Session, stack: Stack) -> Iterator[Outcome]:
     """The outcomes on values of a wrong type, and on omitted required inputs."""
     module = read(stack.folder)
@@ -171,7 +174,8 @@ def type_outcomes(session: planning.Session, stack: Stack) -> Iterator[Outcome]:
         _squeezed(str(error)) for error in planning.plan_refused_batch(session, stack, cases)
     ]
     for name in cases:
-        forms = (f".var.{name} declared at", f".var.{name}, which is sensitive")
+        # OpenTofu says of a sensitive and ephemeral input that it is ephemeral.
+        forms = (f".var.{name} declared at", *(f".var.{name}, which is {kind}" for kind in _HIDDEN))
         is_refused = any(form in error for error in reported for form in forms)
         yield judged("typed", name, reported, is_refused, f"{cases[name][name]!r} was accepted")
     for name, declared in module.inputs.items():
@@ -201,7 +205,15 @@ def refusal_outcomes(
     for rule, inputs in cases:
         message = _squeezed(error_message(module, rule, inputs))
         if rule.owner in module.inputs:
-            is_reported = any(message in error for error in reported)
+            messages = [message]
+            if session.core.name == "OpenTofu":
+                # OpenTofu reports only the first rule of an input that the inputs break.
+                messages = [
+                    _squeezed(error_message(module, broken, inputs))
+                    for broken in broken_rules(module, inputs)
+                    if broken.owner == rule.owner
+                ]
+            is_reported = any(text in error for error in reported for text in messages)
             yield judged(
                 "refused", str(rule), message, is_reported, f"Terraform did not report {message!r}"
             )

@@ -73,7 +73,18 @@ def with_unknown(value: Any, unknown: Any) -> Any:
     return value
 
 
-def _resource(change: dict[str, Any], prefix: str) -> Resource:
+def _actions(body: dict[str, Any], opentofu: bool) -> tuple[str, ...]:
+    """The actions of a change.
+
+    OpenTofu 1.12.6 also plans an update where only its record of sensitive values changes: that of
+    a write-only argument with the value of an ephemeral resource.
+    """
+    actions = tuple(body["actions"])
+    is_equal = body.get("before") == body.get("after") and not body.get("after_unknown")
+    return ("no-op",) if opentofu and actions == ("update",) and is_equal else actions
+
+
+def _resource(change: dict[str, Any], prefix: str, opentofu: bool) -> Resource:
     body = change["change"]
     after = with_unknown(body.get("after"), body.get("after_unknown"))
     module = change.get("module_address", "")
@@ -84,7 +95,7 @@ def _resource(change: dict[str, Any], prefix: str) -> Resource:
         type=change["type"],
         name=change["name"],
         index=change.get("index"),
-        actions=tuple(body["actions"]),
+        actions=_actions(body, opentofu),
         values=after if isinstance(after, dict) else {},
         before=body.get("before") or {},
         sensitive=body.get("after_sensitive", False),
@@ -129,7 +140,8 @@ class Plan:
     @cached_property
     def _all(self) -> tuple[Resource, ...]:
         return tuple(
-            _resource(change, self._prefix)
+            # Only Terraform says whether a plan can be applied.
+            _resource(change, self._prefix, opentofu="applyable" not in self.document)
             for change in self.document.get("resource_changes", ())
             if change["address"].startswith(self._prefix)
         )
