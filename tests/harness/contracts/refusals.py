@@ -186,6 +186,17 @@ def type_outcomes(session: planning.Session, stack: Stack) -> Iterator[Outcome]:
             yield judged("required", name, errors, is_refused, "the stack planned without it")
 
 
+def _said(session: planning.Session, module: Module, rule: Rule, inputs: Values) -> str:
+    """The message that the core reports for inputs that break a validation.
+
+    OpenTofu reports only the first one of an input that the inputs break.
+    """
+    broken = [other for other in broken_rules(module, inputs) if other.owner == rule.owner]
+    if session.core.name == "OpenTofu" and rule in broken:
+        rule = broken[0]
+    return _squeezed(error_message(module, rule, inputs))
+
+
 def refusal_outcomes(
     session: planning.Session, stack: Stack, violations: Violations
 ) -> Iterator[Outcome]:
@@ -205,15 +216,8 @@ def refusal_outcomes(
     for rule, inputs in cases:
         message = _squeezed(error_message(module, rule, inputs))
         if rule.owner in module.inputs:
-            messages = [message]
-            if session.core.name == "OpenTofu":
-                # OpenTofu reports only the first rule of an input that the inputs break.
-                messages = [
-                    _squeezed(error_message(module, broken, inputs))
-                    for broken in broken_rules(module, inputs)
-                    if broken.owner == rule.owner
-                ]
-            is_reported = any(text in error for error in reported for text in messages)
+            said = _said(session, module, rule, inputs)
+            is_reported = any(said in error for error in reported)
             yield judged(
                 "refused", str(rule), message, is_reported, f"Terraform did not report {message!r}"
             )
