@@ -42,3 +42,12 @@ class ApiError(Exception):
         """The error of a long-running operation (google.rpc.Status)."""
         numbers = dict(_CODES.values())
         return {"code": numbers.get(self.rpc, 13), "message": self.message}
+
+
+def not_served(message: str) -> ApiError:
+    """The error of a call that the emulator does not serve.
+
+    Its status is 400: gcloud would repeat a call with status 501 for half a minute, and Terraform
+    takes 404 for the end of a resource.
+    """
+    return ApiError(400, message, rpc="UNIMPLEMENTED")

@@ -24,7 +24,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     Resource,
     table,
 )
-from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.errors import ApiError, not_served
 from tests.harness.offline.live.google.codec import camel
 
 LOG = logging.getLogger(__name__)
@@ -50,9 +50,6 @@ _OPERATIONS = (
     re.compile(r"/sql/v1beta4/projects/[^/]+/operations/([^/]+)()"),
     re.compile(r"/v[12]/(?:projects/[^/]+/locations/[^/]+/)?operations/([^/:]+)(:wait)?"),
 )
-# The status of a call that the emulator does not serve. gcloud would repeat one with status 501 for
-# half a minute, and Terraform takes 404 for the end of a resource.
-_NOT_SERVED = 400
 # The address of this server, also behind a region.
 _OWN_HOST = re.compile(r"(?:[a-z0-9-]+-)?127\.0\.0\.1")
 # The limit of a wait for an operation. Source: Compute Engine, globalOperations.wait.
@@ -90,11 +87,9 @@ def application(cloud: Cloud, extra_routes: list[Route]) -> Callable[[Any, Any],
         for pattern, collection in routes:
             if match := pattern.fullmatch(path):
                 return _serve(cloud, collection, match.groupdict(), request)
-        raise ApiError(
-            _NOT_SERVED,
+        raise not_served(
             f"{request.method} {path} is not served by the emulator. Add its collection to "
             "tests/harness/emulators/gcp/control_plane/collections.yaml",
-            rpc="UNIMPLEMENTED",
         )
 
     def serve(environ: Any, start: Any) -> Any:
@@ -189,7 +184,7 @@ def _serve(
     if verb:
         call = hooks.verbs.get(verb) if hooks else None
         if call is None:
-            raise ApiError(_NOT_SERVED, f"{collection.name} has no method {verb} in the emulator")
+            raise not_served(f"{collection.name} has no method {verb} in the emulator")
         return call(cloud, resource, body_of(request), query)
     if method == "GET":
         return cloud.answer(resource)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.harness.emulators.gcp.control_plane.engine import Cloud, Document, Resource
-from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.errors import ApiError, not_served
 from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services import run
 
@@ -227,14 +227,14 @@ def _replace_service(cloud: Cloud, place: Mapping[str, str], request: Any) -> Do
     """Deploy other images of a service, and wait for the new revision.
 
     Raises:
-        ApiError: 501, anything other than an image changes; or the revision is not ready.
+        ApiError: anything other than an image changes; or the revision is not ready.
     """
     service = _find(cloud, "services", place, request)
     current = _service(service)["spec"]["template"]["spec"]
     replacement = body_of(request)["spec"]["template"]["spec"]
     images = [container["image"] for container in replacement["containers"]]
     if _without_images(replacement) != _without_images(current):
-        raise ApiError(501, "the emulator changes only the images of a service through v1; use v2")
+        raise not_served("the emulator changes only the images of a service through v1; use v2")
     template = copy.deepcopy(service.body["template"])
     for container, image in zip(template["containers"], images, strict=True):
         container["image"] = image

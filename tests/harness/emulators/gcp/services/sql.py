@@ -22,7 +22,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     now,
     table,
 )
-from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.errors import ApiError, not_served
 from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services.networking import check_peered, hold_peering
 from tests.harness.emulators.parts import postgres
@@ -69,8 +69,8 @@ def _check(cloud: Cloud, resource: Resource) -> None:
             "instanceAlreadyExists",
         )
     if not str(body.get("databaseVersion", "")).startswith("POSTGRES_"):
-        raise ApiError(
-            501, f"databaseVersion {body.get('databaseVersion')} is not served by the emulator"
+        raise not_served(
+            f"databaseVersion {body.get('databaseVersion')} is not served by the emulator"
         )
     edition, tier = body["settings"].get("edition"), body["settings"]["tier"]
     if edition == "ENTERPRISE_PLUS" and not tier.startswith(("db-perf-optimized-", "db-c4a-")):

@@ -19,7 +19,7 @@ from tests.harness.emulators.gcp.control_plane.engine import (
     now,
     table,
 )
-from tests.harness.emulators.gcp.control_plane.errors import ApiError
+from tests.harness.emulators.gcp.control_plane.errors import ApiError, not_served
 from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services.iam import read_policy, write_policy
 
@@ -130,9 +130,7 @@ def _uploaded(request: Any) -> tuple[str, bytes, Document]:
         properties = {"contentType": request.content_type or "application/octet-stream"}
         return request.args["name"], request.get_data(), properties
     if kind != "multipart":
-        raise ApiError(
-            501, f"uploadType {kind} is not served by the emulator; use media or multipart"
-        )
+        raise not_served(f"uploadType {kind} is not served by the emulator; use media or multipart")
     boundary = re.search(r'boundary="?([^";]+)"?', request.headers["Content-Type"])
     if not boundary:
         raise ApiError(400, "The upload has no boundary")
