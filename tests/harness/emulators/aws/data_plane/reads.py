@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.emulators.aws.control_plane import proxy
+from tests.harness.process.ports import fetched
 from tests.harness.sdk.aws import paged
 
 # ministack creates the tasks of a service in a thread, after it has answered.
@@ -22,8 +24,8 @@ class Reads:
     """The answers of the API since its last change."""
 
     cloud: Cloud
-    _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
-    _seen: int = -1
+    _answers: dict[tuple[Any, ...], list[Any]] = field(default_factory=dict)
+    _seen: str = ""
     _changed_at: float = 0
     _read_at: float = 0
 
@@ -36,23 +38,19 @@ class Reads:
             self._answers.clear()
             self._read_at = now
 
-    def _changes(self) -> int:
-        host = self.cloud.url.removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=10)
-        try:
-            connection.request("GET", proxy.CHANGES)
-            return int(connection.getresponse().read())
-        finally:
-            connection.close()
+    def _changes(self) -> str:
+        return fetched(urlsplit(self.cloud.url).port or 0, proxy.CHANGES)[1]
+
+    def _read(self, place: tuple[Any, ...], ask: Callable[[], list[Any]]) -> list[Any]:
+        if place not in self._answers:
+            self._answers[place] = ask()
+        return self._answers[place]
 
     def paged(self, service: str, operation: str, key: str, **parameters: str) -> list[Any]:
         """All items of a list; see :func:`tests.harness.sdk.aws.paged`."""
         place = (service, operation, *sorted(parameters.items()))
-        if place not in self._answers:
-            client = self.cloud.client(service)
-            self._answers[place] = paged(client, operation, key, **parameters)
-        items: list[Any] = self._answers[place]
-        return items
+        client = self.cloud.client(service)
+        return self._read(place, lambda: paged(client, operation, key, **parameters))
 
     def described(
         self, service: str, operation: str, key: str, names: list[str], **parameters: str
@@ -67,8 +65,5 @@ class Reads:
             parameters: other parameters of the call.
         """
         place = (service, operation, *names, *sorted(parameters.items()))
-        if place not in self._answers:
-            call = getattr(self.cloud.client(service), operation)
-            self._answers[place] = call(**{key: names}, **parameters)[key]
-        items: list[Any] = self._answers[place]
-        return items
+        call = getattr(self.cloud.client(service), operation)
+        return self._read(place, lambda: list(call(**{key: names}, **parameters)[key]))
