@@ -77,6 +77,21 @@ def server() -> Iterator[postgres.Server]:
         yield postgres.start(owner)
 
 
+@contextlib.contextmanager
+def _google_cloud(options: GcpOptions, log: Path) -> Iterator[Running]:
+    """A Google Cloud emulator; it logs answers that Google would not give."""
+    with launch.serving(options, log) as running:
+        yield running
+    assert log.read_text() == ""
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Google Cloud emulator with stand-ins for the containers."""
+    with _google_cloud(GcpOptions(), tmp_path_factory.mktemp("cloud") / "log") as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def gcp_target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -93,11 +108,9 @@ def gcp_target(
     if url:
         yield google.target(url, folder, real_cli=real_cli)
         return
-    log = folder / "cloud.log"
-    with launch.serving(GcpOptions(str(release.installed())), log) as running:
+    options = GcpOptions(str(release.installed()))
+    with _google_cloud(options, folder / "cloud.log") as running:
         yield google.target(running.url, folder, real_cli=real_cli)
-    # The emulator logs answers that Google would not give.
-    assert log.read_text() == ""
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,8 @@ import pytest
 import requests
 import yaml
 
-from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import Lifecycle, apply, outputs
 from tests.harness.paths import GCLOUD, ROOT
 from tests.harness.process.child import soon
@@ -40,15 +38,6 @@ IMAGE = "docker.io/litellm/litellm-ui:v1"
 NEXT_IMAGE = "docker.io/litellm/litellm-ui:next"
 KEY = "sk-a-master-key-of-the-test-0123456789"
 ORIGIN = "a-database-that-ends"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    log = tmp_path_factory.mktemp("cloud") / "log"
-    with launch.serving(GcpOptions(), log) as running:
-        yield running
-    # The emulator logs answers that Google would not give.
-    assert log.read_text() == ""
 
 
 @pytest.fixture(scope="module")

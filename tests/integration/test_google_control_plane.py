@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
 
-from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import cli
 from tests.harness.emulators.gcp import target as google
-from tests.harness.emulators.launch import GcpOptions
 from tests.harness.lifecycle.run import (
     LifecycleError,
     apply,
@@ -37,14 +35,6 @@ P = "projects/acme-prod-1"
 PARENT = f"{P}/locations/us-central1"
 NETWORK = f"{P}/global/networks/vpc"
 IMAGE = "docker.io/litellm/litellm-gateway:v1"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    log = tmp_path_factory.mktemp("cloud") / "log"
-    with launch.serving(GcpOptions(), log) as running:
-        yield running
-    assert log.read_text() == ""
 
 
 def _message(answer: Any) -> str:

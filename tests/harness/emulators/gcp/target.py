@@ -23,7 +23,10 @@ NOT_RUN = {
     "a replica's replication": "a read replica of the emulator is the server of its primary",
     "LiteLLM in a second apply": "stand-ins run, because the claim is about names",
 }
-_CLI = {"gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself"}
+_CLI = {
+    "gcloud in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself",
+    "LiteLLM under the commands of gcloud": "stand-ins run; the commands read the APIs only",
+}
 _NO_CLI = {"gcloud": f"{gcloud.LACKING}; a replacement runs the commands of the stack's scripts"}
 _NO_PLUGIN = {
     "the google provider's own apply": "the offline provider applies: there is no hashicorp/google "
