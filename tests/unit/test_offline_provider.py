@@ -160,7 +160,11 @@ def test_derived_labels_hold_defaults_and_attribution(planned: Planned) -> None:
             '"num_cache_clusters"',
             "at least 2",
         ),
-        ('resource "google_service_account" "a" { account_id = "a" }', '"account_id"', "6 to 30"),
+        (
+            'resource "google_service_account" "a" { account_id = "a" }',
+            '"account_id"',
+            "at least 6",
+        ),
         (
             """resource "google_sql_database_instance" "a" {
               database_version = "POSTGRES_16"

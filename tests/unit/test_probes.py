@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from tests.harness.offline.catalogue import releases
+from tests.harness.offline.protocol import cty
 from tests.harness.schemas import probes, replay
 from tests.harness.schemas.probes import Probe
 from tests.harness.unknown import UNKNOWN
@@ -70,6 +71,26 @@ def test_every_listed_probe_differs() -> None:
         if not any(replay.entry([listed], r, p.base.type, p.dotted) for r, p in found)
     ]
     assert unused == []
+
+
+def proposals(recording: str) -> Iterator[tuple[str, object, object]]:
+    """The type, the new state that Terraform proposed, and the one that a probe proposes."""
+    release = replay.provider(recording)
+    for exchange in replay.load(recording):
+        if exchange.method == "PlanResourceChange" and replay.is_served(release, exchange):
+            config, prior, theirs = (
+                cty.decode(getattr(exchange.request, field).msgpack)
+                for field in ("config", "prior_state", "proposed_new_state")
+            )
+            block = release.schema.resources[exchange.type_name].block
+            yield exchange.type_name, theirs, probes.proposed(block, config, prior)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS)
+def test_probe_proposes_the_state_that_terraform_proposes(recording: str) -> None:
+    compared = list(proposals(recording))
+    assert compared
+    assert [(name, theirs) for name, theirs, ours in compared if ours != theirs] == []
 
 
 def changes(recording: str) -> Iterator[Probe]:

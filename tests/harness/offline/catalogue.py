@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.harness.offline.engine.validation import Rules
 from tests.harness.offline.protocol.schema import ProviderSchema, parse
-from tests.harness.offline.providers import Behaviour, aws, google, random
+from tests.harness.offline.providers import Behaviour, aws, google, nothing, random
 
 DATA = Path(__file__).parent / "data"
 BEHAVIOURS = {"aws": aws.BEHAVIOUR, "google": google.BEHAVIOUR, "random": random.BEHAVIOUR}
@@ -50,6 +51,11 @@ def _types(kind: str, name: str, version: str) -> Mapping[str, Rules]:
     return merged
 
 
+def validation(name: str, version: str) -> Mapping[str, Rules]:
+    """What a release refuses, by resource type."""
+    return _types("validation", name, version)
+
+
 def _merge(merged: dict[str, dict[str, dict[str, Any]]], types: Mapping[str, Rules]) -> None:
     for type_name, entries in types.items():
         for dotted, rule in entries.items():
@@ -57,25 +63,34 @@ def _merge(merged: dict[str, dict[str, dict[str, Any]]], types: Mapping[str, Rul
 
 
 @cache
-def provider_rules(name: str, version: str) -> Mapping[str, Rules]:
+def provider_rules(name: str, version: str, *, limits: bool = True) -> Mapping[str, Rules]:
     """The rules of a provider release by resource type.
 
-    They are its behaviour, what it refuses, and the limits of the cloud, which no release changes.
+    They are its behaviour, what it refuses, and with ``limits`` what the cloud refuses in an apply,
+    which no release changes.
     """
     merged: dict[str, dict[str, dict[str, Any]]] = {}
     for kind in ("behaviour", "validation"):
         if (DATA / f"{name}-{version}.{kind}.json").exists():
             _merge(merged, _types(kind, name, version))
-    limits = DATA / f"{name}.limits.json"
-    if limits.exists():
-        _merge(merged, json.loads(limits.read_text())["types"])
+    file = DATA / f"{name}.limits.json"
+    if limits and file.exists():
+        _merge(merged, json.loads(file.read_text())["types"])
     return merged
 
 
-def load(name: str, version: str) -> tuple[ProviderSchema, Mapping[str, Rules], Behaviour]:
-    """The schema, rules and behaviour of a provider release."""
+def load(
+    name: str, version: str, *, limits: bool = True
+) -> tuple[ProviderSchema, Mapping[str, Rules], Behaviour]:
+    """The schema, rules and behaviour of a provider release.
+
+    Without ``limits`` it refuses what the real provider refuses in a plan, and nothing else.
+    """
+    behaviour = BEHAVIOURS[name]
+    if not limits:
+        behaviour = replace(behaviour, limits=nothing)
     document = schema_document(name, version)
-    return parse(document), provider_rules(name, version), BEHAVIOURS[name]
+    return parse(document), provider_rules(name, version, limits=limits), behaviour
 
 
 @cache

@@ -222,15 +222,15 @@ def with_value(value: Any, path: Steps, new: Any) -> Any:
 
 
 def proposed(block: Block, config: Any, prior: Any) -> Any:
-    """The new state that Terraform proposes: computed values stay, and are unknown at first."""
+    """The new state that Terraform proposes: a computed value stays, and is null at first."""
     if not isinstance(config, dict):
         return config
     state = {}
     for name, attribute in block.attributes.items():
         value = config.get(name)
         if value is None and attribute.computed:
-            value = UNKNOWN if prior is None else prior.get(name)
-        state[name] = None if attribute.write_only else value
+            value = None if prior is None else prior.get(name)
+        state[name] = value
     for name, nested in block.blocks.items():
         before = None if prior is None else prior.get(name)
 
@@ -349,6 +349,10 @@ def ask(
             answered.append(Probe(probe.base, probe.path, probe.value, probe.kind, result))
             details.setdefault((probe.base.type, probe.dotted), []).extend(errors)
         rules = {argument: refusals.rule_of(texts) for argument, texts in details.items()}
+        for probe in answered:
+            # A plugin crashes at a fraction where it does not refuse it.
+            if probe.seen == "crashed" and isinstance(probe.value, float):
+                rules[probe.base.type, probe.dotted]["integer"] = True
     by_type: dict[str, dict[str, dict[str, Any]]] = {}
     for (type_name, dotted), rule in rules.items():
         if rule:
@@ -364,6 +368,8 @@ def _refined(
         probe.value[0] if isinstance(probe.value, list) and probe.value else probe.value
         for probe in answered
         if (probe.base.type, probe.dotted, probe.seen) == (type_name, dotted, "planned")
+        # The older SDK plans any value beside an unknown one.
+        and cty.is_known(with_value(probe.base.config, probe.path, probe.value)[str(probe.path[0])])
     ]
     texts = [str(item) for item in rule.get("enum", ()) if isinstance(item, str) and item.strip()]
     folded = [text.lower() for text in texts if text.lower() != text and text.lower() not in texts]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import paths
+from tests.harness.offline import catalogue
 from tests.harness.offline.catalogue import DATA
 from tests.harness.offline.protocol import cty, messages
 from tests.harness.schemas import probes, rebuild, replay
@@ -149,9 +150,10 @@ def _is_value(field: Any) -> bool:
 
 
 def probe(name: str, version: str, mirror: str) -> list[str]:
-    """Probe the plugin and write its answers and rules; returns the calls that crashed it.
+    """Probe the plugin and write its answers and rules; returns the probes that crashed it.
 
-    Rules with a source were written by hand, and stay.
+    A stored rule of an argument stays if no probe shows another one: the arguments that no probe
+    sets, relations between arguments, and what was written by hand with its source.
     """
     recording = f"{name}-{version}"
     release = replay.provider(recording)
@@ -161,16 +163,27 @@ def probe(name: str, version: str, mirror: str) -> list[str]:
             chosen, answered, rules = probes.ask(plugin, release, recording)
     probes.write(paths.RECORDINGS / f"{recording}{probes.SUFFIX}", chosen, answered)
     target = DATA / f"{recording}.validation.json"
-    stored = json.loads(target.read_text())["types"] if target.exists() else {}
-    for type_name, entries in stored.items():
+    stored = json.loads(target.read_text()) if target.exists() else {"types": {}}
+    nearest = stored.get("nearest_observed_release")
+    known = catalogue.validation(name, nearest) if nearest else {}
+    for type_name, entries in rules.items():
         for dotted, rule in entries.items():
-            by_hand = {key: rule[key] for key in rule.get("source", {})}
-            if by_hand:
-                merged = rules.setdefault(type_name, {}).setdefault(dotted, {})
-                merged |= {**by_hand, "source": rule["source"]}
+            entry = stored["types"].setdefault(type_name, {}).setdefault(dotted, {})
+            by_hand = entry.get("source", {})
+            before = known.get(type_name, {}).get(dotted, {})
+            entry |= {
+                key: value
+                for key, value in rule.items()
+                if key not in by_hand and before.get(key) != value
+            }
+    stored["types"] = {
+        type_name: {dotted: rule for dotted, rule in entries.items() if rule}
+        for type_name, entries in stored["types"].items()
+    }
+    stored["types"] = {name: entries for name, entries in stored["types"].items() if entries}
     origin = f"observed in the plugin of {name} {version} by tests/harness/schemas/probes.py"
-    rebuild.write(target, {"origin": f"{origin}, and the source of an entry", "types": rules})
-    return plugin.crashes
+    rebuild.write(target, {**stored, "origin": f"{origin}, and the source of an entry"})
+    return [str(probe) for probe in answered if probe.seen == "crashed"]
 
 
 def main(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ The texts are those of the two SDKs and of common checks in the providers, for e
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,6 +29,11 @@ def _between(low: str, high: str) -> Make:
 
 def _limit(key: str) -> Make:
     return lambda match: {key: int(match[1])}
+
+
+def _pattern(match: re.Match[str]) -> dict[str, Any]:
+    # Go quotes the expression as JSON does.
+    return {"pattern": json.loads(f'"{match[1]}"')}
 
 
 def _fixed(**rule: Any) -> Make:
@@ -56,6 +62,9 @@ _TEXTS: Sequence[tuple[str, Make]] = (
     (r"is an invalid ARN", _fixed(format="arn")),
     (r"is not a valid CIDR block|to contain a valid (?:CIDR|Value)", _fixed(format="cidr")),
     (r"must be a valid IPv4 CIDR", _fixed(format="cidr")),
+    (r"is not a valid IP CIDR range", _fixed(format="prefix")),
+    (r"must be between (\d+) and (\d+) characters long", _between("min_length", "max_length")),
+    (r"(?:doesn't match regexp|must match regex) \"(\S+)\"", _pattern),
     (r"contains an invalid JSON policy", _fixed(format="policy")),
     (r"contains an invalid JSON:|container_definitions is invalid", _fixed(format="json")),
     (r"Error parsing \"\w+\" timeout", _fixed(format="duration")),

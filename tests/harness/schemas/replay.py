@@ -111,13 +111,13 @@ def load(recording: str, folder: Path = paths.RECORDINGS) -> list[Exchange]:
 
 
 def provider(recording: str) -> Provider:
-    """The offline provider of the recorded release.
+    """The offline provider of the recorded release. It does not check the limits of the cloud.
 
     Raises:
         LookupError: the release has no schema file.
     """
     name, version = recording.rsplit("-", 1)
-    return Provider(*catalogue.load(name, version))
+    return Provider(*catalogue.load(name, version, limits=False))
 
 
 def is_served(release: Provider, exchange: Exchange) -> bool:

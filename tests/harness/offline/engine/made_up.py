@@ -27,6 +27,12 @@ _SHAPES: dict[tuple[str, str], Callable[[dict[str, Any], str], str]] = {
     ("google_secret_manager_secret", "id"): lambda planned, _: (
         f"projects/{planned['project']}/secrets/{planned['secret_id']}"
     ),
+    ("google_compute_network", "id"): lambda planned, _: (
+        f"projects/{planned['project']}/global/networks/{planned['name']}"
+    ),
+    ("google_sql_database_instance", "private_network"): lambda _, mark: (
+        f"projects/offline/global/networks/network-{mark}"
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable
 from typing import Any
@@ -142,5 +143,19 @@ def requires_replace(
 
     after, before = forced(planned), forced(prior)
     return sorted(
-        name for name in after.keys() | before.keys() if after.get(name) != before.get(name)
+        name
+        for name in after.keys() | before.keys()
+        if after.get(name) != before.get(name)
+        and not (
+            rules.get(name, {}).get("force_new") == "narrower"
+            and _is_wider(planned[name], prior[name])
+        )
     )
+
+
+def _is_wider(after: Any, before: Any) -> bool:
+    """Whether a known range of addresses holds another one."""
+    if not isinstance(after, str) or not isinstance(before, str):
+        return False
+    new, old = (ipaddress.ip_interface(text).network for text in (after, before))
+    return old.network_address in new and old.broadcast_address in new

@@ -8,6 +8,7 @@ A rule is data, by resource type and dotted attribute path. It has any of
 ``min`` / ``max``   for numbers; ``integer`` for whole numbers
 ``min_items``       for lists; ``max_items`` for maps
 ``format``          the form of a text, one of :data:`FORMATS`; ``also`` lists further valid values
+``keys``            for maps: a regular expression that each key must match
 ``ignore_case``     the values of ``enum`` are valid in any case
 ``conflicts``       paths that must not be set if this one is set
 ``exactly_one``     paths of which exactly one must be set
@@ -17,7 +18,7 @@ A rule is data, by resource type and dotted attribute path. It has any of
 ``form``            the form in which a text is planned: json, upper or lower
 ``unknown_whole``   a list with an unknown element is planned as unknown
 ``framework``       at the empty path: the type is built on the newer SDK
-``force_new``       a change replaces the resource
+``force_new``       a change replaces the resource; "narrower": unless the new range holds the old
 ``source``          where a value comes from that was not observed; nothing reads it
 """
 
@@ -30,6 +31,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.harness.offline.engine.values import at, attributes
+from tests.harness.offline.protocol.cty import is_known
 from tests.harness.offline.protocol.diagnostics import Diagnostic, Path
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
@@ -58,6 +60,15 @@ def _is_cidr(text: str) -> bool:
     return "/" in text
 
 
+def _is_prefix(text: str) -> bool:
+    """Whether a text is an address with a prefix length. The address may be that of a host."""
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return False
+    return "/" in text
+
+
 def _is_policy(text: str) -> bool:
     return text.startswith("{") and _is_json(text)
 
@@ -73,6 +84,7 @@ FORMATS: Mapping[str, Callable[[str], object]] = {
     "integer": re.compile(r"[+-]?\d+|").fullmatch,
     "json": _is_json,
     "policy": _is_policy,
+    "prefix": _is_prefix,
 }
 """Whether a text has a form, by its name."""
 
@@ -88,6 +100,10 @@ def violation(rule: Mapping[str, Any], value: Any) -> str | None:
         return f"must have the form {rule['format']}"
     if isinstance(value, dict) and len(value) > rule.get("max_items", len(value)):
         return f"must have at most {rule['max_items']} elements"
+    if isinstance(value, dict) and "keys" in rule:
+        wrong = [key for key in value if not re.fullmatch(rule["keys"], key)]
+        if wrong:
+            return f"must not have the key {_text(wrong[0])}"
     if isinstance(value, str):
         if len(value) > rule.get("max_length", len(value)):
             return f"must have at most {rule['max_length']} characters, has {len(value)}"
@@ -96,13 +112,17 @@ def violation(rule: Mapping[str, Any], value: Any) -> str | None:
         if "pattern" in rule and not re.fullmatch(rule["pattern"], value):
             return str(rule.get("says", f"must match {rule['pattern']}"))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if rule.get("integer") and value != int(value):
+        if _is_fraction(rule, value):
             return "must be a whole number"
         if value < rule.get("min", value):
             return f"must be at least {rule['min']}"
         if value > rule.get("max", value):
             return f"must be at most {rule['max']}"
     return None
+
+
+def _is_fraction(rule: Mapping[str, Any], value: Any) -> bool:
+    return bool(rule.get("integer")) and isinstance(value, float) and not value.is_integer()
 
 
 def _is_folded(value: Any, enum: Iterable[Any]) -> bool:
@@ -116,30 +136,29 @@ def _elements(path: Path, value: Any) -> list[tuple[Path, Any]]:
 
 
 def _is_set(value: Any) -> bool:
-    return value is UNKNOWN or value not in (None, "", [], {})
+    return value is UNKNOWN or value not in (None, [], {})
 
 
-def _relations(rules: Rules, config: dict[str, Any], path: Path, dotted: str) -> list[Diagnostic]:
-    rule = rules[dotted]
-    diagnostics = []
-    name = ".".join(str(part) for part in path)
-    for other in rule.get("conflicts", ()):
-        if _is_set(at(config, other)):
-            diagnostics.append(
-                Diagnostic(
-                    "Conflicting configuration arguments", f'"{name}": conflicts with {other}', path
-                )
-            )
-    for other in rule.get("required_with", ()):
-        if not _is_set(at(config, other)):
-            diagnostics.append(
-                Diagnostic(
-                    "Missing required argument",
-                    f'"{name}": all of `{name},{other}` must be specified',
-                    path,
-                )
-            )
-    return diagnostics
+def _conflicts(rule: Mapping[str, Any], config: dict[str, Any], path: Path) -> list[Diagnostic]:
+    name = ".".join(map(str, path))
+    return [
+        Diagnostic("Conflicting configuration arguments", f'"{name}": conflicts with {other}', path)
+        for other in rule.get("conflicts", ())
+        if _is_set(at(config, other)) and is_known(at(config, other))
+    ]
+
+
+def _required_with(rule: Mapping[str, Any], config: dict[str, Any], path: Path) -> list[Diagnostic]:
+    name = ".".join(map(str, path))
+    return [
+        Diagnostic(
+            "Missing required argument",
+            f'"{name}": all of `{name},{other}` must be specified',
+            path,
+        )
+        for other in rule.get("required_with", ())
+        if not _is_set(at(config, other))
+    ]
 
 
 def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
@@ -154,7 +173,7 @@ def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
         if parent and not _is_set(at(config, parent)):
             continue
         values = [at(config, path) for path in group]
-        if any(value is UNKNOWN for value in values):
+        if not is_known(values):
             continue
         count = sum(_is_set(value) for value in values)
         if count != 1:
@@ -168,12 +187,30 @@ def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
     return diagnostics
 
 
+def _invalid(path: Path, problem: str, value: Any) -> Diagnostic:
+    name = ".".join(map(str, path))
+    text = f'"{name}" {problem}; it is {_text(value)}.'
+    return Diagnostic(f'Invalid value for "{name}"', text, path)
+
+
 def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
-    """The rules that ``config`` violates. An unknown value violates no rule."""
+    """The rules that ``config`` violates. An unknown value violates no rule.
+
+    A type of the older SDK checks no part of an argument or a block that holds an unknown value. A
+    fraction for a whole number crashes its plan also there.
+    """
     diagnostics: list[Diagnostic] = []
+    older = not rules.get("", {}).get("framework")
+    unchecked = {name for name, value in config.items() if older and not is_known(value)}
     for path, dotted, _, value in attributes(block, config):
         rule = rules.get(dotted)
         if rule is None or value is None or value is UNKNOWN:
+            continue
+        if path[0] in unchecked:
+            if _is_fraction(rule, value):
+                diagnostics.append(_invalid(path, "must be a whole number", value))
+            if len(path) == 1:
+                diagnostics += _required_with(rule, config, path)
             continue
         if isinstance(value, list) and len(value) < rule.get("min_items", 0):
             text = (
@@ -183,13 +220,6 @@ def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic
         for location, item in _elements(path, value):
             problem = None if item is None or item is UNKNOWN else violation(rule, item)
             if problem:
-                name = ".".join(str(part) for part in location)
-                diagnostics.append(
-                    Diagnostic(
-                        f'Invalid value for "{name}"',
-                        f'"{name}" {problem}; it is {_text(item)}.',
-                        location,
-                    )
-                )
-        diagnostics += _relations(rules, config, path, dotted)
+                diagnostics.append(_invalid(location, problem, item))
+        diagnostics += _conflicts(rule, config, path) + _required_with(rule, config, path)
     return diagnostics + _exactly_one(rules, config)

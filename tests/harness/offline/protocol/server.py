@@ -103,6 +103,7 @@ def _validate_resource(provider: Provider, request: Any, _peer: str) -> Any:
         provider.schema.resources[name].block, provider.rules.get(name, {}), config
     )
     diagnostics += provider.behaviour.check(name, config)
+    diagnostics += provider.behaviour.limits(name, config)
     return messages.message("ValidateResourceTypeConfig.Response")(
         diagnostics=to_messages(diagnostics)
     )

@@ -40,7 +40,8 @@ def _no_settings(_settings: Settings) -> list[Diagnostic]:
     return []
 
 
-def _no_check(_type_name: str, _config: dict[str, Any]) -> list[Diagnostic]:
+def nothing(_type_name: str, _config: dict[str, Any]) -> list[Diagnostic]:
+    """A check that refuses nothing."""
     return []
 
 
@@ -60,13 +61,15 @@ class Behaviour:
     """The functions of one provider, all optional.
 
     ``configure`` checks a provider block. ``check`` checks a resource's configuration in addition
-    to its rules. ``refine`` changes a planned value in place. ``applied`` receives each applied
-    resource with its write-only arguments. ``data`` and ``ephemeral`` hold a function by type:
-    (configuration, settings) to value. ``live`` applies through endpoints.
+    to its rules, and ``limits`` what the cloud refuses in an apply. ``refine`` changes a planned
+    value in place. ``applied`` receives each applied resource with its write-only arguments.
+    ``data`` and ``ephemeral`` hold a function by type: (configuration, settings) to value. ``live``
+    applies through endpoints.
     """
 
     configure: Callable[[Settings], list[Diagnostic]] = _no_settings
-    check: Callable[[str, dict[str, Any]], list[Diagnostic]] = _no_check
+    check: Callable[[str, dict[str, Any]], list[Diagnostic]] = nothing
+    limits: Callable[[str, dict[str, Any]], list[Diagnostic]] = nothing
     refine: Callable[
         [str, Block, dict[str, Any], dict[str, Any], dict[str, Any] | None, Settings], None
     ] = _no_refinement

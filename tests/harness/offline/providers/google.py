@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.harness.offline.engine.values import known_items
+from tests.harness.offline.engine.values import at, known_items
 from tests.harness.offline.live.google import crud
 from tests.harness.offline.protocol.cty import is_known
 from tests.harness.offline.protocol.diagnostics import Diagnostic
@@ -102,7 +102,12 @@ _MATCHES = ("full_path_match", "prefix_match", "regex_match", "path_template_mat
 _OPERATOR = re.compile(r"[*]+|[{][^{}]*[}]")
 
 
-def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
+# The database engines that recover to a point in time with this argument.
+_RECOVERABLE = ("POSTGRES", "SQLSERVER")
+_RECOVERY = "settings.0.backup_configuration.0.point_in_time_recovery_enabled"
+
+
+def _limits(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     if type_name != "google_compute_url_map":
         return []
     return [
@@ -130,6 +135,23 @@ def _match_problems(match: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if len(operators) > 5 or any(operator.startswith("**") for operator in operators[:-1]):
         problem = f'"{template}" must have at most 5 operators, with "**" only as the last.'
         yield "path_template_match", problem
+
+
+def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
+    """What the provider checks between arguments when it plans (source of 7.46.0)."""
+    if type_name == "google_compute_ssl_policy":
+        features = config.get("custom_features")
+        if config.get("profile") == "CUSTOM" and is_known(features) and not features:
+            text = "must not be CUSTOM without custom_features."
+            return [Diagnostic('Invalid value for "profile"', f'"profile" {text}', ("profile",))]
+    if type_name == "google_sql_database_instance":
+        engine = config.get("database_version")
+        recovers = at(config, _RECOVERY) is True
+        if recovers and is_known(engine) and not str(engine).startswith(_RECOVERABLE):
+            name = "database_version"
+            text = f'must be of PostgreSQL or SQL Server with {_RECOVERY}; it is "{engine}".'
+            return [Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', (name,))]
+    return []
 
 
 def _change(
@@ -165,6 +187,7 @@ def _read(
 BEHAVIOUR = Behaviour(
     live=Live(_change, _read),
     check=_check,
+    limits=_limits,
     refine=refine,
     applied=_applied,
     ephemeral={"google_secret_manager_secret_version": _secret_version},

@@ -37,6 +37,7 @@ _POLICY_ATTEMPTS = 20
 # A policy of this version can have conditions.
 _POLICY_VERSION = 3
 _WITH_REPLICAS = "includeReplicasForMajorVersionUpgrade"
+_REPLICAS = "include_replicas_for_major_version_upgrade"
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -362,9 +363,7 @@ def _clone(call: Call, planned: Values, context: Values) -> None:
         document["pointInTime"] = context["point_in_time"]
     call.change("POST", f"{source}/clone", {"cloneContext": document})
     document = codec.encode(call.entry, call.block, planned)
-    # The provider does not read the flag, so the state has the configured value.
-    changed = {k: document[k] for k in ("settings", _WITH_REPLICAS) if k in document}
-    call.change("PATCH", call.entry.where(planned), changed)
+    call.change("PATCH", call.entry.where(planned), {"settings": document["settings"]})
 
 
 def _restore(call: Call, planned: Values) -> None:
@@ -388,6 +387,12 @@ def _delete_instance(call: Call, prior: Values) -> None:
 
 
 def _update_instance(call: Call, planned: Values, prior: Values, config: Values) -> Values:
+    version = planned["database_version"]
+    if version != prior["database_version"]:
+        # The provider changes the version alone. Source: resource_sql_database_instance.go, 7.46.0.
+        upgrade = {"databaseVersion": version, _WITH_REPLICAS: bool(planned.get(_REPLICAS))}
+        call.change("PATCH", call.entry.where(prior), upgrade)
+        prior = {**prior, "database_version": version}
     _update(call, planned, prior, config)
     if planned.get("restore_backup_context") != prior.get("restore_backup_context"):
         _restore(call, planned)
