@@ -13,7 +13,7 @@ locals {
   # "<project>:<instance>", 98 with a project of 30.
   name_rules = {
     network                 = { suffix = "", limit = 63 }
-    subnet                  = { suffix = "-${var.region}", limit = 63 }
+    subnet                  = { suffix = "-${var.region}", limit = 63 - local.range_suffix_length }
     firewall                = { suffix = "-deny", limit = 63 }
     psa_range               = { suffix = "-psa", limit = 63 }
     connector               = { suffix = "-conn", limit = 25 - local.range_suffix_length }
@@ -57,7 +57,7 @@ locals {
   # A hyphen and four bytes of random_id in hex, or of a hash.
   random_suffix_length = 9
 
-  # A hyphen and three digits of the hash of a range.
+  # A hyphen and three digits of the hash of a range or its first address.
   range_suffix_length = 4
 
   # Bucket names are global, so the project is part of them. Cloud Storage rejects

@@ -25,12 +25,19 @@ resource "google_compute_network" "this" {
   depends_on = [terraform_data.preflight]
 }
 
+# A wider range with the same first address changes the subnet in place. Any other range
+# needs another subnet, and the subnet in use can not be deleted first. So another first
+# address creates a subnet with another name, and the services move to it.
+locals {
+  subnet_suffix = substr(sha256(split("/", var.subnet_cidr)[0]), 0, 3)
+}
+
 resource "google_compute_subnetwork" "this" {
   count = local.create_network || !local.has_connector ? 1 : 0
 
   project                  = var.project
   region                   = var.region
-  name                     = local.names.subnet
+  name                     = "${local.names.subnet}-${local.subnet_suffix}"
   network                  = local.network_id
   ip_cidr_range            = var.subnet_cidr
   private_ip_google_access = true
@@ -43,6 +50,10 @@ resource "google_compute_subnetwork" "this" {
       flow_sampling        = 0.5
       metadata             = "INCLUDE_ALL_METADATA"
     }
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

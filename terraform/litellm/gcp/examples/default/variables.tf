@@ -180,7 +180,7 @@ variable "vpc_access" {
 }
 
 variable "subnet_cidr" {
-  description = "Unused IPv4 range of the subnet that the module creates, in its own network or for vpc_access = \"direct\"."
+  description = "Unused IPv4 range of the subnet that the module creates, in its own network or for vpc_access = \"direct\". A wider range with the same first address changes the subnet in place. A range with another first address must not overlap with the old one."
   type        = string
   default     = "10.40.0.0/16"
   nullable    = false

@@ -239,6 +239,33 @@ def _set_labels(
     return cloud.change(resource, document, whole=False, mask="labels")
 
 
+def _check_subnetwork(cloud: Cloud, resource: Resource) -> None:
+    """No two subnets of a network have an address in common."""
+    requested = ipaddress.ip_network(resource.body["ipCidrRange"])
+    network = cloud.resolve("networks", resource.body["network"], resource.place)
+    for other in cloud.of("subnetworks"):
+        if other.path == resource.path or network is not cloud.resolve(
+            "networks", other.body["network"], other.place
+        ):
+            continue
+        if requested.overlaps(ipaddress.ip_network(other.body["ipCidrRange"])):
+            raise ApiError(
+                400,
+                f"Invalid IPCidrRange: {requested} conflicts with existing subnetwork "
+                f"'{other.id}' in region '{other.place['region']}'.",
+            )
+
+
+def _expand(
+    cloud: Cloud, resource: Resource, document: Document, _query: Mapping[str, str]
+) -> Document:
+    """Source: Compute Engine API, subnetworks.expandIpCidrRange: only to a range that holds it."""
+    old, new = (ipaddress.ip_network(d["ipCidrRange"]) for d in (resource.body, document))
+    if not (old.network_address in new and old.broadcast_address in new):
+        raise ApiError(400, f"The new range {new} must contain the current range {old}.")
+    return cloud.change(resource, document, whole=False, mask="ipCidrRange")
+
+
 def _complete_subnetwork(cloud: Cloud, resource: Resource) -> None:
     first = next(ipaddress.ip_network(resource.body["ipCidrRange"]).hosts())
     cloud.output(resource, gatewayAddress=str(first))
@@ -253,7 +280,11 @@ ROUTES = (
 )
 HOOKS = {
     "networks": Hooks(delete=_forget_network, verbs={"removePeering": _remove_peering}),
-    "subnetworks": Hooks(create=_complete_subnetwork),
+    "subnetworks": Hooks(
+        check=_check_subnetwork,
+        create=_complete_subnetwork,
+        verbs={"expandIpCidrRange": _expand},
+    ),
     "globalAddresses": Hooks(create=_complete_address, verbs={"setLabels": _set_labels}),
     "connectors": Hooks(check=_check_connector, create=_complete_connector),
 }
