@@ -264,7 +264,9 @@ def observe(
             block = schema.resources[type_name].block
             rules: dict[str, dict[str, Any]] = {}
             for dotted, value in _defaults(plugin, type_name, block).items():
-                rules.setdefault(dotted, {})["default"] = value
+                # The project of the provider block is a default of this block only.
+                if value not in settings.values():
+                    rules.setdefault(dotted, {})["default"] = value
             for dotted in _computed_blocks(plugin, type_name, block):
                 rules.setdefault(dotted, {})["computed"] = True
             for dotted, form in _forms(plugin, type_name, block).items():

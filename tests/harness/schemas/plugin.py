@@ -97,9 +97,10 @@ class Plugin:
             return self._send(name, **fields)
         except grpc.RpcError as error:
             self.stop()
-            message = f"{name} for {fields.get('type_name', 'the provider')}: {_reason(error)}"
-            self.crashes.append(message)
-            raise PluginCrashError(message) from error
+            called = f"{name} for {fields.get('type_name', 'the provider')}"
+            # The details depend on the moment at which the connection ends.
+            self.crashes.append(called)
+            raise PluginCrashError(f"{called}: {_reason(error)}") from error
 
     def _start(self) -> None:
         # Variables of Terraform and of a cloud change what a plugin does.

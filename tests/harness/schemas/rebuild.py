@@ -129,6 +129,18 @@ def dump(name: str, version: str, mirror: str, folder: Path) -> tuple[dict[str, 
     return json.loads(output.stdout), next(binaries).resolve()
 
 
+def keep_sourced(target: Path, types: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Add the stored rules that were written by hand, with their source, to the observed ones."""
+    stored = json.loads(target.read_text())["types"] if target.exists() else {}
+    for type_name, rules in stored.items():
+        for dotted, rule in rules.items():
+            for key, source in rule.get("source", {}).items():
+                entry = types.setdefault(type_name, {}).setdefault(dotted, {})
+                if key not in entry or entry[key] != rule[key]:
+                    entry[key] = rule[key]
+                    entry.setdefault("source", {})[key] = source
+
+
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, prog="rebuild")
@@ -151,10 +163,13 @@ def main(arguments: list[str]) -> int:
                 binary, schema, sorted(schema.resources), SETTINGS[options.provider]
             )
             origin = f"observed in the plugin of {options.provider} {options.version}"
+            target = DATA / f"{options.provider}-{options.version}.behaviour.json"
+            keep_sourced(target, observed.types)
             write(
-                DATA / f"{options.provider}-{options.version}.behaviour.json",
+                target,
                 {
-                    "origin": f"{origin} by tests/harness/schemas/observe.py",
+                    "origin": f"{origin} by tests/harness/schemas/observe.py; entries with a "
+                    "source were not observed and come from there",
                     "crashes": observed.crashes,
                     "types": observed.types,
                 },
