@@ -377,9 +377,8 @@ def test_live_stack_takes_changes(cloud: Running, lifecycles: Lifecycles, tmp_pa
         {"db_reader_tier": "db-custom-4-15360"},
         {"db_reader_tier": "", "db_tier": "db-custom-4-15360"},
         {"create_redis": False, "create_read_replica": False},
-        {"vpc_access": "direct"},
-        # Wider, in place. Then another one while the services are in the subnet.
-        {"subnet_cidr": "10.40.0.0/15"},
+        # A wider range, in place. Then another one while the services are in the subnet.
+        {"vpc_access": "direct", "subnet_cidr": "10.40.0.0/15"},
         {"subnet_cidr": "10.44.0.0/16"},
     ):
         inputs |= change
