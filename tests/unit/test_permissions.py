@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import lzma
 
 import pytest
 import yaml
 
 from tests.harness.accounts import permissions
 from tests.harness.offline.live.aws import codec
-from tests.harness.paths import RECORDINGS, ROOT
+from tests.harness.paths import ROOT
+from tests.harness.schemas import conversation
 
 # Source: IAM quotas, inline policies of a role without white space.
 _MOST_CHARACTERS = 10240
@@ -67,8 +67,7 @@ def test_role_names_every_recorded_call_once() -> None:
 
 
 def test_role_permits_the_lifecycle_of_the_real_plugin() -> None:
-    with lzma.open(RECORDINGS / "google-7.46.0.lifecycle.jsonl.xz", "rt") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = list(conversation.rows("google-7.46.0"))
     assert len(rows) > 1000
     assert permissions.missing("gcp", [f"{row['method']} {row['path']}" for row in rows]) == []
 

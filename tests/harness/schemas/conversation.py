@@ -115,11 +115,15 @@ def _fields(body: Any) -> Iterator[str]:
 def recorded(release: str, folder: Path = paths.RECORDINGS) -> Conversation:
     """The conversation of a real plugin."""
     conversation = Conversation()
-    with lzma.open(folder / f"{release}{SUFFIX}", "rt") as lines:
-        for line in lines:
-            row = json.loads(line)
-            conversation.add(row["method"], row["path"], row["query"], row.get("body"))
+    for row in rows(release, folder):
+        conversation.add(row["method"], row["path"], row["query"], row.get("body"))
     return conversation
+
+
+def rows(release: str, folder: Path = paths.RECORDINGS) -> Iterator[dict[str, Any]]:
+    """The recorded requests of a real plugin: method, path, query, body and status."""
+    with lzma.open(folder / f"{release}{SUFFIX}", "rt") as lines:
+        yield from map(json.loads, lines)
 
 
 class StandIn:

@@ -136,7 +136,7 @@ def keep_sourced(target: Path, types: dict[str, dict[str, dict[str, Any]]]) -> N
         for dotted, rule in rules.items():
             for key, source in rule.get("source", {}).items():
                 entry = types.setdefault(type_name, {}).setdefault(dotted, {})
-                if key not in entry or entry[key] != rule[key]:
+                if entry.get(key) != rule[key]:
                     entry[key] = rule[key]
                     entry.setdefault("source", {})[key] = source
 

@@ -168,19 +168,15 @@ def probe(name: str, version: str, mirror: str) -> list[str]:
     known = catalogue.validation(name, nearest) if nearest else {}
     for type_name, entries in rules.items():
         for dotted, rule in entries.items():
-            entry = stored["types"].setdefault(type_name, {}).setdefault(dotted, {})
-            by_hand = entry.get("source", {})
+            by_hand = stored["types"].get(type_name, {}).get(dotted, {}).get("source", {})
             before = known.get(type_name, {}).get(dotted, {})
-            entry |= {
+            new = {
                 key: value
                 for key, value in rule.items()
                 if key not in by_hand and before.get(key) != value
             }
-    stored["types"] = {
-        type_name: {dotted: rule for dotted, rule in entries.items() if rule}
-        for type_name, entries in stored["types"].items()
-    }
-    stored["types"] = {name: entries for name, entries in stored["types"].items() if entries}
+            if new:
+                stored["types"].setdefault(type_name, {}).setdefault(dotted, {}).update(new)
     origin = f"observed in the plugin of {name} {version} by tests/harness/schemas/probes.py"
     rebuild.write(target, {**stored, "origin": f"{origin}, and the source of an entry"})
     return [str(probe) for probe in answered if probe.seen == "crashed"]

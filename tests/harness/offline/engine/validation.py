@@ -51,22 +51,17 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _is_cidr(text: str) -> bool:
-    """Whether a text is the address of an IPv4 network, with its prefix."""
-    try:
-        ipaddress.IPv4Network(text)
-    except ValueError:
-        return False
-    return "/" in text
+def _range(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    """Whether a text has a prefix length, and ``parse`` takes it."""
 
+    def matches(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
+        return "/" in text
 
-def _is_prefix(text: str) -> bool:
-    """Whether a text is an address with a prefix length. The address may be that of a host."""
-    try:
-        ipaddress.ip_interface(text)
-    except ValueError:
-        return False
-    return "/" in text
+    return matches
 
 
 def _is_policy(text: str) -> bool:
@@ -79,12 +74,14 @@ FORMATS: Mapping[str, Callable[[str], object]] = {
         r"arn:aws[\w-]*:[^:]*:[^:]*:(\d{12}|aws|aws-managed|third-party|)?:.+"
     ).fullmatch,
     "boolean": re.compile(r"1|0|t|f|true|false|T|F|TRUE|FALSE|True|False|").fullmatch,
-    "cidr": _is_cidr,
+    # The address of an IPv4 network.
+    "cidr": _range(ipaddress.IPv4Network),
     "duration": re.compile(r"0|-?(\d+(\.\d*)?(ns|us|ms|s|m|h))+").fullmatch,
     "integer": re.compile(r"[+-]?\d+|").fullmatch,
     "json": _is_json,
     "policy": _is_policy,
-    "prefix": _is_prefix,
+    # The address of a network, or of a host in it.
+    "prefix": _range(ipaddress.ip_interface),
 }
 """Whether a text has a form, by its name."""
 

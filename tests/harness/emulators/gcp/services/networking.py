@@ -194,16 +194,26 @@ def _check_connector(cloud: Cloud, resource: Resource) -> None:
     # Source: Serverless VPC Access, connector subnets: /28.
     if requested.prefixlen != 28:
         raise ApiError(400, f"The IP CIDR range must be a /28; got {requested}.")
-    used = [
-        ipaddress.ip_network(other.body["ipCidrRange"])
-        for other in (*cloud.of("subnetworks"), *cloud.of("connectors"))
-        if other.path != resource.path
-        and "ipCidrRange" in other.body
-        and cloud.resolve("networks", other.body["network"], other.place)
-        is cloud.resolve("networks", body["network"], resource.place)
-    ]
-    if any(requested.overlaps(other) for other in used):
+    if _overlapping(cloud, resource, requested, "subnetworks", "connectors"):
         raise ApiError(400, f"The IP CIDR range {requested} is in use in the network.")
+
+
+def _overlapping(
+    cloud: Cloud,
+    resource: Resource,
+    requested: ipaddress.IPv4Network | ipaddress.IPv6Network,
+    *collections: str,
+) -> Resource | None:
+    """Another resource in the network of ``resource`` with an address of the requested range."""
+    network = cloud.resolve("networks", resource.body["network"], resource.place)
+    for other in (item for name in collections for item in cloud.of(name)):
+        if other.path == resource.path or "ipCidrRange" not in other.body:
+            continue
+        if cloud.resolve("networks", other.body["network"], other.place) is not network:
+            continue
+        if requested.overlaps(ipaddress.ip_network(other.body["ipCidrRange"])):
+            return other
+    return None
 
 
 def _check_subnet(cloud: Cloud, resource: Resource) -> None:
@@ -242,18 +252,13 @@ def _set_labels(
 def _check_subnetwork(cloud: Cloud, resource: Resource) -> None:
     """No two subnets of a network have an address in common."""
     requested = ipaddress.ip_network(resource.body["ipCidrRange"])
-    network = cloud.resolve("networks", resource.body["network"], resource.place)
-    for other in cloud.of("subnetworks"):
-        if other.path == resource.path or network is not cloud.resolve(
-            "networks", other.body["network"], other.place
-        ):
-            continue
-        if requested.overlaps(ipaddress.ip_network(other.body["ipCidrRange"])):
-            raise ApiError(
-                400,
-                f"Invalid IPCidrRange: {requested} conflicts with existing subnetwork "
-                f"'{other.id}' in region '{other.place['region']}'.",
-            )
+    other = _overlapping(cloud, resource, requested, "subnetworks")
+    if other:
+        raise ApiError(
+            400,
+            f"Invalid IPCidrRange: {requested} conflicts with existing subnetwork '{other.id}' "
+            f"in region '{other.place['region']}'.",
+        )
 
 
 def _expand(
