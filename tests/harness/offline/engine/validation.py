@@ -32,7 +32,7 @@ from typing import Any
 
 from tests.harness.offline.engine.values import at, attributes
 from tests.harness.offline.protocol.cty import is_known
-from tests.harness.offline.protocol.diagnostics import Diagnostic, Path
+from tests.harness.offline.protocol.diagnostics import Diagnostic, Path, invalid
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.unknown import UNKNOWN
 
@@ -185,9 +185,7 @@ def _exactly_one(rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:
 
 
 def _invalid(path: Path, problem: str, value: Any) -> Diagnostic:
-    name = ".".join(map(str, path))
-    text = f'"{name}" {problem}; it is {_text(value)}.'
-    return Diagnostic(f'Invalid value for "{name}"', text, path)
+    return invalid(path, f"{problem}; it is {_text(value)}.")
 
 
 def check(block: Block, rules: Rules, config: dict[str, Any]) -> list[Diagnostic]:

@@ -22,6 +22,12 @@ class Diagnostic:
     severity: str = "ERROR"
 
 
+def invalid(path: Path, text: str) -> Diagnostic:
+    """The error that the value at a path is invalid; ``text`` says what it must be."""
+    name = ".".join(map(str, path))
+    return Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', path)
+
+
 def attribute_path(path: Path) -> Any:
     """``path`` as the protocol's AttributePath."""
     step = messages.message("AttributePath.Step")

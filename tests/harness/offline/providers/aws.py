@@ -10,7 +10,7 @@ from tests.harness.offline.live.aws import codec, crud
 from tests.harness.offline.live.aws.crud import Call, CallError, Special
 from tests.harness.offline.live.aws.special import SPECIAL
 from tests.harness.offline.protocol.cty import is_known
-from tests.harness.offline.protocol.diagnostics import Diagnostic
+from tests.harness.offline.protocol.diagnostics import Diagnostic, invalid
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings, Values
 from tests.harness.unknown import UNKNOWN
@@ -90,14 +90,12 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     failover = config.get("automatic_failover_enabled")
     if failover is True and isinstance(nodes, int) and nodes < 2:
         text = f"must be at least 2 if automatic_failover_enabled is true; it is {nodes}."
-        return [_invalid("num_cache_clusters", text)]
+        return [invalid(("num_cache_clusters",), text)]
     if failover is False and config.get("multi_az_enabled") is True:
-        return [_invalid("automatic_failover_enabled", "must be true if multi_az_enabled is true.")]
+        return [
+            invalid(("automatic_failover_enabled",), "must be true if multi_az_enabled is true.")
+        ]
     return []
-
-
-def _invalid(name: str, text: str) -> Diagnostic:
-    return Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', (name,))
 
 
 def _call(type_name: str, block: Block, settings: Settings, config: Values) -> Call:

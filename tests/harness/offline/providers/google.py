@@ -9,7 +9,7 @@ from typing import Any
 from tests.harness.offline.engine.values import at, known_items
 from tests.harness.offline.live.google import crud
 from tests.harness.offline.protocol.cty import is_known
-from tests.harness.offline.protocol.diagnostics import Diagnostic
+from tests.harness.offline.protocol.diagnostics import Diagnostic, invalid
 from tests.harness.offline.protocol.schema import Block
 from tests.harness.offline.providers import ApplyError, Behaviour, Live, Settings
 from tests.harness.unknown import UNKNOWN
@@ -142,15 +142,13 @@ def _check(type_name: str, config: dict[str, Any]) -> list[Diagnostic]:
     if type_name == "google_compute_ssl_policy":
         features = config.get("custom_features")
         if config.get("profile") == "CUSTOM" and is_known(features) and not features:
-            text = "must not be CUSTOM without custom_features."
-            return [Diagnostic('Invalid value for "profile"', f'"profile" {text}', ("profile",))]
+            return [invalid(("profile",), "must not be CUSTOM without custom_features.")]
     if type_name == "google_sql_database_instance":
         engine = config.get("database_version")
         recovers = at(config, _RECOVERY) is True
         if recovers and is_known(engine) and not str(engine).startswith(_RECOVERABLE):
-            name = "database_version"
             text = f'must be of PostgreSQL or SQL Server with {_RECOVERY}; it is "{engine}".'
-            return [Diagnostic(f'Invalid value for "{name}"', f'"{name}" {text}', (name,))]
+            return [invalid(("database_version",), text)]
     return []
 
 
