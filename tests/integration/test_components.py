@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,13 @@ from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts import redis as local_redis
 from tests.harness.emulators.parts.envoy import issue_certificate
 from tests.harness.litellm import containers as components
-from tests.harness.litellm import release
+from tests.harness.litellm import forks, release
 from tests.harness.litellm.containers import BROKEN_TAG, Component, ComponentError
 from tests.harness.paths import CONFIGURATIONS
 from tests.harness.plan.containers import Container, configuration, containers
-from tests.harness.process.child import soon
+from tests.harness.process.child import alive, child_with, soon
 from tests.harness.process.ports import answers, fetched, free_port
-from tests.harness.process.supervisor import Supervisor, supervising
+from tests.harness.process.supervisor import Command, Supervisor, supervising
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 from tests.integration.conftest import planned
@@ -338,6 +340,55 @@ def test_missing_file_gives_404(
     stack: Mapping[str, str], client: requests.Session, path: str
 ) -> None:
     assert client.get(stack["ui"] + path, timeout=10).status_code == 404
+
+
+# ---- Programs of containers, which are forks ----
+
+
+def run_file(supervisor: Supervisor, text: str, environment: Mapping[str, str]) -> tuple[int, Path]:
+    """Start a Python file as the start command of a container does; its id and its output."""
+    home = supervisor.home("program")
+    python = forks.write_python(supervisor, release.installed(), home)
+    (home / "program.py").write_text(text)
+    script = f"cd {home}; {python} {home}/program.py an-argument; echo status $?"
+    variables = {"PATH": os.defpath, "HOME": str(home), **release.OFFLINE, **environment}
+    log = home / "log"
+    command = Command(["sh", "-c", script], str(log), variables, inherit=False)
+    return supervisor.start(command), log
+
+
+def test_fork_is_the_program_in_its_own_environment(supervisor: Supervisor) -> None:
+    text = (
+        "import os, sys; print(sys.argv[1:], os.environ['OWN'], os.path.basename(os.getcwd()))\n"
+        "print('openai' in sys.modules, 'litellm' in sys.modules, os.environ.get('TMPDIR'))\n"
+        "sys.exit(7)"
+    )
+    pid, log = run_file(supervisor, text, {"OWN": "a value"})
+    assert soon(lambda: not supervisor.running(pid), 60)
+    home = log.parent.name
+    expected = ["['an-argument'] a value " + home, "True False None", "status 7"]
+    assert log.read_text().splitlines() == expected
+
+
+def test_variable_of_a_package_takes_effect_without_a_fork(supervisor: Supervisor) -> None:
+    # The package reads it when it is imported.
+    text = "import sys; print('openai' in sys.modules)"
+    pid, log = run_file(supervisor, text, {"OPENAI_LOG": "debug"})
+    assert soon(lambda: not supervisor.running(pid), 60)
+    assert log.read_text().splitlines() == ["False", "status 0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_signal_to_a_container_ends_its_fork(supervisor: Supervisor, number: int) -> None:
+    text = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    pid, log = run_file(supervisor, text, {})
+    assert soon(lambda: log.exists() and log.read_text().endswith("\n"), 60)
+    fork = int(log.read_text())
+    os.kill(child_with(pid, "an-argument"), number)
+    if number == signal.SIGKILL:
+        supervisor.stop(pid)
+    assert soon(lambda: not alive(fork))
+    assert soon(lambda: not supervisor.running(pid))
 
 
 # ---- Containers that do not start ----

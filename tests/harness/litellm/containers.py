@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.harness.litellm import engines, ownership, release
+from tests.harness.litellm import engines, forks, ownership, release
 from tests.harness.paths import ROOT
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor
@@ -115,7 +115,11 @@ def start(
     if environment.get("CONFIG_FILE_PATH") in places:
         script = _DOWNLOAD.sub("", script)
     script = script.replace(f" {_TEMPORARY}", f" {temporary}/")
-    _write_uvicorn(home / "bin", _IMAGES[repository], python, port)
+    commands = home / "bin"
+    commands.mkdir()
+    _write_uvicorn(
+        commands, _IMAGES[repository], forks.write_python(supervisor, python, commands), port
+    )
 
     def placed(value: str) -> str:
         if value in places:
@@ -127,7 +131,7 @@ def start(
 
     variables = {
         # As in the images, the commands of the interpreter come first.
-        "PATH": os.pathsep.join([str(home / "bin"), str(python.parent), os.defpath]),
+        "PATH": os.pathsep.join([str(commands), str(python.parent), os.defpath]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
         **release.OFFLINE,
@@ -182,7 +186,6 @@ def _script(image: _Image, command: Sequence[str]) -> str:
 
 def _write_uvicorn(folder: Path, image: _Image, python: Path, port: int) -> None:
     """Write the command ``uvicorn`` of a container."""
-    folder.mkdir()
     command = [str(python), str(_APPS / "uvicorn_command.py")]
     words = shlex.join([*command, image.application, image.replacement, str(port)])
     place = folder / "uvicorn"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.litellm import engines, release
+from tests.harness.litellm import engines, forks, release
 from tests.harness.process.child import log_tail, soon
 from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.process.venvs import packages
@@ -49,7 +49,10 @@ def run(
     """
     home = supervisor.home("job")
     log, status = home / "log", home / "status"
-    commands = [engines.programs(python), programs, python.parent, os.defpath]
+    own = home / "bin"
+    own.mkdir()
+    forks.write_python(supervisor, python, own)
+    commands = [own, engines.programs(python), programs, python.parent, os.defpath]
     variables = {
         "PATH": os.pathsep.join(map(str, commands)),
         "HOME": str(home),

@@ -45,6 +45,9 @@ OFFLINE: Mapping[str, str] = {
 _APPS = Path(__file__).parent / "apps"
 _DESCRIBE = _APPS / "describe.py"
 _START = _APPS / "sitecustomize.py"
+_FORK_SERVER = _APPS / "fork_server.py"
+# What the environment is made from, beside the engines.
+_CONTENT = (REQUIREMENTS, LAST_MIGRATION, _START, _FORK_SERVER)
 # The callback `prometheus` mounts it once it is configured.
 _METRICS = "/metrics mount"
 # How a path parameter is written: {name} or {name:convertor}.
@@ -96,7 +99,7 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     Raises:
         InstallError: uv or npm cannot install a package; the message has the end of its output.
     """
-    content = b"".join(path.read_bytes() for path in (REQUIREMENTS, LAST_MIGRATION, _START))
+    content = b"".join(path.read_bytes() for path in _CONTENT)
     version = f"{RELEASE}-{hashlib.sha256(content).hexdigest()[:8]}-{engines.digest()}"
     packages = ("--no-deps", "--requirement", str(REQUIREMENTS))
     return venvs.installed("litellm", version, packages, folder, _complete)
@@ -119,13 +122,16 @@ def _complete(python: Path) -> None:
     last = migrations(python) / _LAST_NAME
     last.mkdir()
     (last / "migration.sql").write_bytes(LAST_MIGRATION.read_bytes())
-    # Compiles what it imports. The first processes of a run would each do that at the same time.
-    subprocess.run(
-        [str(python), "-c", "import litellm.proxy.proxy_server"],
+    # This also compiles the modules. The first processes of a run would each do that at the same
+    # time.
+    modules = subprocess.run(
+        [str(python), str(_FORK_SERVER)],
         env={"PATH": os.defpath, "HOME": str(python.parent.parent), **OFFLINE},
         capture_output=True,
+        text=True,
         check=False,
-    )
+    ).stdout
+    (python.parents[1] / "modules.txt").write_text(modules)
 
 
 def observed(python: Path) -> dict[str, Any]:
