@@ -178,13 +178,28 @@ def covers(listed: str, template: str) -> bool:
     Equal templates cover each other, whatever convertors they name. Otherwise a parameter without
     convertor matches one segment; a path parameter and ``*`` match any number.
     """
-    if _PARAMETER.sub("{}", listed) == _PARAMETER.sub("{}", template):
-        return True
-    form = re.escape(_PARAMETER.sub(lambda m: "\0\0" if m[2] == "path" else "\0", listed))
+    same = _without_names(listed) == _without_names(template)
+    return same or _pattern(listed).fullmatch(_marked(template, "\1/\1", "\1")) is not None
+
+
+# The lists are compared with every route, so each entry is prepared once.
+@functools.cache
+def _without_names(template: str) -> str:
+    return _PARAMETER.sub("{}", template)
+
+
+@functools.cache
+def _marked(template: str, path: str, segment: str) -> str:
+    """A template with one text for each path parameter, and one for each other parameter."""
+    return _PARAMETER.sub(lambda m: path if m[2] == "path" else segment, template)
+
+
+@functools.cache
+def _pattern(listed: str) -> re.Pattern[str]:
+    """The paths, with marks in place of parameters, that an entry of a list covers."""
+    form = re.escape(_marked(listed, "\0\0", "\0"))
     form = form.replace(re.escape("\0\0"), ".+").replace(re.escape("\0"), r"[^/]+")
-    form = form.replace(r"\*", ".+")
-    wanted = _PARAMETER.sub(lambda m: "\1/\1" if m[2] == "path" else "\1", template)
-    return re.fullmatch(form, wanted) is not None
+    return re.compile(form.replace(r"\*", ".+"))
 
 
 def _requested_as(name: str) -> tuple[str, ...]:
