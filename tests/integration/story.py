@@ -131,7 +131,8 @@ def test_restarted_store_loses_no_request_after_a_retry(
     lifecycle: Lifecycle, client: Client, kind: str
 ) -> None:
     names = ["a chat completion", "the models of the backend", "the configured models"]
-    with watching(client, names, retry=RETRY_SECONDS) as seen:
+    # A store is away for seconds, so few requests find out.
+    with watching(client, names, pause=0.5, retry=RETRY_SECONDS) as seen:
         assert lifecycle.target.restart(kind) == 1
         time.sleep(2 * RETRY_SECONDS)
     assert seen.failed == []

@@ -68,8 +68,8 @@ def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
         choice=providers.live(providers.applying("aws", os.environ)),
         provider=cloud.provider_arguments(aws.url, aws.region),
         inputs={"region": aws.region},
-        # A task of the emulator takes few seconds.
-        environment={**cloud.environment(aws), **found, "INTERVAL": "2" if real_cli else "1"},
+        # A task of the emulator takes few seconds. A call of the CLI would slow its start down.
+        environment={**cloud.environment(aws), **found, "INTERVAL": "4" if real_cli else "1"},
         control=control_plane(aws.client),
         web=lambda name: web.session(lambda: ports(name), str(authority)),
         tables=lambda: int(daemon.observed(url, "tables")["count"]),
