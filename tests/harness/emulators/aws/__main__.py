@@ -39,15 +39,12 @@ from tests.harness.process.supervisor import Supervisor, supervising
 Documents = Mapping[str, Callable[[], Any]]
 
 
-def _addresses(aws: Cloud, data_plane: Reconciler) -> dict[str, str]:
+def _addresses(data_plane: Reconciler) -> dict[str, str]:
     """The loopback address of each listener, by ``DNSNAME:PORT`` of its load balancer."""
-    balancers = aws.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    names = {balancer["LoadBalancerName"]: balancer["DNSName"] for balancer in balancers}
     return {
-        f"{names[name]}:{port}": f"127.0.0.1:{served}"
-        for name, proxy in list(data_plane.balancers.proxies.items())
+        f"{proxy.host}:{port}": f"127.0.0.1:{served}"
+        for proxy in list(data_plane.balancers.proxies.values())
         for port, served in list(proxy.ports.items())
-        if name in names
     }
 
 
@@ -134,7 +131,7 @@ def main(options: AwsOptions) -> int:
             server = _server(
                 {
                     "/local/cloud": lambda: {"url": aws.url, "region": aws.region},
-                    "/local/addresses": lambda: _addresses(aws, data_plane),
+                    "/local/addresses": lambda: _addresses(data_plane),
                     "/local/authority": lambda: {"pem": authority.cert_pem.bytes().decode()},
                     "/local/problems": lambda: data_plane.problems,
                     "/local/tables": lambda: {"count": str(_tables(data_plane))},
