@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,11 @@ from tests.integration.conftest import Emulators, Lifecycles, Options
 from tests.integration.google_api import Api
 from tests.plugins.accounts import LOCAL
 
-BY_NAME = {entry["name"]: entry for entry in yaml.safe_load(SCENARIOS.read_text())}
+BY_NAME = {
+    entry["name"]: {**entry, "group": group}
+    for group, entries in yaml.safe_load(SCENARIOS.read_text()).items()
+    for entry in entries
+}
 # More than one for each task of a service.
 _REQUESTS = 8
 
@@ -43,12 +47,12 @@ _REQUESTS = 8
 class Cloud:
     """Where the scenarios of a stack run.
 
-    ``options`` are those of an emulator, ``target`` returns its target from (URL, folder).
+    ``options`` are those of the emulator, ``target`` returns its target from (URL, folder).
     ``inputs`` are inputs of every scenario, ``bucket`` is the output with the data bucket,
     ``entry`` those with the address of the load balancer and its URL.
     """
 
-    options: Callable[..., Options]
+    options: Options
     target: Callable[[str, Path], Target]
     inputs: Mapping[str, Any]
     bucket: str
@@ -58,7 +62,7 @@ class Cloud:
 # Failures of LiteLLM are no part of these scenarios, so a stand-in answers for every container.
 CLOUDS: Mapping[str, Cloud] = {
     "gcp": Cloud(
-        launch.GcpOptions,
+        launch.GcpOptions(startup_seconds=3, producer_seconds=300),
         google.target,
         {
             "cloudsql_deletion_protection": False,
@@ -73,7 +77,7 @@ CLOUDS: Mapping[str, Cloud] = {
         ("lb_ip", "lb_url"),
     ),
     "aws": Cloud(
-        launch.AwsOptions,
+        launch.AwsOptions(unhealthy_seconds=3),
         aws.target,
         {
             "db_deletion_protection": False,
@@ -114,6 +118,9 @@ STAGES: Mapping[str, Callable[[Lifecycle, Mapping[str, Any]], Any]] = {
 }
 
 
+ENDS_IN_DESTROY = ("destroy", "twice")
+
+
 def _serves(lifecycle: Lifecycle, cloud: Cloud) -> list[int]:
     """The statuses of requests to the gateway."""
     address, url = (outputs(lifecycle)[name] for name in cloud.entry)
@@ -128,28 +135,27 @@ def _store(lifecycle: Lifecycle, bucket: str) -> None:
 
 
 def _parameter(name: str) -> Any:
-    """A scenario; those of the local clouds have no mark of an account."""
+    """The group of a scenario and its name; a scenario of the local clouds has no mark.
+
+    The scheduler gives the tests of a group, which is the start of their names, to one worker.
+    """
     scenario = BY_NAME[name]
-    minutes = scenario.get("account")
-    needs = pytest.mark.account(scenario["stack"], minutes=minutes)
-    return pytest.param(name, marks=[needs] if minutes else [])
+    group, minutes = scenario["group"], scenario.get("account")
+    needs = pytest.mark.account(_stack(group), minutes=minutes)
+    return pytest.param(group, name, marks=[needs] if minutes else [], id=f"{group}: {name}")
+
+
+def _stack(group: str) -> str:
+    return group.partition("-")[0]
 
 
 def _serving(
-    config: pytest.Config,
-    emulators: Emulators,
-    cloud: Cloud,
-    scenario: Mapping[str, Any],
-    folder: Path,
+    config: pytest.Config, emulators: Emulators, cloud: Cloud
 ) -> AbstractContextManager[Any]:
-    """The local cloud of a scenario, or nothing for an account."""
+    """The local cloud of a group, or nothing for an account."""
     if config.getoption("target") != LOCAL:
         return contextlib.nullcontext()
-    options = cloud.options(**scenario.get("cloud", {}))
-    # What a scenario leaves would be a leftover of the next one.
-    if scenario.get("keeps"):
-        return launch.serving(options, folder / "cloud.log")
-    return emulators(options)
+    return emulators(cloud.options)
 
 
 def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
@@ -162,31 +168,65 @@ def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", [_parameter(name) for name in BY_NAME])
+def _gone(lifecycle: Lifecycle, keeps: Sequence[str] = ()) -> None:
+    """Destroy a stack, of which only resources whose names start with ``keeps`` are left."""
+    destroy(lifecycle)
+    left = leftovers(lifecycle)
+    assert [name for name in left if not name.startswith(tuple(keeps))] == []
+    assert {start for start in keeps for name in left if name.startswith(start)} == set(keeps)
+    if keeps:
+        # The next scenario would find them.
+        assert lifecycle.target.control.sweep(lifecycle.name)
+
+
+@pytest.fixture(scope="module")
+def standing(request: pytest.FixtureRequest, emulators: Emulators) -> Iterator[list[Lifecycle]]:
+    """The corrected stack that one scenario of a group leaves to the next one, if any."""
+    stacks: list[Lifecycle] = []
+    yield stacks
+    if stacks:
+        with _serving(request.config, emulators, CLOUDS[_stack(request.param)]):
+            _gone(stacks.pop())
+
+
+@pytest.mark.parametrize(
+    ("standing", "name"),
+    [_parameter(name) for name in BY_NAME],
+    indirect=["standing"],
+    scope="module",
+)
 def test_failure_has_a_diagnosis_that_fixes_it(
+    standing: list[Lifecycle],
     name: str,
     lifecycles: Lifecycles,
     emulators: Emulators,
     tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> None:
     scenario, config = BY_NAME[name], request.config
-    cloud = CLOUDS[scenario["stack"]]
-    module = roots.copy_module(STACKS[scenario["stack"]], tmp_path / "source")
+    stack, stage = _stack(scenario["group"]), scenario["fails"]
+    cloud = CLOUDS[stack]
+    module = roots.copy_module(STACKS[stack], tmp_path / "source")
     for change in scenario.get("changes", []):
         defects.change(module / change["file"], change["from"], change["to"])
-    with _serving(config, emulators, cloud, scenario, tmp_path) as running:
+    with _serving(config, emulators, cloud) as running:
         account = running is None
-        target = (
-            on_account.target(config, scenario["stack"])
-            if account
-            else cloud.target(running.url, tmp_path)
-        )
         inputs = {**cloud.inputs, **scenario.get("both", {})}
         changed = scenario.get("inputs", {})
-        first = {} if scenario["fails"] == "change" else changed
-        lifecycle = lifecycles(target, {**inputs, **first}, module)
-        if scenario["fails"] != "apply":
+        first = inputs if stage == "change" else {**inputs, **changed}
+        if standing and stage == "apply":
+            _gone(standing.pop())
+        if standing:
+            lifecycle = reconfigured(standing.pop(), first, module)
+        else:
+            target = (
+                on_account.target(config, stack)
+                if account
+                else cloud.target(running.url, tmp_path_factory.mktemp("target"))
+            )
+            lifecycle = lifecycles(target, first, module)
+        if stage != "apply":
             apply(lifecycle)
         existing = scenario.get("existing", {})
         for path, body in existing.items():
@@ -194,11 +234,11 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         if scenario.get("store"):
             _store(lifecycle, cloud.bucket)
         with pytest.raises(LifecycleError) as failure:
-            STAGES[scenario["fails"]](lifecycle, changed)
+            STAGES[stage](lifecycle, changed)
         print(failure.value.diagnosis)
         (diagnosis,) = _named([scenario["diagnosis"]], lifecycle)
         assert failure.value.diagnosis.startswith(diagnosis), str(failure.value)
-        if scenario["fails"] == "change":
+        if stage == "change":
             assert _serves(lifecycle, cloud) == [200] * _REQUESTS
         # The unchanged module has every remediation.
         # An account has the name of the run and not that of the data.
@@ -211,10 +251,9 @@ def test_failure_has_a_diagnosis_that_fixes_it(
             resource = body.get("name") or query.rpartition("=")[2]
             assert "error" not in Api(running.url).done("DELETE", f"{where}/{resource}")
         if scenario.get("sweep"):
-            assert target.control.sweep(lifecycle.name)
+            assert lifecycle.target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
-        destroy(corrected)
-        # The name of a salt key ends in a random part.
-        left, keeps = leftovers(corrected), _named(scenario.get("keeps", []), lifecycle)
-        assert [name for name in left if not name.startswith(tuple(keeps))] == []
-        assert {start for start in keeps for name in left if name.startswith(start)} == set(keeps)
+        if account or stage in ENDS_IN_DESTROY:
+            _gone(corrected, _named(scenario.get("keeps", []), lifecycle))
+        else:
+            standing.append(corrected)

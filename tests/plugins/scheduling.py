@@ -1,7 +1,7 @@
 """The scheduler of ``--dist=loadfile``: it also splits long files and survives a crashed worker.
 
-Of the files in :data:`SINGLE`, each test goes to the next free worker, because its tests share
-nothing.
+Of the files in :data:`SPLIT`, each test goes to the next free worker. Tests with names that start
+with the same ``[group: `` share a fixture; they go to one worker in their order.
 
 When a test crashes its worker, the scheduler of pytest-xdist 3.8 gives the crashed test to the next
 worker with the rest of its file. The test crashes one worker after another, and the run never ends.
@@ -18,15 +18,18 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.plugins import not_run
 
-SINGLE = ("test_failure_scenarios.py", "test_owner_exit.py")
-"""The files with tests that share no fixture of a module and take a minute each."""
+SPLIT = ("test_failure_scenarios.py", "test_owner_exit.py")
+"""The files with tests of half a minute, of which only those of a group share anything."""
+
+
+def unit(file: str, test: str) -> str:
+    """What one worker runs with a test: its file, its group, or the test alone."""
+    return test.partition(": ")[0] if file.endswith(SPLIT) else file
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        """The unit of a test: its file, or the test itself."""
-        file: str = super()._split_scope(nodeid)
-        return nodeid if file.endswith(SINGLE) else file
+        return unit(super()._split_scope(nodeid), nodeid)
 
     def _reschedule(self, node: Any) -> None:
         """Give a worker another unit when it has one test left.
