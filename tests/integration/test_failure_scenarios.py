@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -158,18 +159,14 @@ def _serving(
     return emulators(cloud.options)
 
 
-def _named(texts: Sequence[str], lifecycle: Lifecycle) -> list[str]:
-    """The texts of a scenario with the names of the stack and its project."""
-    inputs = lifecycle.inputs()
-    project = str(inputs.get("project", ""))
-    return [
-        text.replace("acme-prod-1", project).replace("acme-litellm-dev", lifecycle.name)
-        for text in texts
-    ]
+def _named(text: str, lifecycle: Lifecycle) -> str:
+    """The text of a scenario with the names of the stack and its project."""
+    project = str(lifecycle.inputs().get("project", ""))
+    return text.replace("acme-prod-1", project).replace("acme-litellm-dev", lifecycle.name)
 
 
 def _gone(lifecycle: Lifecycle, keeps: Sequence[str] = ()) -> None:
-    """Destroy a stack, of which only resources whose names start with ``keeps`` are left."""
+    """Destroy a stack; only resources with names that start with ``keeps`` are left."""
     destroy(lifecycle)
     left = leftovers(lifecycle)
     assert [name for name in left if not name.startswith(tuple(keeps))] == []
@@ -207,13 +204,14 @@ def test_failure_has_a_diagnosis_that_fixes_it(
     scenario, config = BY_NAME[name], request.config
     stack, stage = _stack(scenario["group"]), scenario["fails"]
     cloud = CLOUDS[stack]
+    failures = scenario.get("failures", [scenario])
     module = roots.copy_module(STACKS[stack], tmp_path / "source")
-    for change in scenario.get("changes", []):
+    for change in itertools.chain.from_iterable(entry.get("changes", []) for entry in failures):
         defects.change(module / change["file"], change["from"], change["to"])
     with _serving(config, emulators, cloud) as running:
         account = running is None
         inputs = {**cloud.inputs, **scenario.get("both", {})}
-        changed = scenario.get("inputs", {})
+        changed = {k: v for entry in failures for k, v in entry.get("inputs", {}).items()}
         first = inputs if stage == "change" else {**inputs, **changed}
         if standing and stage == "apply":
             _gone(standing.pop())
@@ -237,9 +235,11 @@ def test_failure_has_a_diagnosis_that_fixes_it(
             _store(lifecycle, cloud.bucket)
         with pytest.raises(LifecycleError) as failure:
             STAGES[stage](lifecycle, changed)
-        print(failure.value.diagnosis)
-        (diagnosis,) = _named([scenario["diagnosis"]], lifecycle)
-        assert failure.value.diagnosis.startswith(diagnosis), str(failure.value)
+        found = failure.value.diagnoses
+        for entry in failures:
+            start = _named(entry["diagnosis"], lifecycle)
+            print(entry["name"], *[text for text in found if text.startswith(start)], sep=": ")
+            assert any(text.startswith(start) for text in found), str(failure.value)
         if stage == "change":
             assert _serves(lifecycle, cloud) == [200] * _REQUESTS
         # The unchanged module has every remediation.
@@ -256,6 +256,6 @@ def test_failure_has_a_diagnosis_that_fixes_it(
             assert lifecycle.target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
         if account or stage in ENDS_IN_DESTROY:
-            _gone(corrected, _named(scenario.get("keeps", []), lifecycle))
+            _gone(corrected, [_named(start, lifecycle) for start in scenario.get("keeps", [])])
         else:
             standing.append(corrected)

@@ -120,7 +120,8 @@ def test_half_applied_migration_stops_the_job_until_it_is_resolved(
     assert ended.status != 0
     assert "P3009" in ended.output
     assert last in ended.output
-    assert diagnose(ended.output).startswith("An earlier run of the migrations"), ended.output
+    (diagnosis,) = diagnose(ended.output)
+    assert diagnosis.startswith("An earlier run of the migrations"), ended.output
     prisma(databases, migrated, "migrate", "resolve", "--applied", last)
     before = databases.rows(migrated, "SELECT id, finished_at FROM _prisma_migrations")
     ended = run_job(owner, job, variables)

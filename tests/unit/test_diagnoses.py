@@ -8,6 +8,7 @@ import string
 import pytest
 
 from tests.harness.lifecycle import diagnoses
+from tests.harness.lifecycle.run import LifecycleError
 
 # The output of Terraform by diagnosis, with the frame and the line breaks that Terraform adds.
 OUTPUTS = {
@@ -39,11 +40,28 @@ OUTPUTS = {
 
 @pytest.mark.parametrize("sentence", OUTPUTS)
 def test_known_output_has_a_diagnosis(sentence: str) -> None:
-    assert diagnoses.diagnose(OUTPUTS[sentence]).startswith(sentence)
+    (diagnosis,) = diagnoses.diagnose(OUTPUTS[sentence])
+    assert diagnosis.startswith(sentence)
+
+
+def test_each_error_has_its_diagnosis_in_order() -> None:
+    texts = [*OUTPUTS.values(), *OUTPUTS.values()]
+    for output in ("\n".join(texts), "\n".join(text.replace("│ ", "") for text in texts)):
+        found = LifecycleError("destroy", output)
+        assert len(found.diagnoses) == len(OUTPUTS)
+        for sentence, diagnosis in zip(OUTPUTS, found.diagnoses, strict=True):
+            assert diagnosis.startswith(sentence)
+            assert diagnosis in str(found)
+
+
+def test_error_without_a_diagnosis_hides_no_other() -> None:
+    output = "Error: something else\n" + "".join(OUTPUTS.values()) + "\nError: something else"
+    assert len(diagnoses.diagnose(output)) == len(OUTPUTS)
 
 
 def test_unknown_output_has_no_diagnosis() -> None:
-    assert diagnoses.diagnose("Error: something else") == ""
+    assert diagnoses.diagnose("Error: something else") == []
+    assert "no diagnosis is known" in str(LifecycleError("apply", "Error: something else"))
 
 
 @pytest.mark.parametrize("entry", diagnoses.table(), ids=lambda entry: entry[1][:40])

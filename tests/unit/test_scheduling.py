@@ -1,4 +1,4 @@
-"""The scheduler may only split files whose tests share nothing, or only within a group."""
+"""The scheduler may only split files with tests that share nothing outside of their group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diagnosis of a failed run: what it means, and the remediation."""
+"""The diagnoses of a failed run: what each error means, and its remediation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 _FILE = Path(__file__).with_suffix(".yaml")
+_ERROR = re.compile(r"(?m)^\s*(?=Error: )")
 _FRAME = re.compile(r"[│╷╵|]|\x1b\[[0-9;]*m")
 
 
@@ -25,9 +26,18 @@ def table() -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
-def diagnose(output: str) -> str:
-    """The diagnosis of an output of Terraform; empty if no pattern matches."""
-    text = " ".join(_FRAME.sub(" ", output).split())
+def diagnose(output: str) -> list[str]:
+    """The diagnoses of the errors in an output of Terraform, each once, in their order.
+
+    Terraform reports the errors of all resources that do not depend on each other.
+    """
+    errors = map(_diagnosis, _ERROR.split(_FRAME.sub(" ", output)))
+    return [*dict.fromkeys(filter(None, errors))]
+
+
+def _diagnosis(error: str) -> str:
+    """The diagnosis of one error; empty if no pattern matches."""
+    text = " ".join(error.split())
     for pattern, diagnosis in table():
         match = pattern.search(text)
         if match:

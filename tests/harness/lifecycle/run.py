@@ -31,21 +31,24 @@ READY_SECONDS = 600
 COMPONENTS = ("gateway", "backend", "ui")
 # Polling more often would take CPU time from the services that start.
 _POLL_SECONDS = 0.5
+# The characters of an output that a message shows: its end, with the errors.
+_SHOWN = 6000
 _COMMON = ("-input=false", "-no-color")
 
 
 class LifecycleError(RuntimeError):
     """A stage failed.
 
-    ``output`` is what Terraform or the cloud said, ``diagnosis`` the sentence that explains it and
-    names the remediation; empty if none is known.
+    ``output`` is what Terraform or the cloud said. Each of ``diagnoses`` explains one of its errors
+    and names the remediation.
     """
 
     def __init__(self, stage: str, output: str) -> None:
         self.stage = stage
         self.output = output
-        self.diagnosis = diagnose(output)
-        super().__init__(f"{stage}: {self.diagnosis or 'no diagnosis is known'}\n{output}")
+        self.diagnoses = diagnose(output)
+        known = "\n".join(self.diagnoses) or "no diagnosis is known"
+        super().__init__(f"{stage}: {known}\n{output[-_SHOWN:]}")
 
 
 Retry = Callable[[str, Callable[[], str]], str]
@@ -309,5 +312,5 @@ def _run(lifecycle: Lifecycle, stage: str, command: str, *arguments: str) -> str
     except TerraformError as error:
         raise LifecycleError(stage, str(error)) from error
     if output.retcode != 0:
-        raise LifecycleError(stage, (output.err or output.out).strip()[-6000:])
+        raise LifecycleError(stage, (output.err or output.out).strip())
     return output.out
