@@ -22,7 +22,6 @@ from tests.harness.lifecycle.run import (
     destroy,
     leftovers,
     plan,
-    reconfigured,
 )
 from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
@@ -306,7 +305,6 @@ def test_newest_provider_applies_and_reads_drift(
             "gateway_autoscaling_enabled": False,
             "gateway_desired_count": 2,
             "cloudsql_deletion_protection": False,
-            "skip_final_snapshot": True,
             "gcs_force_destroy": True,
         },
     )
@@ -330,7 +328,9 @@ def test_newest_provider_applies_and_reads_drift(
     }
     apply(lifecycle)
     destroy(lifecycle)
-    assert leftovers(lifecycle) == []
+    # By default destroy keeps a backup.
+    (backup,) = leftovers(lifecycle)
+    assert re.search(r"/backups/wide-litellm-dev-writer-[0-9a-f]{8}-final$", backup)
 
 
 def _trial() -> dict[str, bool]:
@@ -341,49 +341,30 @@ def _trial() -> dict[str, bool]:
     return {name: value == "true" for name, value in found}
 
 
-def test_trial_leaves_nothing(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
-    target = google.target(cloud.url, tmp_path, newest=True)
-    assert len(_trial()) == 3
-    lifecycle = lifecycles(target, {"tenant": "trial", "vpc_access": "direct", **_trial()})
-    apply(lifecycle)
-    assert changes(plan(lifecycle)) == {}
-    destroy(lifecycle)
-    assert leftovers(lifecycle) == []
-
-
-def test_destroy_leaves_the_final_backup(
-    cloud: Running, lifecycles: Lifecycles, tmp_path: Path
-) -> None:
-    target = google.target(cloud.url, tmp_path, newest=True)
-    inputs = {**_trial(), "tenant": "kept", "skip_final_snapshot": False}
-    lifecycle = lifecycles(target, inputs)
-    apply(lifecycle)
-    destroy(lifecycle)
-    (backup,) = leftovers(lifecycle)
-    assert re.search(r"/backups/kept-litellm-dev-writer-[0-9a-f]{8}-final$", backup)
-
-
 def test_live_stack_takes_changes(cloud: Running, lifecycles: Lifecycles, tmp_path: Path) -> None:
     target = google.target(cloud.url, tmp_path, newest=True)
-    inputs: dict[str, Any] = {**_trial(), "tenant": "live"}
-    lifecycle = lifecycles(target, inputs)
+    trial = _trial()
+    assert len(trial) == 3
+    lifecycle = lifecycles(target, {"tenant": "live", **trial})
     apply(lifecycle)
+    assert changes(plan(lifecycle)) == {}
     # The writer changes first, so the reader needs the tier in an apply before.
     with pytest.raises(LifecycleError, match="has a smaller tier"):
-        apply(reconfigured(lifecycle, {**inputs, "db_tier": "db-custom-4-15360"}))
+        apply(lifecycle, {"db_tier": "db-custom-4-15360"})
     for change in (
-        {"redis_tier": "BASIC", "vpc_connector_cidr": "10.51.0.0/28"},
-        {"db_version": "POSTGRES_17"},
-        {"db_reader_tier": "db-custom-4-15360"},
-        {"db_reader_tier": "", "db_tier": "db-custom-4-15360"},
-        {"create_redis": False, "create_read_replica": False},
+        {
+            "db_tier": None,
+            "db_reader_tier": "db-custom-4-15360",
+            "redis_tier": "BASIC",
+            "vpc_connector_cidr": "10.51.0.0/28",
+        },
         # A wider range, in place. Then another one while the services are in the subnet.
-        {"vpc_access": "direct", "subnet_cidr": "10.40.0.0/15"},
-        {"subnet_cidr": "10.44.0.0/16"},
+        {"db_version": "POSTGRES_17", "vpc_access": "direct", "subnet_cidr": "10.40.0.0/15"},
+        {"db_reader_tier": "", "db_tier": "db-custom-4-15360", "subnet_cidr": "10.44.0.0/16"},
+        {"create_redis": False, "create_read_replica": False},
     ):
-        inputs |= change
-        lifecycle = reconfigured(lifecycle, inputs)
-        apply(lifecycle)
+        apply(lifecycle, change)
         assert changes(plan(lifecycle)) == {}, change
     destroy(lifecycle)
+    # What the example gives for a trial keeps no data.
     assert leftovers(lifecycle) == []
