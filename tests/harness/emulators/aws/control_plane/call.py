@@ -15,6 +15,9 @@ from xml.sax.saxutils import escape
 
 from tests.harness.sdk.aws import REGION
 
+# Paths that the proxy serves to the data plane.
+OBSERVATIONS = "/_local/observations"
+CHANGES = "/_local/changes"
 _SCOPE = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
 
 

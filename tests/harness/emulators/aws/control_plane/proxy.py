@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 
 from tests.harness.emulators.aws.control_plane import autoscaling
 from tests.harness.emulators.aws.control_plane import call as calls
-from tests.harness.emulators.aws.control_plane.call import Call, Refusal
+from tests.harness.emulators.aws.control_plane.call import CHANGES, OBSERVATIONS, Call, Refusal
 from tests.harness.emulators.aws.control_plane.service import (
     EVERY,
     NOTHING,
@@ -38,8 +38,6 @@ from tests.harness.emulators.aws.control_plane.service import (
 from tests.harness.emulators.aws.control_plane.services import SERVICES, UNCHANGED
 from tests.harness.sdk import aws
 
-OBSERVATIONS = "/_local/observations"
-CHANGES = "/_local/changes"
 # What the reconciler reads, by the names in signatures, and the start of operations that only read.
 _READ_SERVICES = frozenset({"ecs", "elasticache", "elasticloadbalancing", "rds"})
 _READS = ("Describe", "Get", "List")

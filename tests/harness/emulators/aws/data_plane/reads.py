@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.control_plane import proxy
+from tests.harness.emulators.aws.control_plane.call import CHANGES
 from tests.harness.process.ports import fetched
 from tests.harness.sdk.aws import paged
 
@@ -39,7 +39,7 @@ class Reads:
             self._read_at = now
 
     def _changes(self) -> str:
-        return fetched(urlsplit(self.cloud.url).port or 0, proxy.CHANGES)[1]
+        return fetched(urlsplit(self.cloud.url).port or 0, CHANGES)[1]
 
     def _read(self, place: tuple[Any, ...], ask: Callable[[], list[Any]]) -> list[Any]:
         if place not in self._answers:

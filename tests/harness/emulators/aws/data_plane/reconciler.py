@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.control_plane import proxy
+from tests.harness.emulators.aws.control_plane.call import OBSERVATIONS
 from tests.harness.emulators.aws.data_plane.balancing import Balancers
 from tests.harness.emulators.aws.data_plane.reads import Reads
 from tests.harness.emulators.aws.data_plane.stores import Cache, Front, Stores, without_front
@@ -408,7 +408,7 @@ class Reconciler:
         host = self.cloud.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=10)
         try:
-            connection.request("PUT", proxy.OBSERVATIONS, body=document)
+            connection.request("PUT", OBSERVATIONS, body=document)
             connection.getresponse().read()
         finally:
             connection.close()
