@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.harness.process.child import alive, soon
 # Applies a stack to an emulator and prints where it runs; destroys the stack when its input closes.
 # A shell that runs the suite in the background makes its children ignore SIGINT.
 OWNER = """
+import json
 import signal
 import sys
 from pathlib import Path
@@ -33,8 +35,8 @@ with launch.serving(GcpOptions(), folder / "log") as cloud:
     place = target.target(cloud.url, folder)
     with providers.environment(place.choice, folder) as environment:
         found = binary.find(folder, "")
-        stack = run.prepare(place, folder / "lifecycle", found.binary, environment, {
-            "cloudsql_deletion_protection": False})
+        inputs = json.loads(sys.argv[2])
+        stack = run.prepare(place, folder / "lifecycle", found.binary, environment, inputs)
         run.apply(stack)
         print(cloud.pid, cloud.folder, flush=True)
         sys.stdin.read()
@@ -65,7 +67,9 @@ def below(pid: int) -> set[int]:
 
 
 @contextlib.contextmanager
-def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
+def applied(
+    folder: Path, inputs: Mapping[str, bool]
+) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     """A process that owns an emulator with a stack, the emulator's process id and its folder."""
     home, temporary = folder / "home", folder / "tmp"
     run = folder / "run"
@@ -73,7 +77,7 @@ def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
         path.mkdir()
         path.chmod(0o711)
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(run)],
+        [sys.executable, "-c", OWNER, str(run), json.dumps(inputs)],
         cwd=ROOT,
         env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
         stdin=subprocess.PIPE,
@@ -98,7 +102,7 @@ def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     ("who", "how"),
     [
         ("owner", signal.SIGINT),
-        ("owner", signal.SIGTERM),
+        # SIGTERM ends it in the same way: it has no handler.
         ("owner", signal.SIGKILL),
         # It ignores the other signals, because its owner ends it.
         ("cloud", signal.SIGKILL),
@@ -107,7 +111,9 @@ def applied(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
 def test_ended_process_leaves_no_process_and_folder(
     who: str, how: signal.Signals, place: Path
 ) -> None:
-    with applied(place) as (owner, cloud, folder):
+    # No process of a job is alive when the owner ends, and a replica has no server of its own.
+    inputs = {"run_migrations": False, "create_read_replica": False}
+    with applied(place, inputs) as (owner, cloud, folder):
         processes = below(owner.pid)
         # The supervisor, PostgreSQL, Redis with its TLS, Envoy, three containers, the providers.
         assert len(processes) > 10
@@ -129,7 +135,7 @@ def test_run_writes_only_into_its_folder(place: Path) -> None:
         return "\n".join(line for line in listed.stdout.split("\n") if "__pycache__" not in line)
 
     before = status()
-    with applied(place) as (owner, _, folder):
+    with applied(place, {"cloudsql_deletion_protection": False}) as (owner, _, folder):
         assert owner.stdin is not None
         owner.stdin.close()
         assert owner.wait(60) == 0
