@@ -24,6 +24,8 @@ from tests.harness.process.daemon import Running
 
 # The emulator lists about 40 resources of a stack; 0 kills before the first one.
 MOST_RESOURCES = 30
+# A list of the resources takes as long as ten calls of the apply.
+_PAUSE_SECONDS = 0.2
 STACK = "acme-litellm-dev"
 SUITE = "tests/integration/test_lifecycle_gcp.py"
 
@@ -64,9 +66,9 @@ def test_next_run_cleans_up_after_a_kill(
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert soon(lambda: applying(worker.pid) > 0, 60)
+        assert soon(lambda: applying(worker.pid) > 0, 60, _PAUSE_SECONDS)
         terraform = applying(worker.pid)
-        assert soon(lambda: len(control.leftovers(STACK)) >= resources, 60)
+        assert soon(lambda: len(control.leftovers(STACK)) >= resources, 60, _PAUSE_SECONDS)
         victim = terraform if number % 2 else worker.pid
         assert alive(victim)
         print(f"killed {'Terraform' if number % 2 else 'the worker'} at {resources} resources")
@@ -78,7 +80,7 @@ def test_next_run_cleans_up_after_a_kill(
             worker.kill()
         worker.wait(timeout=60)
     result = subprocess.run(
-        command(cloud.url, tmp_path, core, "init,apply,replan,destroy,leftovers"),
+        command(cloud.url, tmp_path, core, "init,apply,destroy,leftovers"),
         cwd=ROOT,
         capture_output=True,
         text=True,
