@@ -178,7 +178,12 @@ def _gone(lifecycle: Lifecycle, keeps: Sequence[str] = ()) -> None:
 
 @pytest.fixture(scope="module")
 def standing(request: pytest.FixtureRequest, emulators: Emulators) -> Iterator[list[Lifecycle]]:
-    """The corrected stack that one scenario of a group leaves to the next one, if any."""
+    """The corrected stack that one scenario of a group leaves to the next one, if any.
+
+    The last one is destroyed when another group begins, which then reports what is left of it.
+    """
+    # Its providers end after the stack.
+    request.getfixturevalue("lifecycles")
     stacks: list[Lifecycle] = []
     yield stacks
     if stacks:
