@@ -26,7 +26,8 @@ pytestmark = pytest.mark.account("aws", minutes=90)
 # Its zones a and b are those of the first apply.
 REGION = targets.region("aws")
 ZONE = f"{REGION}c"
-ZONES = {
+ZONES_AND_SCALE = {
+    'aws_appautoscaling_target.this["gateway"]': "update",
     f'aws_subnet.private["{ZONE}"]': "create",
     f'aws_subnet.public["{ZONE}"]': "create",
     f'aws_route_table_association.private["{ZONE}"]': "create",
@@ -76,19 +77,18 @@ CASE = Case(
                 "terraform_data.deployments[0]": "replace",
             },
         ),
-        "image and zones": (
-            {**IMAGE, "azs": [ZONE, f"{REGION}b", f"{REGION}a"]},
-            {**ZONES, 'aws_ecs_task_definition.service["gateway"]': "replace"},
-        ),
-        "scale": (
-            {"gateway_desired_count": 2, "gateway_min_capacity": 2, "ui_desired_count": 2},
+        "image and zones and scale": (
             {
-                'aws_appautoscaling_target.this["gateway"]': "update",
-                'aws_ecs_service.fixed["ui"]': "update",
+                **IMAGE,
+                "azs": [ZONE, f"{REGION}b", f"{REGION}a"],
+                "gateway_desired_count": 2,
+                "gateway_min_capacity": 2,
+                "ui_desired_count": 2,
             },
+            {**ZONES_AND_SCALE, 'aws_ecs_task_definition.service["gateway"]': "replace"},
         ),
     },
-    without_image={"zones": ZONES},
+    without_image={"zones and scale": ZONES_AND_SCALE},
 )
 
 

@@ -130,7 +130,7 @@ def test_ended_process_leaves_no_process_and_folder(
 
 def test_run_writes_only_into_its_folder(place: Path) -> None:
     def status() -> str:
-        command = ["git", "status", "--porcelain", "--ignored"]
+        command = ["git", "status", "--porcelain", "--ignored=matching", "-unormal"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         return "\n".join(line for line in listed.stdout.split("\n") if "__pycache__" not in line)
 
