@@ -102,7 +102,7 @@ def applied(
     ("who", "how"),
     [
         ("owner", signal.SIGINT),
-        # SIGTERM ends it in the same way: it has no handler.
+        ("owner", signal.SIGTERM),
         ("owner", signal.SIGKILL),
         # It ignores the other signals, because its owner ends it.
         ("cloud", signal.SIGKILL),
