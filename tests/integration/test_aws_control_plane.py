@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from tests.harness.emulators.parts import postgres
 from tests.harness.lifecycle import aws_inventory
 from tests.harness.litellm import migrations
 from tests.harness.plan.view import Plan
-from tests.harness.process.child import alive, soon
+from tests.harness.process import child
+from tests.harness.process.child import alive
 from tests.harness.process.ports import free_port
 from tests.harness.process.supervisor import Command, Supervisor, supervising
 from tests.harness.sdk import aws as clients
@@ -44,12 +46,22 @@ from tests.integration.aws_resources import (
 )
 from tests.integration.conftest import planned
 
+# A look takes a call through three processes, and the data plane takes 0.4 s to follow.
+soon = partial(child.soon, pause=0.2)
+
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Cloud]:
+def supervisor() -> Iterator[Supervisor]:
+    """The supervisor of an AWS API; its folder ends with it."""
+    with supervising() as running:
+        yield running
+    assert not running.folder.exists()
+
+
+@pytest.fixture(scope="module")
+def aws(supervisor: Supervisor) -> Cloud:
     """An AWS API without a data plane."""
-    with supervising() as supervisor:
-        yield cloud.start(supervisor)
+    return cloud.start(supervisor)
 
 
 def refused(call: Callable[..., Any], **parameters: Any) -> str:
@@ -71,35 +83,32 @@ def listening(port: int) -> list[str]:
     return [line.split()[1] for line in text.splitlines() if f":{port:04X} " in line]
 
 
-def test_emulator_uses_only_loopback_and_its_folder() -> None:
-    with supervising() as supervisor:
-        aws = cloud.start(supervisor)
-        aws.client("s3").list_buckets()
-        children = Path(
-            f"/proc/{supervisor.process.pid}/task/{supervisor.process.pid}/children"
-        ).read_text()
-        inodes = {
-            link.readlink().name.removeprefix("socket:[").removesuffix("]")
-            for pid in children.split()
-            for link in Path(f"/proc/{pid}/fd").iterdir()
-            if link.is_symlink() and link.readlink().name.startswith("socket:")
-        }
-        rows = [
-            line.split()
-            for name in ("tcp", "tcp6")
-            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-        ]
-        bound = {row[1].split(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes}
-        assert bound == {"0100007F"}
-        written = [
-            link.readlink()
-            for pid in children.split()
-            for link in Path(f"/proc/{pid}/fd").iterdir()
-            if link.is_symlink() and link.readlink().is_absolute()
-        ]
-        files = [path for path in written if not path.is_relative_to("/dev")]
-        assert all(path.is_relative_to(supervisor.folder) for path in files), files
-    assert not supervisor.folder.exists()
+def test_emulator_uses_only_loopback_and_its_folder(aws: Cloud, supervisor: Supervisor) -> None:
+    aws.client("s3").list_buckets()
+    children = Path(
+        f"/proc/{supervisor.process.pid}/task/{supervisor.process.pid}/children"
+    ).read_text()
+    inodes = {
+        link.readlink().name.removeprefix("socket:[").removesuffix("]")
+        for pid in children.split()
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink() and link.readlink().name.startswith("socket:")
+    }
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    bound = {row[1].split(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes}
+    assert bound == {"0100007F"}
+    written = [
+        link.readlink()
+        for pid in children.split()
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink() and link.readlink().is_absolute()
+    ]
+    files = [path for path in written if not path.is_relative_to("/dev")]
+    assert all(path.is_relative_to(supervisor.folder) for path in files), files
 
 
 def test_object_is_returned_unchanged(aws: Cloud) -> None:
@@ -840,7 +849,7 @@ def test_rolling_service_fails_no_request(emulator: Emulator) -> None:
         statuses.append(str(answer.status_code))
         return answer.status_code == 200 and answer.json()["name"] == "steadier"
 
-    assert soon(lambda: rolled() and emulator.running("steady") == [])
+    assert soon(lambda: rolled() and emulator.running("steady") == [], pause=0.05)
     assert set(statuses) == {"200"}
 
 
