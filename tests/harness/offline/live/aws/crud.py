@@ -23,7 +23,8 @@ from tests.harness.unknown import UNKNOWN
 _ENDPOINTS = {"application-autoscaling": "appautoscaling"}
 # The codes with which services report that a resource does not exist.
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|Nonexistent|^404$")
-_POLL_SECONDS = 0.1
+# A poll is a call through the proxy of the emulator, which takes the time of the other programs.
+_POLL_SECONDS = 0.3
 _WAIT_SECONDS = 600
 # How long a delete of a resource in use is retried, because its last user is being deleted.
 _IN_USE_SECONDS = 20
@@ -407,7 +408,7 @@ def delete(call: Call, prior: Values) -> None:
                 return
             if not _IN_USE.search(code_of(error)) or time.monotonic() > deadline:
                 raise
-            time.sleep(_POLL_SECONDS * 3)
+            time.sleep(_POLL_SECONDS)
     if call.entry.until or call.entry.gone:
         _wait(call, prior, False)
 
