@@ -7,21 +7,35 @@ import http.client
 import socket
 import threading
 
-# No process listens yet when a port is returned, so the kernel could return it again.
+# A server may take longer to start than the kernel keeps a port; see :func:`free_port`.
 _returned: set[int] = set()
 _lock = threading.Lock()
 
 
 def free_port() -> int:
-    """A TCP port on which no process listens, and that was not returned before."""
+    """A TCP port on which no process listens, and that was not returned before.
+
+    For 60 s the kernel gives it to no other process, and to no connection: a closed connection is
+    still in TIME_WAIT. A server that sets SO_REUSEADDR, as all servers here do, may listen on it.
+
+    Source: tcp(7) and socket(7); Linux, TCP_TIMEWAIT_LEN.
+    """
     with _lock:
         while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
+            port = _reserved()
             if port not in _returned:
                 _returned.add(port)
                 return port
+
+
+def _reserved() -> int:
+    """A port of a connection that this side has closed first."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address):
+            accepted, _ = server.accept()
+            accepted.close()
+    return int(address[1])
 
 
 def answers(port: int) -> bool:
