@@ -116,10 +116,8 @@ def start(
         script = _DOWNLOAD.sub("", script)
     script = script.replace(f" {_TEMPORARY}", f" {temporary}/")
     commands = home / "bin"
-    commands.mkdir()
-    _write_uvicorn(
-        commands, _IMAGES[repository], forks.write_python(supervisor, python, commands), port
-    )
+    forked = forks.write_python(supervisor, python, commands)
+    _write_uvicorn(commands, _IMAGES[repository], forked, port)
 
     def placed(value: str) -> str:
         if value in places:

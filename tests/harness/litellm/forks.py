@@ -22,7 +22,7 @@ def write_python(supervisor: Supervisor, python: Path, folder: Path) -> Path:
     Args:
         supervisor: the owner of the containers.
         python: the interpreter of LiteLLM's environment, which runs everything else.
-        folder: an existing folder.
+        folder: created if it does not exist.
 
     Returns:
         The command.
@@ -31,6 +31,7 @@ def write_python(supervisor: Supervisor, python: Path, folder: Path) -> Path:
     fork = shlex.join(
         [str(python), "-I", "-S", str(_APPS / "forked.py"), str(_served(supervisor, python))]
     )
+    folder.mkdir(exist_ok=True)
     place = folder / "python"
     place.write_text(f'#!/bin/sh\ncase "$1" in *.py) exec {fork} "$@" ;; esac\nexec {real} "$@"\n')
     place.chmod(0o700)

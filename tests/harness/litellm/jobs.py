@@ -49,9 +49,7 @@ def run(
     """
     home = supervisor.home("job")
     log, status = home / "log", home / "status"
-    own = home / "bin"
-    own.mkdir()
-    forks.write_python(supervisor, python, own)
+    own = forks.write_python(supervisor, python, home / "bin").parent
     commands = [own, engines.programs(python), programs, python.parent, os.defpath]
     variables = {
         "PATH": os.pathsep.join(map(str, commands)),

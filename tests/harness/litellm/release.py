@@ -178,16 +178,11 @@ def covers(listed: str, template: str) -> bool:
     Equal templates cover each other, whatever convertors they name. Otherwise a parameter without
     convertor matches one segment; a path parameter and ``*`` match any number.
     """
-    same = _without_names(listed) == _without_names(template)
+    same = _marked(listed, "{}", "{}") == _marked(template, "{}", "{}")
     return same or _pattern(listed).fullmatch(_marked(template, "\1/\1", "\1")) is not None
 
 
 # The lists are compared with every route, so each entry is prepared once.
-@functools.cache
-def _without_names(template: str) -> str:
-    return _PARAMETER.sub("{}", template)
-
-
 @functools.cache
 def _marked(template: str, path: str, segment: str) -> str:
     """A template with one text for each path parameter, and one for each other parameter."""
