@@ -147,13 +147,15 @@ def stack(
     store, authority = local_redis.start(supervisor), trustme.CA()
     pem = authority.cert_pem.bytes()
     tls = local_redis.with_tls(supervisor, store, issue_certificate(authority, "127.0.0.1")).port
+    trust = supervisor.home("trust") / "local.pem"
+    trust.write_bytes(pem)
     trusted = {
-        "aws": {"SSL_CERT_FILE": "/etc/ssl/certs/local.pem"},
+        "aws": {"SSL_CERT_FILE": str(trust)},
         "gcp": {"REDIS_CA_PEM_B64": base64.b64encode(pem).decode()},
     }
     overlaid = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(tls), **trusted[request.param]}
     nowhere = {**overlaid, "REDIS_PORT": str(free_port())}
-    texts = {"CONFIG_FILE_PATH": configuration(plan), "SSL_CERT_FILE": pem.decode()}
+    texts = {"CONFIG_FILE_PATH": configuration(plan)}
     running = {
         name: started(
             supervisor, name, held[name], nowhere if name == "backend" else overlaid, texts
@@ -357,25 +359,50 @@ def run_file(supervisor: Supervisor, text: str, environment: Mapping[str, str]) 
     return supervisor.start(command), log
 
 
+def printed_by(supervisor: Supervisor, text: str, environment: Mapping[str, str]) -> list[str]:
+    """The lines that a Python file prints, and its status."""
+    pid, log = run_file(supervisor, text, environment)
+    assert soon(lambda: not supervisor.running(pid), 60)
+    return log.read_text().splitlines()
+
+
 def test_fork_is_the_program_in_its_own_environment(supervisor: Supervisor) -> None:
     text = (
         "import os, sys; print(sys.argv[1:], os.environ['OWN'], os.path.basename(os.getcwd()))\n"
-        "print('openai' in sys.modules, 'litellm' in sys.modules, os.environ.get('TMPDIR'))\n"
+        "print('litellm.proxy.utils' in sys.modules, os.environ.get('TMPDIR'))\n"
         "sys.exit(7)"
     )
     pid, log = run_file(supervisor, text, {"OWN": "a value"})
     assert soon(lambda: not supervisor.running(pid), 60)
     home = log.parent.name
-    expected = ["['an-argument'] a value " + home, "True False None", "status 7"]
+    expected = ["['an-argument'] a value " + home, "True None", "status 7"]
     assert log.read_text().splitlines() == expected
+
+
+def test_variable_that_litellm_reads_takes_effect_in_a_fork(supervisor: Supervisor) -> None:
+    text = (
+        "import sys; print('litellm' in sys.modules)\n"
+        "from litellm.constants import DEFAULT_MAX_TOKENS; print(DEFAULT_MAX_TOKENS)"
+    )
+    printed = [printed_by(supervisor, text, {"DEFAULT_MAX_TOKENS": n}) for n in ("17", "18")]
+    assert printed == [["True", "17", "status 0"], ["True", "18", "status 0"]]
+
+
+def test_each_fork_locks_jobs_of_the_database_with_an_id_of_its_own(supervisor: Supervisor) -> None:
+    text = (
+        "from litellm.proxy.proxy_server import proxy_logging_obj\n"
+        "print(proxy_logging_obj.db_spend_update_writer.pod_lock_manager.pod_id)"
+    )
+    printed = [printed_by(supervisor, text, {})[0] for _ in range(2)]
+    assert len(set(printed)) == 2
+    assert all(len(name) == 36 for name in printed), printed
 
 
 def test_variable_of_a_package_takes_effect_without_a_fork(supervisor: Supervisor) -> None:
     # The package reads it when it is imported.
     text = "import sys; print('openai' in sys.modules)"
-    pid, log = run_file(supervisor, text, {"OPENAI_LOG": "debug"})
-    assert soon(lambda: not supervisor.running(pid), 60)
-    assert log.read_text().splitlines() == ["False", "status 0"]
+    printed = printed_by(supervisor, text, {"OPENAI_LOG": "debug"})
+    assert printed == ["False", "status 0"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -9,7 +9,7 @@ joins the peers that the container trusts.
 
 The database is that of the variables, through the engines of :mod:`.engines`. The variables of
 Redis are used unchanged. On Google Cloud the start command writes the authority of Redis'
-certificate to a file. On AWS, name one of ``files`` with the authority by ``SSL_CERT_FILE``.
+certificate to a file. On AWS, name a file of this machine with the authority by ``SSL_CERT_FILE``.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ _IMAGES: Mapping[str, _Image] = {
     # The image runs nginx, with a command of its own.
     "litellm-ui": _Image("ui", "dashboard_app:app", 3000),
 }
+_COMPONENTS = ("litellm-gateway", "litellm-backend")
 
 
 def start(
@@ -116,8 +117,11 @@ def start(
         script = _DOWNLOAD.sub("", script)
     script = script.replace(f" {_TEMPORARY}", f" {temporary}/")
     commands = home / "bin"
-    forked = forks.write_python(supervisor, python, commands)
-    _write_uvicorn(commands, _IMAGES[repository], forked, port)
+    commands.mkdir()
+    # The dashboard needs no LiteLLM.
+    is_litellm = repository in _COMPONENTS
+    used = forks.write_python(supervisor, python, commands) if is_litellm else python
+    _write_uvicorn(commands, _IMAGES[repository], used, port)
 
     def placed(value: str) -> str:
         if value in places:
@@ -205,9 +209,9 @@ def _written(home: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _routes(repository: str) -> dict[str, str]:
     """The variable that names the routes of the component."""
-    component = repository.removeprefix("litellm-")
-    if component not in ("gateway", "backend"):
+    if repository not in _COMPONENTS:
         return {}
+    component = repository.removeprefix("litellm-")
     owned = _owned()
     foreign = [t for t, owners in owned.items() if component not in owners]
     # The backend also serves the routes that are on no list.

@@ -1,6 +1,6 @@
-"""LiteLLM's programs as forks of one process that has imported the packages they use.
+"""LiteLLM's programs as forks of processes that have imported LiteLLM and its packages.
 
-The process belongs to the supervisor of the programs, and ends with it. ``apps/fork_server.py``
+The processes belong to the supervisor of the programs, and end with it. ``apps/fork_server.py``
 says what is shared.
 """
 

@@ -1,12 +1,18 @@
-"""Import the packages that LiteLLM uses, once, and start its programs as forks.
+"""Import LiteLLM and the packages that it uses, once, and start its programs as forks.
 
-``python fork_server.py SOCKET``: the client is ``forked.py``. It sends the arguments of a program,
-its environment, its folder and its standard streams, and receives the process id and the status.
+``python fork_server.py SOCKET``: the client is ``forked.py``. It sends the environment of a
+program, and receives the socket of a fork of this process that has imported LiteLLM. It sends the
+arguments of the program, its environment, its folder and its standard streams to that socket, and
+receives the process id and the status of the program.
 
 LiteLLM 1.110.2 takes 5.4 seconds of a core to import, and 2.9 of them are spent in the packages of
-others. Only those are shared: each program imports LiteLLM itself, in its own environment. The
-packages read few variables when they are imported. A program with another value of one of them is
-refused, and the client runs it without the fork server.
+others, which this process imports. The rest are modules of LiteLLM, which read 370 variables of the
+environment. A fork imports them with the environment of a program. It serves this program, and each
+later one with the same values of all variables that were read. A program with another value of one
+that the packages of others read gets no socket, and the client runs it without the fork server.
+
+Each program imports :data:`OWN` itself. This module creates the application, and the id with which
+a process locks the jobs of the database.
 
 ``python fork_server.py`` without arguments prints the names of the modules to import.
 """
@@ -28,11 +34,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 MODULES = Path(sys.prefix) / "modules.txt"
+OWN = "litellm.proxy.proxy_server"
 # Source: prctl(2).
 _PR_SET_PDEATHSIG = 1
-# They select programs and the packages of a user, of which an import needs none.
-_IRRELEVANT = {"HOME", "PATH"}
+# HOME and PATH select programs and the packages of a user, of which an import needs none. LiteLLM
+# exchanges OAuth tokens in the folder for temporary files. No stack has such tokens.
+_IRRELEVANT = {"HOME", "PATH", "TMPDIR", "TEMP", "TMP"}
 _LIBC = ctypes.CDLL(None)
+
+Read = dict[str, str | None]
+"""Variables that modules read, with their values; None for an absent one."""
 
 
 class _Recording(type(os.environ)):  # type: ignore[misc]
@@ -52,32 +63,45 @@ class _Recording(type(os.environ)):  # type: ignore[misc]
 
 
 def modules() -> list[str]:
-    """The modules of other packages that LiteLLM's proxy imports, in their order."""
-    importlib.import_module("litellm.proxy.proxy_server")
-    return [name for name in sys.modules if not name.startswith(("litellm", "__main__"))]
+    """The modules that LiteLLM's proxy imports, in their order."""
+    importlib.import_module(OWN)
+    return [name for name in sys.modules if name not in (OWN, "__main__")]
 
 
-def _imported(names: list[str]) -> dict[str, str | None]:
-    """Import modules; returns the variables that they read, with their values."""
+def _is_litellm(module: str) -> bool:
+    return module.partition(".")[0].startswith("litellm")
+
+
+def _imported(names: list[str]) -> Read:
+    """Import modules; returns the variables that they and those before read."""
     plain = type(os.environ)
     os.environ.__class__ = _Recording
+    # No module imports it here.
+    sys.modules[OWN] = None  # type: ignore[assignment]
     for name in names:
         # Some exist only after another module has made them.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    del sys.modules[OWN]
     os.environ.__class__ = plain
+    # What exists now is neither visited nor copied by the garbage collection of a fork.
+    gc.collect()
+    gc.freeze()
     return {name: os.environ.get(name) for name in _Recording.read - _IRRELEVANT}
 
 
-def _keep(connection: socket.socket, read: dict[str, str | None]) -> NoReturn:
+def _listening(path: str) -> socket.socket:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    return server
+
+
+def _keep(connection: socket.socket) -> NoReturn:
     """Start the program of a connection, and send its id and its status."""
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as file:
         program = json.loads(file.read())
-    environment = program["environment"]
-    if any(environment.get(name) != value for name, value in read.items()):
-        connection.sendall(b"0\n")
-        os._exit(0)
     # The keeper must wait for its child.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setpgid(0, program["group"])
@@ -99,10 +123,7 @@ def _become(program: dict[str, Any], streams: list[int]) -> NoReturn:
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(program["folder"])
-    os.environ.clear()
-    os.environ.update(program["environment"])
-    # A package may have asked for it.
-    tempfile.tempdir = None
+    _adopt(program["environment"])
     file = program["arguments"][0]
     sys.argv = program["arguments"]
     sys.path[0] = str(Path(file).resolve().parent)
@@ -111,22 +132,67 @@ def _become(program: dict[str, Any], streams: list[int]) -> NoReturn:
     sys.exit(0)
 
 
+def _adopt(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    # A package may have asked for it.
+    tempfile.tempdir = None
+
+
+def _serve(place: str, environment: dict[str, str], names: list[str], writer: int) -> NoReturn:
+    """Import LiteLLM, write what it read, and start programs until a signal ends this process."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _adopt(environment)
+    read = _imported(names)
+    server = _listening(place)
+    with os.fdopen(writer, "w") as file:
+        json.dump(read, file)
+    while True:
+        connection, _ = server.accept()
+        if os.fork() == 0:
+            server.close()
+            _keep(connection)
+        connection.close()
+
+
+def _forked(place: str, environment: dict[str, str], names: list[str]) -> Read | None:
+    """Start a fork that serves an environment; returns what LiteLLM read, or None if it failed."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.close(reader)
+        _serve(place, environment, names, writer)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        return json.loads(file.read() or "null")  # type: ignore[no-any-return]
+
+
+def _equal(read: Read, environment: dict[str, str]) -> bool:
+    return all(environment.get(name) == value for name, value in read.items())
+
+
 def main(path: str) -> NoReturn:
-    """Serve until a signal ends this process."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen()
-        read = _imported(MODULES.read_text().split())
-        gc.collect()
-        gc.freeze()
-        # Nothing waits for the keepers.
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        while True:
-            connection, _ = server.accept()
-            if os.fork() == 0:
-                server.close()
-                _keep(connection, read)
-            connection.close()
+    """Send each client to the fork for its environment, until a signal ends this process."""
+    server = _listening(path)
+    names = MODULES.read_text().split()
+    # It copies the environment, for the programs of a CGI server.
+    importlib.import_module("wsgiref.handlers")
+    packages = _imported([name for name in names if not _is_litellm(name)])
+    # Nothing waits for the forks and the keepers.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    forks: dict[str, Read] = {}
+    while True:
+        connection, _ = server.accept()
+        with connection, connection.makefile("rw") as file:
+            environment = json.loads(file.readline())
+            place = next((p for p, read in forks.items() if _equal(read, environment)), "")
+            if not place and _equal(packages, environment):
+                new = f"{path}-{len(forks)}"
+                read = _forked(new, environment, [name for name in names if _is_litellm(name)])
+                if read is not None:
+                    forks[new], place = read, new
+            with contextlib.suppress(BrokenPipeError):
+                file.write(f"{place}\n")
+                file.flush()
 
 
 if __name__ == "__main__":

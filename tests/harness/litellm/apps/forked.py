@@ -32,9 +32,20 @@ def _connected(path: str) -> socket.socket:
             return connection
 
 
+def _place(path: str) -> str:
+    """The socket that serves the environment of this process; empty if none does."""
+    with _connected(path) as connection, connection.makefile("rw") as file:
+        file.write(json.dumps({**os.environ}) + "\n")
+        file.flush()
+        return file.readline().strip()
+
+
 def main(path: str, arguments: list[str]) -> int:
     """Run the program to its end; returns its status."""
-    connection = _connected(path)
+    place = _place(path)
+    if not place:
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
+    connection = _connected(place)
     program = {
         "arguments": arguments,
         "environment": {**os.environ},
@@ -46,8 +57,6 @@ def main(path: str, arguments: list[str]) -> int:
     connection.shutdown(socket.SHUT_WR)
     with connection.makefile("r") as answers:
         pid = int(answers.readline())
-        if pid == 0:
-            os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
         def forward(number: int, _: FrameType | None) -> None:
             os.kill(pid, number)
