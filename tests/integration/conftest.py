@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,9 @@ def lifecycles(
             core = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
             root = Path(kept).absolute() / target.stack.name if kept else folder
-            return run.prepare(target, root, core.binary, environment, inputs, source)
+            # Terraform writes a state in a folder after each change of a resource, and one in a
+            # bucket every 20 seconds.
+            state = target.state(target.stack.name if kept else uuid.uuid4().hex)
+            return run.prepare(target, root, core.binary, environment, inputs, source, state)
 
         yield begin

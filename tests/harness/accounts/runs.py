@@ -33,9 +33,9 @@ from tests.harness.accounts.ledger import (
 )
 from tests.harness.accounts.ownership import owned
 from tests.harness.lifecycle import run
+from tests.harness.lifecycle.backends import backend
 from tests.harness.lifecycle.run import Lifecycle, Retry
 from tests.harness.lifecycle.target import Domain, Target, ZoneError
-from tests.harness.sdk import google_addresses
 from tests.harness.terraform import binary, providers
 
 # A destroy sends no credential, but the module requires those that its inputs declare.
@@ -155,7 +155,7 @@ def begun(
             environment,
             merged,
             source,
-            backend(record),
+            _backend(record),
         )
         if terms.retry:
             lifecycle = replace(lifecycle, retry=terms.retry)
@@ -217,39 +217,9 @@ def close(ledger: Ledger, run_id: str) -> None:
     ledger.change(run_id, lambda record: replace(record, phase=DESTROYED))
 
 
-# The backend of S3 has the endpoint of the environment, but no variable for these.
-_LOCAL_S3 = {
-    "skip_credentials_validation": True,
-    "skip_metadata_api_check": True,
-    "skip_region_validation": True,
-    "skip_requesting_account_id": True,
-    "use_path_style": True,
-}
-
-
-def backend(record: Record) -> Mapping[str, Any] | None:
-    """The backend of a remote state; None for a state in the folder.
-
-    A bucket of S3 must be in the region of the run. Sources: Terraform, backends s3 and gcs.
-    """
-    scheme, _, rest = record.state.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme == "s3":
-        key = f"{prefix}/terraform.tfstate".lstrip("/")
-        block = {"bucket": bucket, "key": key, "region": record.region, "use_lockfile": True}
-        return {"s3": {**block, **(_LOCAL_S3 if record.endpoint else {})}}
-    if scheme == "gs":
-        block = {"bucket": bucket, "prefix": prefix}
-        return {"gcs": {**block, **(_local_gcs(record) if record.endpoint else {})}}
-    return None
-
-
-def _local_gcs(record: Record) -> Mapping[str, Any]:
-    """The endpoint, and a token that no cloud issued, because the backend requires one."""
-    return {
-        "storage_custom_endpoint": google_addresses.address("storage", record.endpoint),
-        "access_token": "local",
-    }
+def _backend(record: Record) -> Mapping[str, Any] | None:
+    """The backend of the state of a run. A bucket of S3 must be in the region of the run."""
+    return backend(record.state, record.region, record.endpoint)
 
 
 def state_resources(record: Record) -> int:
@@ -295,5 +265,5 @@ def restored(record: Record, target: Target, core: str) -> Iterator[Lifecycle]:
                 binary.find(scratch, core).binary,
                 environment,
                 _inputs(record),
-                backend=backend(record),
+                backend=_backend(record),
             )

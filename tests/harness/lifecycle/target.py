@@ -157,4 +157,5 @@ class Target:
     tables: Callable[[], int]
     restart: Callable[[str], int]
     resolve: Callable[[str], Mapping[int, str]]
+    state: Callable[[str], Mapping[str, Any] | None] = lambda _: None
     seconds: float = TIMEOUT_SECONDS

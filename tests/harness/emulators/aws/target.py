@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.harness.emulators.aws import awscli, cli, cloud
 from tests.harness.emulators.aws.cloud import Cloud
 from tests.harness.lifecycle import web
 from tests.harness.lifecycle.aws import control_plane
+from tests.harness.lifecycle.backends import backend
 from tests.harness.lifecycle.target import Target
 from tests.harness.process import daemon
 from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
+STATES = "states"
+"""The bucket with the states of the lifecycles."""
 # What the emulator cannot run, with the reason.
 NOT_RUN = {
     "the answers of model providers": "no provider is reached; LiteLLM's mock_response answers",
@@ -77,4 +82,14 @@ def target(url: str, folder: Path, *, real_cli: bool = False) -> Target:
         tables=lambda: int(daemon.observed(url, "tables")["count"]),
         restart=lambda kind: daemon.restarted(url, kind),
         resolve=ports,
+        state=lambda name: _state(aws, name),
     )
+
+
+def _state(aws: Cloud, name: str) -> Mapping[str, Any] | None:
+    """The backend of a state in a bucket of the emulator, which is created with the first one."""
+    s3 = aws.client("s3")
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        place = {"LocationConstraint": aws.region}
+        s3.create_bucket(Bucket=STATES, CreateBucketConfiguration=place)
+    return backend(f"s3://{STATES}/{name}", aws.region, aws.url)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import requests
 
 from tests.harness.emulators.gcp import cli, gcloud
 from tests.harness.lifecycle import web
+from tests.harness.lifecycle.backends import backend
 from tests.harness.lifecycle.gcp import control_plane
 from tests.harness.lifecycle.target import Target
 from tests.harness.process import daemon
@@ -17,6 +21,8 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import providers
 
 REGION = "us-central1"
+STATES = "states"
+"""The bucket with the states of the lifecycles."""
 # What the emulator cannot run, with the reason.
 NOT_RUN = {
     "the images' own start": "no package has the images; LiteLLM runs as a fork",
@@ -84,4 +90,15 @@ def target(url: str, folder: Path, *, newest: bool = False, real_cli: bool = Fal
         tables=lambda: int(daemon.observed(url, "tables")["count"]),
         restart=lambda kind: daemon.restarted(url, kind),
         resolve=ports,
+        state=lambda name: _state(stack.scope[1], url, name),
     )
+
+
+def _state(project: str, url: str, name: str) -> Mapping[str, Any] | None:
+    """The backend of a state in a bucket of the emulator, which is created with the first one."""
+    with requests.Session() as session:
+        session.trust_env = False
+        # It answers 409 if the bucket exists.
+        buckets = address("storage", url) + "b"
+        session.post(buckets, params={"project": project}, json={"name": STATES}, timeout=30)
+    return backend(f"gs://{STATES}/{name}", REGION, url)

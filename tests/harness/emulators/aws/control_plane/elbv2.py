@@ -23,25 +23,19 @@ MOST_RULES = 100
 MOST_VALUES = 5
 
 
-def _priority(client: Clients, call: Call, _: Observations) -> Refusal | None:
-    priority = call.parameters.get("Priority", "")
-    rules = client("elbv2").describe_rules(ListenerArn=call.parameters["ListenerArn"])["Rules"]
-    if priority not in {rule["Priority"] for rule in rules}:
-        return None
-    return Refusal("PriorityInUse", f"Priority '{priority}' is currently in use")
-
-
-def _rules(client: Clients, call: Call, _: Observations) -> Refusal | None:
-    elb = client("elbv2")
-    (listener,) = elb.describe_listeners(ListenerArns=[call.parameters["ListenerArn"]])["Listeners"]
-    balancer = listener["LoadBalancerArn"]
+def _room(client: Clients, call: Call, _: Observations) -> Refusal | None:
+    """No rule of the listener has the priority, and the load balancer admits one more rule."""
+    elb, own = client("elbv2"), call.parameters["ListenerArn"]
+    balancer = own.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
     listeners = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
-    count = sum(
-        not rule["IsDefault"]
-        for each in listeners
-        for rule in elb.describe_rules(ListenerArn=each["ListenerArn"])["Rules"]
-    )
-    if count < MOST_RULES:
+    priorities = {
+        arn: {rule["Priority"] for rule in elb.describe_rules(ListenerArn=arn)["Rules"]}
+        for arn in (listener["ListenerArn"] for listener in listeners)
+    }
+    priority = call.parameters.get("Priority", "")
+    if priority in priorities[own]:
+        return Refusal("PriorityInUse", f"Priority '{priority}' is currently in use")
+    if sum(len(taken - {"default"}) for taken in priorities.values()) < MOST_RULES:
         return None
     return Refusal(
         "TooManyRules",
@@ -159,8 +153,7 @@ OVERLAY: Mapping[str, Overlay] = {
 REFUSALS: Refuse = {
     "CreateRule": [
         Rule(_values, "ELB, Quotas for your Application Load Balancers"),
-        Rule(_priority, "ELBv2 API, CreateRule, PriorityInUse"),
-        Rule(_rules, "ELBv2 API, CreateRule, TooManyRules"),
+        Rule(_room, "ELBv2 API, CreateRule, PriorityInUse and TooManyRules"),
     ],
     "ModifyRule": [Rule(_values, "ELB, Quotas for your Application Load Balancers")],
     "DeleteTargetGroup": [Rule(_target_group, "ELBv2 API, DeleteTargetGroup, ResourceInUse")],
