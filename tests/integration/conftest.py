@@ -52,7 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if not providers.plugin(name, os.environ)
     }
     lacking |= {} if gcloud.program() else {"gcloud": gcloud.LACKING}
-    config.stash[LACKING] = {**lacking, "zone": "no public DNS has the names of a local cloud"}
+    config.stash[LACKING] = {
+        **lacking,
+        "zone": "no public DNS has the names of a local cloud",
+        "second stack": "failure scenarios create the stacks of the local clouds again",
+    }
     not_run.add(config, {**aws.not_run(os.environ), **google.not_run(os.environ)})
 
 

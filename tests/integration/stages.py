@@ -32,11 +32,9 @@ from tests.harness.lifecycle.run import (
     ready,
 )
 from tests.harness.litellm import migrations, ownership, release
-from tests.harness.litellm.containers import STAND_INS
 from tests.harness.process.child import soon
 from tests.integration.conftest import Lifecycles, stage
 from tests.integration.probing import PROBES, Client, failures, watching
-from tests.plugins.accounts import LOCAL
 from tests.plugins.stages import LACKING
 
 KEY = "sk-a-master-key-of-the-test-0123456789"
@@ -333,12 +331,9 @@ def test_destroy_leaves_nothing_in_state_and_api(lifecycle: Lifecycle) -> None:
 
 
 @stage("again")
-def test_same_name_applies_and_destroys_again(
-    lifecycle: Lifecycle, request: pytest.FixtureRequest
-) -> None:
-    # The claim is about names and leftovers. On an account the second stack runs LiteLLM too.
-    local = request.config.getoption("target") == LOCAL
-    apply(lifecycle, STAND_INS if local else None)
+@pytest.mark.needs("second stack")
+def test_same_name_applies_and_destroys_again(lifecycle: Lifecycle) -> None:
+    apply(lifecycle)
     assert changes(plan(lifecycle)) == {}
     destroy(lifecycle)
     assert leftovers(lifecycle) == []

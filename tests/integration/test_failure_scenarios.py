@@ -21,9 +21,11 @@ from tests.harness.lifecycle.run import (
     Lifecycle,
     LifecycleError,
     apply,
+    changes,
     destroy,
     leftovers,
     outputs,
+    plan,
     reconfigured,
 )
 from tests.harness.lifecycle.target import Target
@@ -260,6 +262,8 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         if scenario.get("sweep"):
             assert lifecycle.target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
+        if scenario.get("again"):
+            assert changes(plan(corrected)) == {}
         if account or stage in ENDS_IN_DESTROY:
             _gone(corrected, [_named(start, lifecycle) for start in scenario.get("keeps", [])])
         else:

@@ -272,7 +272,9 @@ def addresses(lifecycle: Lifecycle) -> list[str]:
     """
     module = Path(lifecycle.terraform.tfdir)
     if (module / _BACKEND).exists():
-        if not _run(lifecycle, "state pull", "state", "pull").strip():
+        # The backend of Cloud Storage creates an empty state, which `state list` takes for none.
+        pulled = _run(lifecycle, "state pull", "state", "pull").strip()
+        if not pulled or not json.loads(pulled).get("resources"):
             return []
     elif not (module / "terraform.tfstate").exists():
         return []

@@ -31,13 +31,6 @@ from tests.harness.process.supervisor import Command, Supervisor
 
 # An image with this tag starts and never listens.
 BROKEN_TAG = "broken"
-# A stand-in answers for an image with this tag: the claim of the test needs no LiteLLM.
-STAND_IN_TAG = "stand-in"
-STAND_INS: Mapping[str, str] = {
-    f"{name}_image": f"docker.io/litellm/litellm-{name}:{STAND_IN_TAG}"
-    for name in ("gateway", "backend", "ui", "migrations")
-}
-"""The inputs of a stack without LiteLLM."""
 _BROKEN = (sys.executable, "-c", "import time; time.sleep(3600)")
 # The step that downloads the configuration: a Python program in double quotes.
 _DOWNLOAD = re.compile(r'python -c "import boto3[^"]*"; ')
@@ -103,8 +96,6 @@ def start(
         SupervisorError: the process does not start.
     """
     repository, tag = _reference(image)
-    if tag == STAND_IN_TAG:
-        return stand_in(supervisor, image, name)
     if repository not in _IMAGES:
         known = ", ".join(_IMAGES)
         raise ComponentError(f"{image} belongs to no component: its repository must end in {known}")

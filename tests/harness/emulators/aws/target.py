@@ -25,7 +25,6 @@ STATES = "states"
 NOT_RUN = {
     "the answers of model providers": "no provider is reached; LiteLLM's mock_response answers",
     "the images' own start on AWS": "no package has the images; LiteLLM runs as a fork",
-    "LiteLLM in a second apply on AWS": "stand-ins run, because the claim is about names",
     "LiteLLM and its migrations in failure scenarios and live changes on AWS": "stand-ins run, "
     "because the failures and changes are those of the stack",
     "the aws CLI in failure scenarios": "a replacement runs; the lifecycle runs the CLI itself",

@@ -27,7 +27,6 @@ STATES = "states"
 NOT_RUN = {
     "the images' own start": "no package has the images; LiteLLM runs as a fork",
     "a replica's replication": "a read replica of the emulator is the server of its primary",
-    "LiteLLM in a second apply": "stand-ins run, because the claim is about names",
     "LiteLLM and its migrations in failure scenarios and live changes": "stand-ins run, "
     "because the failures and changes are those of the stack",
 }

@@ -40,8 +40,7 @@ class _Jobs:
 
     def run(self, work: Work) -> Finished:
         """Run a job to its end."""
-        tag = containers.tag_of(work.image)
-        if tag == containers.BROKEN_TAG:
+        if containers.tag_of(work.image) == containers.BROKEN_TAG:
             return Finished(1, f"the container {work.image} ended with status 1")
         environment = {**work.environment, **self.extra, **self.credentials(work.role)}
         if not {"BOOTSTRAP_SQL", "DATABASE_URL", "DATABASE_HOST"} & environment.keys():
@@ -49,7 +48,7 @@ class _Jobs:
                 f"{work.container} is no known job: set BOOTSTRAP_SQL, DATABASE_URL or "
                 "DATABASE_HOST"
             )
-        if self.python is not None and tag != containers.STAND_IN_TAG:
+        if self.python is not None:
             ended = jobs.run(
                 self.supervisor,
                 self.python,

@@ -420,10 +420,9 @@ def _migrate(
     cancellation: Cancellation,
 ) -> str:
     """Run the migrations container; without LiteLLM, apply its SQL as the same user."""
-    tag = containers.tag_of(container["image"])
-    if tag == containers.BROKEN_TAG:
+    if containers.tag_of(container["image"]) == containers.BROKEN_TAG:
         raise migrations.MigrationError(f"the container {container['image']} ended with status 1")
-    if plane.options.python and tag != containers.STAND_IN_TAG:
+    if plane.options.python:
         command = [*container.get("command", []), *container.get("args", [])]
         ended = jobs.run(
             plane.supervisor,
