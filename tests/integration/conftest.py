@@ -205,10 +205,13 @@ def lifecycles(
             environment = environments[choice]
             core = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
-            root = Path(kept).absolute() / target.stack.name if kept else folder
+            if kept:
+                # A later run continues with the state in the folder, also after a killed one.
+                root = Path(kept).absolute() / target.stack.name
+                return run.prepare(target, root, core.binary, environment, inputs, source)
             # Terraform writes a state in a folder after each change of a resource, and one in a
             # bucket every 20 seconds.
-            state = target.state(target.stack.name if kept else uuid.uuid4().hex)
-            return run.prepare(target, root, core.binary, environment, inputs, source, state)
+            state = target.state(uuid.uuid4().hex)
+            return run.prepare(target, folder, core.binary, environment, inputs, source, state)
 
         yield begin
