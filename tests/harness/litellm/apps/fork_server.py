@@ -76,6 +76,7 @@ def _imported(names: list[str]) -> Read:
     """Import modules; returns the variables that they and those before read."""
     plain = type(os.environ)
     os.environ.__class__ = _Recording
+    gc.disable()
     # No module imports it here.
     sys.modules[OWN] = None  # type: ignore[assignment]
     for name in names:
@@ -85,8 +86,8 @@ def _imported(names: list[str]) -> Read:
     del sys.modules[OWN]
     os.environ.__class__ = plain
     # What exists now is neither visited nor copied by the garbage collection of a fork.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return {name: os.environ.get(name) for name in _Recording.read - _IRRELEVANT}
 
 

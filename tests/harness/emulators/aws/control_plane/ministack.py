@@ -3,6 +3,9 @@
 It pins botocore to one release, so that it has a separate environment in the cache. Without the
 package docker, which that environment does not have, it starts no containers. The programs behind
 the API are those of the data plane.
+
+uvicorn serves its application. With ministack's own server, hypercorn, a request takes 1.2 ms of a
+core in place of 0.5.
 """
 
 from __future__ import annotations
@@ -16,7 +19,16 @@ from tests.harness.process.supervisor import Command, Supervisor
 from tests.harness.sdk.aws import REGION
 
 RELEASE = "1.5.33"
-_PACKAGES = (f"ministack=={RELEASE}",)
+_PACKAGES = (
+    f"ministack=={RELEASE}",
+    "uvicorn==0.54.0",
+    "httptools==0.9.0",
+    "uvloop==0.23.0",
+)
+_SERVER = (
+    *("-I", "-m", "uvicorn", "ministack.app:app", "--http=httptools", "--loop=uvloop"),
+    *("--log-level=warning", "--no-access-log", "--host=127.0.0.1", "--port"),
+)
 START_SECONDS = 30
 ACCOUNT = "123456789012"
 # The host of every replication group in ministack; the proxy replaces it.
@@ -33,7 +45,8 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
     Raises:
         InstallError: uv cannot install ministack; the message has the end of its output.
     """
-    return venvs.installed("ministack", RELEASE, _PACKAGES, folder)
+    release = "-".join(package.partition("==")[2] for package in _PACKAGES)
+    return venvs.installed("ministack", release, _PACKAGES, folder)
 
 
 def _environment(home: Path, port: int, region: str) -> dict[str, str]:
@@ -88,9 +101,7 @@ def start(supervisor: Supervisor, python: Path, region: str = REGION) -> int:
     # Isolated: no module of this folder or of the user shadows a module of ministack.
     supervisor.start(
         Command(
-            [str(python), "-I", "-m", "ministack"],
-            str(log),
-            _environment(home, port, region),
+            [*map(str, (python, *_SERVER)), str(port)], str(log), _environment(home, port, region)
         )
     )
     if not soon(lambda: healthy(port), START_SECONDS):
