@@ -125,8 +125,12 @@ def test_account_skips_no_stage_silently(name: str, collected: Collected) -> Non
     local = {t.partition("::")[2] for t in collected[LOCAL][0] if t.startswith((file, "test_fail"))}
     account, output, _ = collected[name]
     selected = {test.partition("::")[2] for test in account}
-    # An account requires gcloud; a local run without one leaves this test out.
-    local |= {"test_command_of_the_readme_prints_the_master_key"}
+    # An account requires gcloud; a local run without one leaves this test out. On the local clouds
+    # failure scenarios create the stack again.
+    local |= {
+        "test_command_of_the_readme_prints_the_master_key",
+        "test_same_name_applies_and_destroys_again",
+    }
     # Without a second image, the rest of that change runs.
     rest = {"aws": "zones and scale", "gcp": "scale"}[name]
     assert selected - local == {f"test_change_rolls_without_a_failed_request[{rest}]"}
@@ -152,6 +156,11 @@ def test_every_scenario_says_where_it_runs() -> None:
         if ("account" in entry) == ("local" in entry)
     ]
     assert odd == []
+
+
+def test_a_scenario_of_each_cloud_creates_its_stack_again() -> None:
+    again = [e["group"] for e in test_failure_scenarios.BY_NAME.values() if e.get("again")]
+    assert {group.partition("-")[0] for group in again} == set(LIFECYCLES)
 
 
 @pytest.mark.parametrize("name", list(LIFECYCLES))
