@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-import yaml
 
-from tests.harness import paths
+from tests.harness import documents, paths
 
 PROBES: Mapping[str, Mapping[str, Any]] = {
-    entry["name"]: entry for entry in yaml.safe_load(paths.PROBES.read_text())
+    entry["name"]: entry for entry in documents.read(paths.PROBES)
 }
 _SECONDS = 30
 

@@ -15,8 +15,8 @@ import pytest
 import redis
 import requests
 import trustme
-import yaml
 
+from tests.harness import documents
 from tests.harness.emulators.parts import load_balancers
 from tests.harness.emulators.parts import redis as local_redis
 from tests.harness.emulators.parts.envoy import issue_certificate
@@ -40,7 +40,7 @@ ANSWER = "the mocked answer"
 CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 CHATS = "/v1/chat/completions"
 SHAPES: Mapping[str, Mapping[str, Any]] = {
-    shape["name"]: shape for shape in yaml.safe_load(CONFIGURATIONS.read_text())
+    shape["name"]: shape for shape in documents.read(CONFIGURATIONS)
 }
 CONFIGURATION: Mapping[str, Any] = {
     "model_list": [

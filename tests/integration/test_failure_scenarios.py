@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.harness import documents
 from tests.harness.contracts import defects
 from tests.harness.emulators import launch
 from tests.harness.emulators.aws import target as aws
@@ -39,7 +39,7 @@ from tests.plugins.accounts import LOCAL
 
 BY_NAME = {
     entry["name"]: {**entry, "group": group}
-    for group, entries in yaml.safe_load(SCENARIOS.read_text()).items()
+    for group, entries in documents.read(SCENARIOS).items()
     for entry in entries
 }
 # More than one for each task of a service.

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import requests
-import yaml
 
+from tests.harness import documents
 from tests.harness.emulators.gcp import gcloud
 from tests.harness.emulators.gcp import target as google
 from tests.harness.lifecycle.run import Lifecycle, apply, outputs
@@ -31,7 +31,7 @@ from tests.integration import readme
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
-TABLE = yaml.safe_load(GCLOUD.read_text())
+TABLE = documents.read(GCLOUD)
 PROJECT = STACKS["gcp"].scope[1]
 PARENT = f"projects/{PROJECT}/locations/{google.REGION}"
 IMAGE = "docker.io/litellm/litellm-ui:v1"

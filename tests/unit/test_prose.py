@@ -6,12 +6,12 @@ import re
 import subprocess
 
 import pytest
-import yaml
 
+from tests.harness import documents
 from tests.harness.paths import DENIED_WORDS, LITELLM, ROOT
 
 SUFFIXES = {".md", ".py", ".tf", ".tftpl", ".yaml", ".toml", ".ini", ".sh", ".tfvars", ".example"}
-DENIED = {entry["word"]: entry["use"] for entry in yaml.safe_load(DENIED_WORDS.read_text())}
+DENIED = {entry["word"]: entry["use"] for entry in documents.read(DENIED_WORDS)}
 
 
 @pytest.fixture(scope="module")

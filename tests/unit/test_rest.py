@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
+from tests.harness import documents
 from tests.harness.offline import catalogue
 from tests.harness.offline.live.google import codec, crud
 from tests.harness.offline.protocol.schema import Block
@@ -35,7 +35,7 @@ def test_entry_names_only_schema_arguments(type_name: str, release: str) -> None
     entry = TABLE[type_name]
     schema_names = set(dotted(catalogue.schema("google", release).resources[type_name].block))
     names = {*entry.fields, *entry.text, *entry.repeated, *entry.alike, *entry.query.values()}
-    document = yaml.safe_load(crud.TABLE.read_text())
+    document = documents.read(crud.TABLE)
     local = {*document["types"][type_name].get("local", ())}
     assert names | local - schema_names <= schema_names
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.harness import documents
 from tests.harness.paths import ROOT
 
 WORKFLOWS = {
-    path.stem: yaml.safe_load(path.read_text())
+    path.stem: documents.read(path)
     for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 }
 ACCOUNTS = ("nightly", "janitor")

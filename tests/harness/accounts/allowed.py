@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.harness import documents
+
 VARIABLES = {"aws": "LITELLM_TEST_ACCOUNT", "gcp": "LITELLM_TEST_PROJECT"}
 """Each names accounts or projects, separated by commas."""
 FILE_VARIABLE = "LITELLM_TEST_ALLOWED"
@@ -28,7 +30,7 @@ def allowed(cloud: str, environment: Mapping[str, str] = os.environ) -> list[str
     file = environment.get(FILE_VARIABLE, "")
     if file:
         try:
-            document = yaml.safe_load(Path(file).read_text()) or {}
+            document = documents.read(Path(file)) or {}
             places += [str(item) for item in document.get(cloud) or []]
         except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
             raise NotAllowedError(

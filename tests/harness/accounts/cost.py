@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import PRICES
 from tests.harness.plan.view import UNKNOWN, Plan, Resource
 
@@ -87,13 +86,13 @@ class Ceiling:
 @cache
 def prices(cloud: str) -> Mapping[str, Any]:
     """The table of a cloud."""
-    document: dict[str, Any] = yaml.safe_load(PRICES.read_text())[cloud]
+    document: dict[str, Any] = documents.read(PRICES)[cloud]
     return document
 
 
 def date() -> str:
     """The month of the prices."""
-    return str(yaml.safe_load(PRICES.read_text())["date"])
+    return str(documents.read(PRICES)["date"])
 
 
 def hourly(cloud: str, name: str) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from tests.harness import documents
 from tests.harness.accounts.identity import ENV
 from tests.harness.paths import CALLS
 
@@ -114,7 +115,7 @@ class UnknownCallError(ValueError):
 @functools.cache
 def recorded() -> Mapping[str, Any]:
     """The document of recorded calls."""
-    document: dict[str, Any] = yaml.safe_load(CALLS.read_text())
+    document: dict[str, Any] = documents.read(CALLS)
     return document
 
 

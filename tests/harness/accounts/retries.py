@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.lifecycle.run import LifecycleError
 from tests.harness.paths import TRANSIENT_ERRORS
 
@@ -39,7 +38,7 @@ class Transient:
 @cache
 def table() -> tuple[tuple[Transient, ...], tuple[re.Pattern[str], ...]]:
     """The transient errors, and the patterns of errors that are never retried."""
-    document = yaml.safe_load(TRANSIENT_ERRORS.read_text())
+    document = documents.read(TRANSIENT_ERRORS)
     return (
         tuple(
             Transient(

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from tests.harness import documents
 from tests.harness.cli.tables import Table
 from tests.harness.paths import LOCKS, PLATFORMS, ROOT
 
@@ -98,7 +99,7 @@ def digests() -> dict[str, str]:
 
 
 def _stored() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(PLATFORMS.read_text())
+    document: dict[str, Any] = documents.read(PLATFORMS)
     return document
 
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.contracts import parity
 from tests.harness.offline import catalogue
 from tests.harness.paths import CHANGES
@@ -61,7 +60,7 @@ class Row:
 @functools.cache
 def rows() -> Mapping[str, Mapping[str, Row]]:
     """The rows of the file by stack and input."""
-    document = yaml.safe_load(CHANGES.read_text())
+    document = documents.read(CHANGES)
     return {stack: {name: _row(row) for name, row in document[stack].items()} for stack in STACKS}
 
 

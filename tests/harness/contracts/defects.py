@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import DEFECTS
 from tests.harness.stacks import STACKS, Stack
 from tests.harness.terraform.roots import copy_module
@@ -55,7 +54,7 @@ def load(folder: Path = DEFECTS) -> list[Defect]:
     """
     defects = []
     for path in sorted(folder.glob("*.yaml")):
-        for entry in yaml.safe_load(path.read_text()):
+        for entry in documents.read(path):
             unexpected = set(entry) ^ {"contract", "clause", "stack", "file", "from", "to"}
             if unexpected - {"inputs"}:
                 raise DefectError(

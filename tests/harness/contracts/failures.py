@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import FAILURES
 
 
@@ -47,7 +46,7 @@ def load(path: Path = FAILURES) -> tuple[Failure, ...]:
             tuple(entry.get("tests", ())),
             tuple(Documented(**place) for place in entry.get("documented", ())),
         )
-        for number, entry in yaml.safe_load(path.read_text()).items()
+        for number, entry in documents.read(path).items()
     )
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.contracts import parity_rows
 from tests.harness.contracts.parity_rows import Difference, Row
 from tests.harness.paths import PARITY
@@ -263,7 +262,7 @@ def load(path: Path = PARITY) -> Effects:
     Raises:
         EffectError: an entry has an unknown key, or no expectation.
     """
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     return Effects(
         rows=parity_rows.rows(document),
         parts={

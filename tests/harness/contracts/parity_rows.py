@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import PARITY
 from tests.harness.stacks import STACKS
 
@@ -122,7 +121,7 @@ def _named(title: str, item: str | Mapping[str, Any]) -> Named:
 
 def rendered(path: Path = PARITY) -> str:
     """The table, the switches with opposite safe values, and the differences, in Markdown."""
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     head = " | ".join(["Capability", *(f"{_TITLES[stack]} input(s)" for stack in STACKS)])
     lines = [f"| {head} |", f"|{'---|' * (1 + len(STACKS))}"]
     for row in rows(document):

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.contracts.base import Outcome, judged
 from tests.harness.hcl.functions import FUNCTIONS, text
 from tests.harness.inputs import illegal, legal
@@ -28,7 +27,7 @@ Violations = Mapping[Rule, list[dict[str, Any]]]
 
 def data(path: Path = ILLEGAL) -> Mapping[str, Mapping[str, Any]]:
     """The handwritten data: ``by_hand``, ``out_of_reach`` and ``hidden``, by stack."""
-    document: Mapping[str, Mapping[str, Any]] = yaml.safe_load(path.read_text())
+    document: Mapping[str, Mapping[str, Any]] = documents.read(path)
     return document
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
+from tests.harness import documents
 
 _FILE = Path(__file__).with_suffix(".yaml")
 _ERROR = re.compile(r"(?m)^\s*(?=Error: )")
@@ -22,7 +22,7 @@ def table() -> tuple[tuple[re.Pattern[str], str], ...]:
             re.compile(r"\s+".join(entry["pattern"].split(" ")), re.DOTALL),
             entry["diagnosis"].strip(),
         )
-        for entry in yaml.safe_load(_FILE.read_text())
+        for entry in documents.read(_FILE)
     )
 
 

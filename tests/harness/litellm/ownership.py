@@ -12,8 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.litellm.release import Description, Route, covers
 from tests.harness.paths import ROUTES
 
@@ -102,7 +101,7 @@ class Ownership:
 
 def load(path: Path = ROUTES) -> Ownership:
     """Read the file. Its head describes each part."""
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     return Ownership(
         allowed={
             name: Allowed(tuple(part["exact"]), tuple(part["prefixes"]))
@@ -189,5 +188,5 @@ def split(module: Path) -> Split:
 
 @cache
 def _document(path: Path) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = yaml.safe_load(path.read_text())
+    document: Mapping[str, Any] = documents.read(path)
     return document

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import LITELLM
 
 VARIABLES = LITELLM / "variables.yaml"
@@ -47,7 +46,7 @@ def not_set() -> Mapping[str, str]:
 
 
 def _document() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(VARIABLES.read_text())
+    document: dict[str, Any] = documents.read(VARIABLES)
     return document
 
 

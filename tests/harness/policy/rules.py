@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import POLICY_RULES
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.stacks import STACKS
@@ -43,7 +42,7 @@ def load(path: Path = POLICY_RULES) -> list[Rule]:
         RuleError: a row has an unknown key or lacks a key.
     """
     rules = []
-    for entry in yaml.safe_load(path.read_text()) or ():
+    for entry in documents.read(path) or ():
         different_keys = (set(entry) ^ {"rule", "claim", *STACKS}) - {"why"}
         if different_keys:
             raise RuleError(

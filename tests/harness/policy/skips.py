@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import POLICY_SKIPS
 from tests.harness.policy.outcomes import Outcome
 from tests.harness.stacks import STACKS
@@ -59,7 +58,7 @@ def load(path: Path = POLICY_SKIPS) -> list[Skip]:
         SkipError: an entry has an unknown key, an empty text or an unknown stack, or lacks a key.
     """
     skips = []
-    for entry in (yaml.safe_load(path.read_text()) or {}).get("skips") or ():
+    for entry in (documents.read(path) or {}).get("skips") or ():
         different_keys = (set(entry) ^ _KEYS) - {"cases"}
         if different_keys:
             raise SkipError(

@@ -23,9 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.harness import paths
+from tests.harness import documents, paths
 from tests.harness.offline import catalogue
 from tests.harness.offline.engine.values import map_block
 from tests.harness.offline.protocol import cty, messages
@@ -240,7 +238,7 @@ class Admitted:
 
 def admitted(file: Path = paths.DIFFERENCES) -> Admitted:
     """The differences and types that are admitted, each with its reason."""
-    document = yaml.safe_load(file.read_text())
+    document = documents.read(file)
     return Admitted(
         document["differences"],
         document["not_replayed"],

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.paths import CASES
 from tests.harness.stacks import STACKS, declared
 from tests.harness.terraform.planning import Case
@@ -52,7 +51,7 @@ def load(path: Path = CASES) -> list[Expected]:
     Raises:
         CaseError: a case has an unknown key.
     """
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     keys = {"inputs", "root", "meta", "extra", "expect", "why", *STACKS}
     cases = []
     for stack in STACKS:

@@ -19,8 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.emulators.gcp.control_plane import discovery
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.offline.live.google.codec import camel
@@ -63,7 +62,7 @@ class Collection:
 @cache
 def table() -> Mapping[str, Collection]:
     """The collections by name."""
-    document = yaml.safe_load(Path(__file__).with_name("collections.yaml").read_text())
+    document = documents.read(Path(__file__).with_name("collections.yaml"))
     patterns = document["patterns"]
     return {
         name: Collection(

@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.offline.live.codec import Document, Notation, Values, lookup, put, value
 from tests.harness.offline.protocol.cty import known
 from tests.harness.offline.protocol.schema import Block, NestedBlock
@@ -70,7 +69,7 @@ class Entry:
 @cache
 def table(path: Path = TABLE) -> Mapping[str, Entry]:
     """The entries of the table by type."""
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     common = tuple(document["common"])
     return {name: _entry(entry, common) for name, entry in document["types"].items()}
 

@@ -14,8 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.harness import documents
 from tests.harness.offline.live.codec import Document, Notation, Values, lookup, put, value
 from tests.harness.offline.protocol.schema import Attribute, Block, NestedBlock
 from tests.harness.unknown import UNKNOWN
@@ -57,7 +56,7 @@ class Entry:
 @cache
 def table(path: Path) -> Mapping[str, Entry]:
     """The entries of a table by type."""
-    document = yaml.safe_load(path.read_text())
+    document = documents.read(path)
     common = tuple(document["common"])
     return {
         name: Entry(**{**entry, "local": (*common, *entry.get("local", ()))})
