@@ -205,13 +205,11 @@ def lifecycles(
             environment = environments[choice]
             core = binary.find(folder, config.getoption("core"))
             kept = config.getoption("run_folder")
-            if kept:
-                # A later run continues with the state in the folder, also after a killed one.
-                root = Path(kept).absolute() / target.stack.name
-                return run.prepare(target, root, core.binary, environment, inputs, source)
+            root = Path(kept).absolute() / target.stack.name if kept else folder
             # Terraform writes a state in a folder after each change of a resource, and one in a
-            # bucket every 20 seconds.
-            state = target.state(uuid.uuid4().hex)
-            return run.prepare(target, folder, core.binary, environment, inputs, source, state)
+            # bucket every 20 seconds. A kept run continues with the state in its folder, also after
+            # a killed one.
+            state = None if kept else target.state(uuid.uuid4().hex)
+            return run.prepare(target, root, core.binary, environment, inputs, source, state)
 
         yield begin

@@ -262,7 +262,7 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         if scenario.get("sweep"):
             assert lifecycle.target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
-        if scenario.get("again"):
+        if scenario.get("second"):
             assert changes(plan(corrected)) == {}
         if account or stage in ENDS_IN_DESTROY:
             _gone(corrected, [_named(start, lifecycle) for start in scenario.get("keeps", [])])
