@@ -52,8 +52,6 @@ def installed(folder: Path = venvs.FOLDER) -> Path:
 def _environment(home: Path, port: int, region: str) -> dict[str, str]:
     """The settings of ministack. Source of the names: its code, release 1.5.33."""
     return {
-        # By default it listens on all addresses.
-        "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": region,
