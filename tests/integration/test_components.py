@@ -350,10 +350,11 @@ def test_missing_file_gives_404(
 def run_file(supervisor: Supervisor, text: str, environment: Mapping[str, str]) -> tuple[int, Path]:
     """Start a Python file as the start command of a container does; its id and its output."""
     home = supervisor.home("program")
-    python = forks.write_python(supervisor, release.installed(), home)
+    installed = release.installed()
+    python = forks.write_python(supervisor, installed, home)
     (home / "program.py").write_text(text)
     script = f"cd {home}; {python} {home}/program.py an-argument; echo status $?"
-    variables = {"PATH": os.defpath, "HOME": str(home), **release.OFFLINE, **environment}
+    variables = {"PATH": os.defpath, "HOME": str(home), **release.offline(installed), **environment}
     log = home / "log"
     command = Command(["sh", "-c", script], str(log), variables, inherit=False)
     return supervisor.start(command), log

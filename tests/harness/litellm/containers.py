@@ -127,7 +127,7 @@ def start(
         "PATH": os.pathsep.join([str(commands), str(python.parent), os.defpath]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        **release.OFFLINE,
+        **release.offline(python),
         # The images have the binary in the cache of Prisma's client.
         "PRISMA_QUERY_ENGINE_BINARY": str(engines.query_engine(python)),
         **{name: placed(value) for name, value in environment.items()},

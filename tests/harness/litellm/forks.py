@@ -45,7 +45,7 @@ def _served(supervisor: Supervisor, python: Path) -> Path:
         home.mkdir()
     except FileExistsError:
         return home / "socket"
-    variables = {"PATH": os.defpath, "HOME": str(home), **release.OFFLINE}
+    variables = {"PATH": os.defpath, "HOME": str(home), **release.offline(python)}
     arguments = [str(python), str(_APPS / "fork_server.py"), str(home / "socket")]
     supervisor.start(Command(arguments, str(home / "log"), variables, inherit=False))
     return home / "socket"

@@ -56,7 +56,7 @@ def run(
         "HOME": str(home),
         "TMPDIR": str(home),
         "LITELLM_MIGRATION_DIR": str(home),
-        **release.OFFLINE,
+        **release.offline(python),
         **environment,
         **({"PGSSLMODE": "prefer"} if environment.get("PGSSLMODE") == "require" else {}),
     }

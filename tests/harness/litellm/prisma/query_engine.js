@@ -15,7 +15,6 @@ const { connect } = require('./connection')
 const { answered, translate } = require('./graphql')
 const { endWithParent, load } = require('./wasm')
 
-const COMMIT = '393aa359c9ad4a4bb28630fb5613f9c281cde053'
 // The binary answers 400 if a transaction has ended, and 500 to any other error of a transaction.
 const TRANSACTION_STATUS = { P2028: 400 }
 
@@ -123,11 +122,7 @@ async function main() {
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit(0))
 }
 
-if (process.argv.includes('--version')) {
-  console.log(`query-engine ${COMMIT}`)
-} else {
-  main().catch((error) => {
-    process.stderr.write(`query engine: ${error.stack}\n`)
-    process.exit(1)
-  })
-}
+main().catch((error) => {
+  process.stderr.write(`query engine: ${error.stack}\n`)
+  process.exit(1)
+})
