@@ -1,1 +1,1 @@
-"""The AWS emulator: ministack, a proxy before it, and the programs behind the API."""
+"""The AWS emulator: ministack with what it lacks, and the programs behind the API."""

@@ -1,23 +1,15 @@
-"""The AWS API of the emulator: ministack with the proxy before it, and how clients reach it."""
+"""The AWS API of the emulator, and how clients reach it."""
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from tests.harness.emulators.aws.control_plane import ministack
-from tests.harness.paths import ROOT
-from tests.harness.process.child import log_tail, soon
-from tests.harness.process.ports import free_port
-from tests.harness.process.supervisor import Command, Supervisor
+from tests.harness.process.supervisor import Supervisor
 from tests.harness.sdk import aws
 from tests.harness.sdk.aws import REGION
-
-
-class CloudError(RuntimeError):
-    """The proxy does not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +30,8 @@ def start(supervisor: Supervisor, region: str = REGION) -> Cloud:
     Raises:
         InstallError: ministack cannot be installed.
         EmulatorError: ministack does not answer within 30 s.
-        CloudError: the proxy does not answer within 30 s; the message has the end of its log.
     """
-    ministack_port = ministack.start(supervisor, ministack.installed(), region)
-    home, port = supervisor.home("proxy"), free_port()
-    log = home / "log"
-    module = "tests.harness.emulators.aws.control_plane.proxy"
-    arguments = [sys.executable, "-m", module, str(port), f"http://127.0.0.1:{ministack_port}"]
-    supervisor.start(
-        Command(
-            arguments,
-            str(log),
-            {"PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(home)},
-        )
-    )
-    if not soon(lambda: ministack.healthy(port), ministack.START_SECONDS):
-        output = log_tail(log)
-        raise CloudError(f"the proxy does not answer within {ministack.START_SECONDS} s:\n{output}")
+    port = ministack.start(supervisor, ministack.installed(), region)
     return Cloud(f"http://127.0.0.1:{port}", region)
 
 

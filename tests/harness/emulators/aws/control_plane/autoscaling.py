@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.emulators.aws.control_plane import ministack
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
-from tests.harness.emulators.aws.control_plane.service import Clients
+from tests.harness.emulators.aws.control_plane.service import ACCOUNT, Clients
 
 Key = tuple[str, str, str]
 """Namespace, resource and dimension, which identify a target."""
@@ -70,10 +69,10 @@ def _register(state: State, call: Call, client: Clients) -> Answer:
             return Refusal(
                 "ValidationException", "MinCapacity and MaxCapacity are required for a new target"
             )
-        place = f"{call.region}:{ministack.ACCOUNT}"
+        place = f"{call.region}:{ACCOUNT}"
         current = {
             **_named(key),
-            "RoleARN": f"arn:aws:iam::{ministack.ACCOUNT}:role/aws-service-role/"
+            "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/"
             "ecs.application-autoscaling.amazonaws.com/"
             "AWSServiceRoleForApplicationAutoScaling_ECSService",
             "CreationTime": time.time(),
@@ -141,7 +140,7 @@ def _put_policy(state: State, call: Call, _: Clients) -> Answer:
     if key not in state.targets:
         return _unknown(key)
     arn = (
-        f"arn:aws:autoscaling:{call.region}:{ministack.ACCOUNT}:scalingPolicy:{uuid.uuid4()}:"
+        f"arn:aws:autoscaling:{call.region}:{ACCOUNT}:scalingPolicy:{uuid.uuid4()}:"
         f"resource/{key[0]}/{key[1]}:policyName/{name}"
     )
     defaults = {

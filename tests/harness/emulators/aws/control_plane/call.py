@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from tests.harness.sdk.aws import REGION
 
-# Paths that the proxy serves to the data plane.
+# Paths that the server has for the data plane.
 OBSERVATIONS = "/_local/observations"
 CHANGES = "/_local/changes"
 _SCOPE = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
@@ -46,14 +46,14 @@ class Refusal:
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Call:
-    """The call of a request; ``headers`` must ignore case."""
-    scope = _SCOPE.search(headers.get("Authorization", ""))
+    """The call of a request, by its headers, with names in lower case or in any, and its body."""
+    scope = _SCOPE.search(headers.get("authorization", ""))
     key, region, service = scope.groups() if scope else ("local", REGION, "")
-    target = headers.get("X-Amz-Target", "")
+    target = headers.get("x-amz-target", "")
     if target:
         parameters = json.loads(body or b"{}")
         return Call(service, target.rpartition(".")[2], parameters, region, key)
-    if "x-www-form-urlencoded" in headers.get("Content-Type", ""):
+    if "x-www-form-urlencoded" in headers.get("content-type", ""):
         form = dict(parse_qsl(body.decode(), keep_blank_values=True))
         return Call(service, form.pop("Action", ""), form, region, key)
     return Call(service, "", {}, region, key)

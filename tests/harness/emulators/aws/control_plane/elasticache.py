@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tests.harness.emulators.aws.control_plane import ministack
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 from tests.harness.emulators.aws.control_plane.service import (
     EVERY,
+    REDIS_HOST,
     Clients,
     Completion,
     Memory,
@@ -56,9 +56,9 @@ def _overlay(_: State, __: Call, body: bytes) -> bytes:
         if not group:
             return block[0]
         host = f"master.{group[1]}.local.cache.amazonaws.com"
-        reader = re.compile(rf"(<ReaderEndpoint>\s*<Address>){re.escape(ministack.REDIS_HOST)}<")
+        reader = re.compile(rf"(<ReaderEndpoint>\s*<Address>){re.escape(REDIS_HOST)}<")
         text = reader.sub(rf"\g<1>{host.replace('master', 'replica', 1)}<", block[0])
-        return text.replace(f">{ministack.REDIS_HOST}<", f">{host}<")
+        return text.replace(f">{REDIS_HOST}<", f">{host}<")
 
     pattern = r"<ReplicationGroup>.*?</ReplicationGroup>"
     return re.sub(pattern, with_host, body.decode(), flags=re.DOTALL).encode()

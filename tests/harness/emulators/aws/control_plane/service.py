@@ -13,6 +13,10 @@ from typing import Any
 
 from tests.harness.emulators.aws.control_plane.call import Call, Refusal
 
+ACCOUNT = "123456789012"
+# The host of every replication group in ministack; the server replaces it.
+REDIS_HOST = "redis.invalid"
+
 Clients = Callable[[str], Any]
 """Returns the boto3 client of a service, for the account and region of the caller."""
 
@@ -53,7 +57,7 @@ class Memory:
 
 @dataclass(slots=True)
 class State:
-    """What the proxy knows. ``targets`` are by target group ARN, in the order of registration."""
+    """What the server knows. ``targets`` are by target group ARN, in the order of registration."""
 
     observations: Observations | None = None
     targets: dict[str, dict[tuple[str, int], None]] = field(default_factory=dict)
@@ -65,7 +69,7 @@ SideEffect = Callable[[Clients, Call], None]
 Completion = Callable[[Clients, Call, Memory, str], str]
 """Returns the body of an answer with what ministack left out."""
 Overlay = Callable[[State, Call, bytes], bytes]
-"""Returns the body of an answer with what the proxy knows."""
+"""Returns the body of an answer with what the server knows."""
 Refuse = Mapping[str, Sequence[Rule]]
 
 EVERY = "*"

@@ -1,4 +1,4 @@
-"""The services with calls that the proxy changes, by the name in the signature of a request."""
+"""The services with calls that the server changes, by the name in the signature of a request."""
 
 from __future__ import annotations
 

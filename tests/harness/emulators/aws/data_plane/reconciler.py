@@ -2,7 +2,7 @@
 
 A thread polls ECS, ELBv2, RDS and ElastiCache. Each task is a process, each load balancer an Envoy,
 each cluster a PostgreSQL, and each replication group a Redis. The reconciler reports the state of
-the tasks to the proxy (:mod:`tests.harness.emulators.aws.control_plane.proxy`).
+the tasks to the server (:mod:`tests.harness.emulators.aws.control_plane.server`).
 
 Sources: ECS, rolling deployments, the deployment circuit breaker, task lifecycle; ELB, health
 checks. Waits of minutes in AWS are shorter than a second in the emulator.
@@ -460,7 +460,7 @@ def reconciling(
         reconciler = Reconciler(
             cloud, reads, supervisor, hooks, executor, stores, balancers, unhealthy_seconds
         )
-        # Until the first step, the proxy must report no running task.
+        # Until the first step, the server must report no running task.
         reconciler._report()
         stop = threading.Event()
         thread = threading.Thread(target=_poll, args=(reconciler, stop), name="reconciler")

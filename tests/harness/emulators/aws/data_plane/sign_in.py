@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.harness.emulators.aws.cloud import Cloud
-from tests.harness.emulators.aws.control_plane.ministack import ACCOUNT
+from tests.harness.emulators.aws.control_plane.service import ACCOUNT
 from tests.harness.emulators.parts import postgres
 from tests.harness.emulators.parts.envoy import Certificate
 from tests.harness.emulators.parts.front import Fronts, Upstream
