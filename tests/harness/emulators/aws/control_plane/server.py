@@ -4,7 +4,7 @@
 interpreter of ministack's environment runs it: its application is around that of ministack, and
 passes on every call that it does not answer itself. ``PUT /_local/observations`` takes
 :data:`~tests.harness.emulators.aws.control_plane.service.Observations` of the reconciler.
-``GET /_local/changes`` returns a number that grows with each change of what the reconciler reads.
+``GET /_local/changes`` returns the number of changes of each service that the reconciler reads.
 
 It is also an HTTP proxy for names below its own address: S3 Control puts the account number before
 the host, ``123456789012.127.0.0.1``, which does not resolve. It refuses any other host, so that a
@@ -18,6 +18,7 @@ import contextlib
 import json
 import socket
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -59,7 +60,7 @@ class Server:
     emulator: str
     state: State = field(default_factory=State)
     scaling: dict[str, autoscaling.State] = field(default_factory=dict)
-    changes: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
     # Nothing may change between a check and the call that it admits.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -147,7 +148,7 @@ async def _respond(server: Server, scope: Scope, body: bytes) -> Answer:
     finally:
         # A refused or failed call may have changed something before.
         if call.service in _READ_SERVICES and not call.operation.startswith(_READS):
-            server.changes += 1
+            server.changes[call.service] += 1
 
 
 async def _answered(server: Server, scope: Scope, body: bytes, call: Call) -> Answer:
@@ -201,7 +202,7 @@ async def _handled(server: Server, scope: Scope, receive: Receive) -> Answer:
         server.state.observations = json.loads(body)
         return Answer(204, [], b"")
     if path == CHANGES:
-        return _answer(200, "text/plain", str(server.changes).encode())
+        return _json(server.changes)
     return await _respond(server, _addressed(server, scope), body)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,32 +15,43 @@ from tests.harness.process.ports import fetched
 from tests.harness.sdk.aws import paged
 
 # ministack creates the tasks of a service in a thread, after it has answered.
+_TASKS = "ecs"
 SETTLE_SECONDS = 1.0
 # ministack changes some states by time.
 MAX_AGE_SECONDS = 5.0
+# The name in a signature where it is not that of boto3.
+_SIGNED = {"elbv2": "elasticloadbalancing"}
 
 
 @dataclass(slots=True)
 class Reads:
-    """The answers of the API since its last change."""
+    """The answers of each service since its last change."""
 
     cloud: Cloud
     _answers: dict[tuple[Any, ...], list[Any]] = field(default_factory=dict)
-    _seen: str = ""
-    _changed_at: float = 0
+    _seen: Mapping[str, int] = field(default_factory=dict)
+    _settled_at: float = 0
     _read_at: float = 0
 
     def renew(self) -> None:
-        """Forget the answers, unless they are new and the API reports no change since them."""
+        """Forget the answers of services that report a change since them, and old answers."""
         now, changes = time.monotonic(), self._changes()
-        if changes != self._seen:
-            self._seen, self._changed_at = changes, now
-        if now < self._changed_at + SETTLE_SECONDS or now > self._read_at + MAX_AGE_SECONDS:
+        changed = {name for name, number in changes.items() if number != self._seen.get(name)}
+        self._seen = changes
+        if _TASKS in changed:
+            self._settled_at = now + SETTLE_SECONDS
+        elif now < self._settled_at:
+            changed.add(_TASKS)
+        if now > self._read_at + MAX_AGE_SECONDS:
             self._answers.clear()
             self._read_at = now
+        for place in [p for p in self._answers if _SIGNED.get(p[0], p[0]) in changed]:
+            del self._answers[place]
 
-    def _changes(self) -> str:
-        return fetched(urlsplit(self.cloud.url).port or 0, CHANGES)[1]
+    def _changes(self) -> dict[str, int]:
+        text = fetched(urlsplit(self.cloud.url).port or 0, CHANGES)[1]
+        changes: dict[str, int] = json.loads(text)
+        return changes
 
     def _read(self, place: tuple[Any, ...], ask: Callable[[], list[Any]]) -> list[Any]:
         if place not in self._answers:
