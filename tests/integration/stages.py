@@ -29,6 +29,7 @@ from tests.harness.lifecycle.run import (
     leftovers,
     outputs,
     plan,
+    planned_changes,
     ready,
 )
 from tests.harness.litellm import migrations, ownership, release
@@ -286,7 +287,7 @@ def test_every_secret_has_a_current_version(lifecycle: Lifecycle, case: Case) ->
 
 @stage("replan")
 def test_second_plan_is_empty(lifecycle: Lifecycle) -> None:
-    assert changes(plan(lifecycle)) == {}
+    assert planned_changes(lifecycle) == {}
 
 
 @stage("change")
@@ -301,7 +302,7 @@ def test_change_rolls_without_a_failed_request(
         ready(lifecycle)
     assert seen.failed == []
     assert seen.count > len(watched)
-    assert changes(plan(lifecycle)) == {}
+    assert planned_changes(lifecycle) == {}
 
 
 @stage("change")
@@ -334,7 +335,7 @@ def test_destroy_leaves_nothing_in_state_and_api(lifecycle: Lifecycle) -> None:
 @pytest.mark.needs("second stack")
 def test_same_name_applies_and_destroys_again(lifecycle: Lifecycle) -> None:
     apply(lifecycle)
-    assert changes(plan(lifecycle)) == {}
+    assert planned_changes(lifecycle) == {}
     destroy(lifecycle)
     assert leftovers(lifecycle) == []
 

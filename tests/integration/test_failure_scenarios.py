@@ -21,11 +21,10 @@ from tests.harness.lifecycle.run import (
     Lifecycle,
     LifecycleError,
     apply,
-    changes,
     destroy,
     leftovers,
     outputs,
-    plan,
+    planned_changes,
     reconfigured,
 )
 from tests.harness.lifecycle.target import Target
@@ -263,7 +262,7 @@ def test_failure_has_a_diagnosis_that_fixes_it(
             assert lifecycle.target.control.sweep(lifecycle.name)
         apply(corrected, targets=scenario.get("targets", ()))
         if scenario.get("second"):
-            assert changes(plan(corrected)) == {}
+            assert planned_changes(corrected) == {}
         if account or stage in ENDS_IN_DESTROY:
             _gone(corrected, [_named(start, lifecycle) for start in scenario.get("keeps", [])])
         else:

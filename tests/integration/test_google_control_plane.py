@@ -22,6 +22,7 @@ from tests.harness.lifecycle.run import (
     destroy,
     leftovers,
     plan,
+    planned_changes,
 )
 from tests.harness.process.child import soon
 from tests.harness.process.daemon import Running
@@ -362,7 +363,7 @@ def test_live_stack_takes_changes(cloud: Running, lifecycles: Lifecycles, tmp_pa
         {"create_redis": False, "create_read_replica": False},
     ):
         apply(lifecycle, change)
-        assert changes(plan(lifecycle)) == {}, change
+        assert planned_changes(lifecycle) == {}, change
     destroy(lifecycle)
     # What the example gives for a trial keeps no data.
     assert leftovers(lifecycle) == []

@@ -21,6 +21,7 @@ from tests.harness.lifecycle.run import (
     leftovers,
     outputs,
     plan,
+    planned_changes,
     ready,
 )
 from tests.harness.process import daemon
@@ -105,7 +106,7 @@ def test_drift_is_planned_and_corrected(
         'aws_vpc_security_group_ingress_rule.this["ui-alb"]': "create",
     }
     apply(lifecycle)
-    assert changes(plan(lifecycle)) == {}
+    assert planned_changes(lifecycle) == {}
 
 
 def task_definitions(ecs: Any, cluster: str) -> Mapping[str, tuple[str, str]]:
@@ -137,7 +138,7 @@ def test_failed_migration_keeps_what_the_services_run(stack: tuple[Lifecycle, Cl
     after = task_definitions(ecs, lifecycle.name)
     assert {status for _, status in after.values()} == {"ACTIVE"}
     assert {name for name, (arn, _) in after.items() if arn == before[name][0]} == set()
-    assert changes(plan(lifecycle)) == {}
+    assert planned_changes(lifecycle) == {}
 
 
 # The last one: it ends the stack.

@@ -13,7 +13,14 @@ import pytest
 from tests.harness.emulators import launch
 from tests.harness.emulators.gcp import target as google
 from tests.harness.emulators.launch import GcpOptions
-from tests.harness.lifecycle.run import Lifecycle, LifecycleError, apply, changes, destroy, plan
+from tests.harness.lifecycle.run import (
+    Lifecycle,
+    LifecycleError,
+    apply,
+    destroy,
+    plan,
+    planned_changes,
+)
 from tests.integration.conftest import Lifecycles
 from tests.integration.google_api import Api
 
@@ -98,9 +105,9 @@ def test_new_stack_has_the_rows_of_a_backup(
     origin = {"db_restore_snapshot": f"{name}/{number}"}
     stack = restored(cloud, lifecycles, "new", origin)
     assert rows(url, "new") == [("a row of the old stack",)]
-    assert changes(plan(stack)) == {}
+    assert planned_changes(stack) == {}
     # Without the input nothing changes; another backup, or another name, is refused.
-    assert changes(plan(stack, {"db_restore_snapshot": ""})) == {}
+    assert planned_changes(stack, {"db_restore_snapshot": ""}) == {}
     for changed in ({"db_restore_snapshot": f"{name}/1"}, {"db_name": "other"}):
         with pytest.raises(LifecycleError, match=f"{next(iter(changed))} must"):
             plan(stack, changed)
@@ -118,8 +125,8 @@ def test_new_stack_has_the_rows_of_a_point_in_time(
     }
     stack = restored(cloud, lifecycles, "late", origin)
     assert rows(url, "late") == [("a row of the old stack",)]
-    assert changes(plan(stack)) == {}
-    assert changes(plan(stack, {"db_restore_source": ""})) == {}
+    assert planned_changes(stack) == {}
+    assert planned_changes(stack, {"db_restore_source": ""}) == {}
     destroy(stack)
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,6 +64,7 @@ class Lifecycle:
     """A stack in a folder, at a target.
 
     ``retry`` runs every apply and destroy. ``applied`` gets the outputs after every apply.
+    ``known`` are the outputs since then; empty if they have not been read.
     """
 
     target: Target
@@ -71,6 +72,7 @@ class Lifecycle:
     terraform: Terraform
     retry: Retry = _once
     applied: Callable[[Mapping[str, Any]], None] | None = None
+    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -196,6 +198,7 @@ def apply(
     """
     if changes:
         override(lifecycle, changes)
+    lifecycle.known.clear()
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = [*_COMMON, *(f"-target={target}" for target in targets), f"-var-file={file}"]
         output = lifecycle.retry(
@@ -227,12 +230,29 @@ def changes(planned: Plan) -> Mapping[str, str]:
     }
 
 
+def planned_changes(
+    lifecycle: Lifecycle, inputs: Mapping[str, Any] | None = None
+) -> Mapping[str, str]:
+    """The changes of a plan by address; ``inputs`` override those of this plan only.
+
+    Only a plan that is not empty is read, for which Terraform plans a second time.
+
+    Raises:
+        LifecycleError: the plan has an error.
+    """
+    with lifecycle.terraform.variables({**lifecycle.inputs(), **(inputs or {})}) as file:
+        options = ["-detailed-exitcode", *_COMMON, f"-var-file={file}"]
+        output = lifecycle.terraform.run("plan", *options, timeout=lifecycle.target.seconds)
+    return {} if output.retcode == 0 else changes(plan(lifecycle, inputs))
+
+
 def destroy(lifecycle: Lifecycle) -> str:
     """Destroy the stack; returns the output of Terraform.
 
     Raises:
         LifecycleError: Terraform failed.
     """
+    lifecycle.known.clear()
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
         options = ["-auto-approve", *_COMMON, f"-var-file={file}"]
         return lifecycle.retry("destroy", lambda: _run(lifecycle, "destroy", "destroy", *options))
@@ -260,8 +280,10 @@ def outputs(lifecycle: Lifecycle) -> Mapping[str, Any]:
     Raises:
         LifecycleError: there is no state.
     """
-    document = json.loads(_run(lifecycle, "output", "output", "-json", "-no-color"))
-    return {name: entry["value"] for name, entry in document.items()}
+    if not lifecycle.known:
+        document = json.loads(_run(lifecycle, "output", "output", "-json", "-no-color"))
+        lifecycle.known.update({name: entry["value"] for name, entry in document.items()})
+    return lifecycle.known
 
 
 def addresses(lifecycle: Lifecycle) -> list[str]:
