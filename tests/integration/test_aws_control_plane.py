@@ -46,7 +46,7 @@ from tests.integration.aws_resources import (
 )
 from tests.integration.conftest import planned
 
-# A look takes a call through three processes, and the data plane takes 0.4 s to follow.
+# A look takes a call through two processes, and the data plane takes 0.4 s to follow.
 soon = partial(child.soon, pause=0.2)
 
 
