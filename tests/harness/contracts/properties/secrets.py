@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 import urllib.parse
@@ -53,8 +54,14 @@ def leaked(inputs: Mapping[str, Any], text: str) -> list[str]:
         if inputs.get(name)
         and any(form in text for part in _parts(inputs[name]) for form in _forms(part))
     ]
-    made = _MADE_KEY.search(text) or MADE_UP_SECRET in text
-    return [*found, *(["made"] if made else [])]
+    return [*found, *(["made"] if _has_made(text) else [])]
+
+
+# The cases of a batch share a text of several megabytes.
+@functools.lru_cache(maxsize=1)
+def _has_made(text: str) -> bool:
+    """Whether a generated secret is in a text."""
+    return MADE_UP_SECRET in text or _MADE_KEY.search(text) is not None
 
 
 # The text of the last document: the cases of a batch share one of several megabytes.
