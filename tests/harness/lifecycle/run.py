@@ -283,7 +283,7 @@ def outputs(lifecycle: Lifecycle) -> Mapping[str, Any]:
     if not lifecycle.known:
         document = json.loads(_run(lifecycle, "output", "output", "-json", "-no-color"))
         lifecycle.known.update({name: entry["value"] for name, entry in document.items()})
-    return lifecycle.known
+    return dict(lifecycle.known)
 
 
 def addresses(lifecycle: Lifecycle) -> list[str]:

@@ -57,7 +57,7 @@ def leaked(inputs: Mapping[str, Any], text: str) -> list[str]:
     return [*found, *(["made"] if _has_made(text) else [])]
 
 
-# The cases of a batch share a text of several megabytes.
+# Once for all cases of a batch.
 @functools.lru_cache(maxsize=1)
 def _has_made(text: str) -> bool:
     """Whether a generated secret is in a text."""
