@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.harness.emulators.parts.load_balancers import (
     Listener,
     LoadBalancerError,
     balancer,
+    to_google_service,
 )
 from tests.harness.process.child import soon
 from tests.harness.process.ports import answers, free_port
@@ -49,6 +51,24 @@ class Named(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Write no access log."""
+
+
+class Closing(Named):
+    """Answer one request of a connection, and close it at the next one without an answer."""
+
+    answered = False
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        if self.answered:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self.answered = True
+            super().do_GET()
+
+    def do_POST(self) -> None:
+        """Answer a request."""
+        self.do_GET()
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +203,24 @@ def test_refused_envoy_configuration_changes_nothing(
         running.update({port: SECURE}, {"gateway": servers[0]})
     running.update({}, {})
     assert soon(lambda: not answers(port))
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "status"),
+    [
+        pytest.param(to_google_service("gateway"), "GET", 200, id="gcp-GET"),
+        pytest.param(to_google_service("gateway"), "POST", 503, id="gcp-POST"),
+        pytest.param({"route": ROUTES[0]["route"]}, "GET", 503, id="aws-GET"),
+    ],
+)
+def test_lost_request_without_a_body_is_sent_again_on_google_cloud(
+    running: Balancer, client: requests.Session, action: dict[str, Any], method: str, status: int
+) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = free_port()
+        listener = Listener(80, "", ({"match": {"prefix": "/"}, **action},))
+        running.update({port: listener}, {"gateway": server.server_port})
+        received = [client.request(method, f"http://127.0.0.1:{port}/", timeout=10) for _ in "12"]
+        server.shutdown()
+    assert [answer.status_code for answer in received] == [200, status]

@@ -194,6 +194,16 @@ def _action(
 
 # ---- Google Cloud ----
 
+# Without a policy in the URL map, a request that has no body is sent once more after 502, 503, 504
+# or a lost connection. Source: Cloud Load Balancing, external Application Load Balancer overview.
+_RETRIES: Mapping[str, Any] = {
+    "retry_on": "gateway-error,reset",
+    "num_retries": 1,
+    "retriable_request_headers": [
+        {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}}}
+    ],
+}
+
 
 def _by_id(plan: Plan, *types: str) -> dict[str, Resource]:
     return {r.values["id"]: r for kind in types for r in plan.of_type(kind).values()}
@@ -238,8 +248,14 @@ def _document(resource: Resource) -> dict[str, Any]:
 def _url_map(resource: Resource, components: Mapping[Any, str]) -> Iterator[dict[str, Any]]:
     return url_map_routes(
         _document(resource),
-        lambda service: _to(components[service]),
+        lambda service: to_google_service(components[service]),
     )
+
+
+def to_google_service(name: str) -> dict[str, Any]:
+    """Envoy's action of a backend service of Google Cloud, by the name of its cluster."""
+    action = _to(name)
+    return {"route": {**action["route"], "retry_policy": _RETRIES}}
 
 
 def url_map_routes(

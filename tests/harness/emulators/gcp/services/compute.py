@@ -17,7 +17,11 @@ from tests.harness.emulators.gcp.control_plane.engine import (
 from tests.harness.emulators.gcp.control_plane.errors import ApiError
 from tests.harness.emulators.gcp.control_plane.http import body_of
 from tests.harness.emulators.gcp.services.iam import has_role, project, project_number
-from tests.harness.emulators.parts.load_balancers import Listener, url_map_routes
+from tests.harness.emulators.parts.load_balancers import (
+    Listener,
+    to_google_service,
+    url_map_routes,
+)
 from tests.harness.process.ports import free_port
 
 # The answer of Cloud Run to a client that has_role not invoke a service.
@@ -42,7 +46,7 @@ def _target(cloud: Cloud, place: Mapping[str, str], value: str) -> Route:
     checked = not service.body.get("invokerIamDisabled")
     if checked and not has_role(service, "roles/run.invoker", "allUsers"):
         return _FORBIDDEN
-    return {"route": {"cluster": service.name, "timeout": "0s"}}
+    return to_google_service(service.name)
 
 
 def _listeners(cloud: Cloud) -> Iterator[tuple[str, Listener]]:
