@@ -221,6 +221,8 @@ def test_lost_request_without_a_body_is_sent_again_on_google_cloud(
         port = free_port()
         listener = Listener(80, "", ({"match": {"prefix": "/"}, **action},))
         running.update({port: listener}, {"gateway": server.server_port})
-        received = [client.request(method, f"http://127.0.0.1:{port}/", timeout=10) for _ in "12"]
+        received = [
+            client.request(method, f"http://127.0.0.1:{port}/", timeout=10) for _ in range(2)
+        ]
         server.shutdown()
     assert [answer.status_code for answer in received] == [200, status]

@@ -140,8 +140,7 @@ def _overlay(server: Server, service: Service, call: Call, answer: Answer) -> An
     return replace(answer, body=overlay(server.state, call, answer.body))
 
 
-async def _respond(server: Server, scope: Scope, body: bytes) -> Answer:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+async def _respond(server: Server, scope: Scope, headers: Mapping[str, str], body: bytes) -> Answer:
     call = calls.read(headers, body)
     try:
         return await _answered(server, scope, body, call)
@@ -181,12 +180,6 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _host(scope: Scope) -> str:
-    """The name in the header of a request: in a proxy request that of the requested URL."""
-    host: bytes = dict(scope["headers"]).get(b"host", b"")
-    return host.decode("latin-1").rpartition(":")[0]
-
-
 def _addressed(server: Server, scope: Scope) -> Scope:
     """The request with the address of this server: ministack takes another name for a bucket's."""
     own = (b"host", f"{_HOST}:{server.port}".encode())
@@ -194,7 +187,9 @@ def _addressed(server: Server, scope: Scope) -> Scope:
 
 
 async def _handled(server: Server, scope: Scope, receive: Receive) -> Answer:
-    host, path = _host(scope), scope["path"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # In a proxy request it is the host of the requested URL.
+    host, path = headers.get("host", "").rpartition(":")[0], scope["path"]
     if not f".{host}".endswith(f".{_HOST}"):
         return _answer(403, "text/plain", b"this proxy reaches only the AWS emulator\n")
     body = await _body(receive)
@@ -203,7 +198,7 @@ async def _handled(server: Server, scope: Scope, receive: Receive) -> Answer:
         return Answer(204, [], b"")
     if path == CHANGES:
         return _json(server.changes)
-    return await _respond(server, _addressed(server, scope), body)
+    return await _respond(server, _addressed(server, scope), headers, body)
 
 
 async def serve(server: Server, scope: Scope, receive: Receive, send: Send) -> None:
@@ -235,6 +230,7 @@ def main(port: int) -> None:
         loop="uvloop",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
     )
     uvicorn.Server(config).run(sockets)
 
