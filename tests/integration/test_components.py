@@ -354,7 +354,14 @@ def run_file(supervisor: Supervisor, text: str, environment: Mapping[str, str]) 
     python = forks.write_python(supervisor, installed, home)
     (home / "program.py").write_text(text)
     script = f"cd {home}; {python} {home}/program.py an-argument; echo status $?"
-    variables = {"PATH": os.defpath, "HOME": str(home), **release.offline(installed), **environment}
+    # LITELLM_MODE as in the planned containers, so that their import of LiteLLM serves.
+    variables = {
+        "PATH": os.defpath,
+        "HOME": str(home),
+        "LITELLM_MODE": "PRODUCTION",
+        **release.offline(installed),
+        **environment,
+    }
     log = home / "log"
     command = Command(["sh", "-c", script], str(log), variables, inherit=False)
     return supervisor.start(command), log

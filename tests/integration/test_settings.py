@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +21,6 @@ from tests.harness.stacks import STACKS
 from tests.harness.terraform import planning
 from tests.integration.conftest import planned
 
-KEY = "sk-a-master-key-of-the-test-0123456789"
 STACK = pytest.mark.parametrize("stack", sorted(STACKS))
 FORGED, CLIENT = "203.0.113.7", "198.51.100.9"
 # The client and the protocol that uvicorn takes from the headers of a request.
@@ -44,6 +45,18 @@ def environment_of(session: planning.Session, stack: str) -> dict[str, str]:
     return {name: value for name, value, _ in entries if value is not None}
 
 
+def printed_by(program: str, *arguments: str) -> str:
+    """The output of a program that LiteLLM's interpreter runs, and that calls nothing outside."""
+    python = release.installed()
+    return subprocess.run(
+        [str(python), "-c", program, *arguments],
+        env={"PATH": os.defpath, **release.offline(python)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 @STACK
 def test_forged_address_is_not_the_client(resolved_session: planning.Session, stack: str) -> None:
     trusted = environment_of(resolved_session, stack)["FORWARDED_ALLOW_IPS"]
@@ -55,11 +68,9 @@ def test_forged_address_is_not_the_client(resolved_session: planning.Session, st
         # The load balancer appends its own address.
         own = trusted.split(",")[0]
         peer, forwarded = "169.254.169.126", f"{FORGED}, {CLIENT}, {own}"
-    command = [str(release.installed()), "-c", SEEN]
 
     def seen(*arguments: str) -> Any:
-        result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
-        return json.loads(result.stdout)
+        return json.loads(printed_by(SEEN, *arguments))
 
     assert seen(trusted, peer, forwarded) == [CLIENT, "https"]
     # A peer that is not the load balancer is believed nothing.
@@ -68,7 +79,8 @@ def test_forged_address_is_not_the_client(resolved_session: planning.Session, st
     assert seen("*", peer, forwarded) == [FORGED, "https"]
 
 
-# The address that LiteLLM counts failed sign-ins of, and whether it limits it, behind uvicorn.
+# For each stack, the address that LiteLLM counts failed sign-ins of, whether it limits it, and
+# whether it admits the addresses: behind uvicorn.
 COUNTED = """
 import asyncio, json, sys
 from fastapi import Request
@@ -76,34 +88,46 @@ from litellm.proxy.auth.auth_utils import _check_valid_ip
 from litellm.proxy.auth.login_throttle import LoginThrottle
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-trusted, peer, forwarded, settings, *allowed = sys.argv[1:]
+stacks, forwarded, *allowed = sys.argv[1:]
 
-async def app(scope, receive, send):
-    request = Request(scope)
-    throttle = LoginThrottle.from_request(request, json.loads(settings), None)
-    admitted = [_check_valid_ip([address], request)[0] for address in allowed]
-    print(json.dumps([throttle.client_ip, throttle.source_limit is not None, *admitted]))
+async def counted(trusted, peer, settings):
+    async def app(scope, receive, send):
+        request = Request(scope)
+        throttle = LoginThrottle.from_request(request, settings, None)
+        admitted = [_check_valid_ip([address], request)[0] for address in allowed]
+        answer.extend([throttle.client_ip, throttle.source_limit is not None, *admitted])
 
-headers = [(b"x-forwarded-for", forwarded.encode())]
-scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
-asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))
+    answer = []
+    headers = [(b"x-forwarded-for", forwarded.encode())]
+    scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
+    await ProxyHeadersMiddleware(app, trusted)(scope, None, None)
+    return answer
+
+print(json.dumps([asyncio.run(counted(*stack)) for stack in json.loads(stacks)]))
 """
 
 
-@STACK
-def test_failed_sign_ins_of_an_address_are_limited(
-    resolved_session: planning.Session, stack: str
-) -> None:
-    plan = planned(resolved_session, stack, {})
-    config = yaml.safe_load(configuration(plan))
-    trusted = environment_of(resolved_session, stack)["FORWARDED_ALLOW_IPS"]
+def counting(session: planning.Session, stack: str) -> Sequence[Any]:
+    """The trusted addresses, the peer of a container and the general settings of a stack."""
+    config = yaml.safe_load(configuration(planned(session, stack, {})))
+    trusted = environment_of(session, stack)["FORWARDED_ALLOW_IPS"]
     # A public subnet of the load balancer, and the peer of a container.
     peer = f"{trusted.split(',')[0].rpartition('.')[0]}.7" if stack == "aws" else "169.254.169.126"
-    arguments = [trusted, peer, f"{FORGED}, {CLIENT}", json.dumps(config["general_settings"])]
-    command = [str(release.installed()), "-c", COUNTED, *arguments, FORGED, CLIENT]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return trusted, peer, config["general_settings"]
+
+
+@pytest.fixture(scope="module")
+def counted(resolved_session: planning.Session) -> Mapping[str, Any]:
+    """What LiteLLM says of a forged address, by stack. It is imported once for all of them."""
+    stacks = [counting(resolved_session, stack) for stack in sorted(STACKS)]
+    output = printed_by(COUNTED, json.dumps(stacks), f"{FORGED}, {CLIENT}", FORGED, CLIENT)
+    return dict(zip(sorted(STACKS), json.loads(output.splitlines()[-1]), strict=True))
+
+
+@STACK
+def test_failed_sign_ins_of_an_address_are_limited(counted: Mapping[str, Any], stack: str) -> None:
     # Only a client at the allowed address is admitted.
-    assert json.loads(result.stdout.splitlines()[-1]) == [CLIENT, True, False, True]
+    assert counted[stack] == [CLIENT, True, False, True]
 
 
 @STACK

@@ -37,9 +37,14 @@ _LAST_NAME = f"20261101000000_litellm_{RELEASE.replace('.', '_')}"
 _APPS = Path(__file__).parent / "apps"
 _DESCRIBE = _APPS / "describe.py"
 _START = _APPS / "sitecustomize.py"
-_FORK_SERVER = _APPS / "fork_server.py"
 # What the environment is made from, beside the engines.
-_CONTENT = (REQUIREMENTS, LAST_MIGRATION, _START, _FORK_SERVER)
+_CONTENT = (REQUIREMENTS, LAST_MIGRATION, _START, _DESCRIBE)
+_CLOSED: Mapping[str, str] = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost",
+}
 _END = "-----END CERTIFICATE-----"
 # The callback `prometheus` mounts it once it is configured.
 _METRICS = "/metrics mount"
@@ -107,13 +112,7 @@ def offline(python: Path) -> dict[str, str]:
     Args:
         python: the interpreter of LiteLLM's environment.
     """
-    return {
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "http_proxy": "http://127.0.0.1:9",
-        "https_proxy": "http://127.0.0.1:9",
-        "no_proxy": "127.0.0.1,localhost",
-        "SSL_CERT_FILE": str(_authority(python)),
-    }
+    return {**_CLOSED, "SSL_CERT_FILE": str(_authority(python))}
 
 
 def _authority(python: Path) -> Path:
@@ -142,27 +141,44 @@ def _complete(python: Path) -> None:
     (last / "migration.sql").write_bytes(LAST_MIGRATION.read_bytes())
     # This also compiles the modules. The first processes of a run would each do that at the same
     # time.
-    modules = subprocess.run(
-        [str(python), str(_FORK_SERVER)],
-        env={"PATH": os.defpath, "HOME": str(python.parent.parent), **offline(python)},
+    _kept(python).write_text(json.dumps(_described(python, offline(python))))
+
+
+def _kept(python: Path) -> Path:
+    return python.parents[1] / "description.json"
+
+
+def _described(python: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the LiteLLM of an interpreter says of itself.
+
+    Raises:
+        InstallError: it does not start; the message has the end of its output.
+    """
+    home = {"PATH": os.defpath, "HOME": str(python.parents[1])}
+    result = subprocess.run(
+        [str(python), str(_DESCRIBE)],
+        env={**home, **environment},
         capture_output=True,
         text=True,
         check=False,
-    ).stdout
-    (python.parents[1] / "modules.txt").write_text(modules)
+    )
+    if result.returncode != 0:
+        raise venvs.InstallError(f"LiteLLM does not start: {result.stderr[-2000:]}")
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
 
 
 def observed(python: Path) -> dict[str, Any]:
-    """The description that the LiteLLM of an interpreter gives, in the form of the stored file."""
-    output = subprocess.run(
-        [str(python), str(_DESCRIBE)],
-        env={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    document: dict[str, Any] = json.loads(output)
-    return document
+    """The description that the LiteLLM of an interpreter gives, in the form of the stored file.
+
+    LiteLLM's own environment has it since its creation.
+
+    Raises:
+        InstallError: LiteLLM does not start; the message has the end of its output.
+    """
+    kept = _kept(python)
+    document = json.loads(kept.read_text()) if kept.exists() else _described(python, _CLOSED)
+    return {name: value for name, value in document.items() if name != "modules"}
 
 
 @functools.cache

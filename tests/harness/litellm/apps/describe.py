@@ -1,13 +1,15 @@
 """Print what a LiteLLM release serves, as JSON: routes, route lists, dashboard files.
 
-LiteLLM's own interpreter runs it. ``register_all_features`` loads the routers that LiteLLM
-otherwise loads at the first request for one of them.
+LiteLLM's own interpreter runs it. ``modules`` are the names of the modules that the proxy imports,
+in their order. ``register_all_features`` loads the routers that LiteLLM otherwise loads at the
+first request for one of them.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from litellm.proxy._lazy_features import register_all_features
 from litellm.proxy._types import LiteLLMRoutes
 from litellm.proxy.proxy_server import app
 from starlette.routing import Mount, WebSocketRoute
+
+_MODULES = [name for name in sys.modules if name != "__main__"]
 
 _DASHBOARD = Path(litellm.__file__).parent / "proxy" / "_experimental" / "out"
 
@@ -49,6 +53,7 @@ register_all_features(app)
 print(
     json.dumps(
         {
+            "modules": _MODULES,
             "release": importlib.metadata.version("litellm"),
             "routes": [
                 " ".join([template, kind, *methods])

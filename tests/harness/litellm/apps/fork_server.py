@@ -11,10 +11,7 @@ environment. A fork imports them with the environment of a program. It serves th
 later one with the same values of all variables that were read. A program with another value of one
 that the packages of others read gets no socket, and the client runs it without the fork server.
 
-Each program imports :data:`OWN` itself. This module creates the application, and the id with which
-a process locks the jobs of the database.
-
-``python fork_server.py`` without arguments prints the names of the modules to import.
+Each program imports the modules of :data:`OWN` itself, and the few that import one of them.
 """
 
 from __future__ import annotations
@@ -33,8 +30,15 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-MODULES = Path(sys.prefix) / "modules.txt"
-OWN = "litellm.proxy.proxy_server"
+# ``describe.py`` writes it when the environment is created.
+DESCRIPTION = Path(sys.prefix) / "description.json"
+OWN = (
+    # It creates the application, and the id with which a process locks the jobs of the database.
+    "litellm.proxy.proxy_server",
+    # Only it reads PROXY_BASE_URL when it is imported. The migrations job has no such variable, so
+    # with this module the containers of a stack would need two imports of LiteLLM.
+    "litellm.proxy.common_utils.html_forms.ui_login",
+)
 # Source: prctl(2).
 _PR_SET_PDEATHSIG = 1
 # HOME and PATH select programs and the packages of a user, of which an import needs none. LiteLLM
@@ -62,12 +66,6 @@ class _Recording(type(os.environ)):  # type: ignore[misc]
         return found
 
 
-def modules() -> list[str]:
-    """The modules that LiteLLM's proxy imports, in their order."""
-    importlib.import_module(OWN)
-    return [name for name in sys.modules if name not in (OWN, "__main__")]
-
-
 def _is_litellm(module: str) -> bool:
     return module.partition(".")[0].startswith("litellm")
 
@@ -77,13 +75,14 @@ def _imported(names: list[str]) -> Read:
     plain = type(os.environ)
     os.environ.__class__ = _Recording
     gc.disable()
-    # No module imports it here.
-    sys.modules[OWN] = None  # type: ignore[assignment]
+    # An import of them fails.
+    sys.modules.update(dict.fromkeys(OWN))  # type: ignore[arg-type]
     for name in names:
-        # Some exist only after another module has made them.
+        # Some exist only after another module has made them. Others import one of OWN.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    del sys.modules[OWN]
+    for name in OWN:
+        del sys.modules[name]
     os.environ.__class__ = plain
     # What exists now is neither visited nor copied by the garbage collection of a fork.
     gc.freeze()
@@ -174,7 +173,7 @@ def _equal(read: Read, environment: dict[str, str]) -> bool:
 def main(path: str) -> NoReturn:
     """Send each client to the fork for its environment, until a signal ends this process."""
     server = _listening(path)
-    names = MODULES.read_text().split()
+    names = json.loads(DESCRIPTION.read_text())["modules"]
     # It copies the environment, for the programs of a CGI server.
     importlib.import_module("wsgiref.handlers")
     packages = _imported([name for name in names if not _is_litellm(name)])
@@ -197,7 +196,4 @@ def main(path: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        print("\n".join(modules()))
-    else:
-        main(sys.argv[1])
+    main(sys.argv[1])
