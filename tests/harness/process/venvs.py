@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from filelock import FileLock
 from tests.harness.paths import ROOT
 
 FOLDER = ROOT / ".cache"
+# A run uses the environment of its checkout. A week covers the work on a branch.
+UNUSED_SECONDS = 7 * 24 * 3600
 
 
 class InstallError(RuntimeError):
@@ -27,6 +30,8 @@ def installed(
     finish: Callable[[Path], None] | None = None,
 ) -> Path:
     """The interpreter of an environment with some packages; creates the environment if needed.
+
+    A new one replaces the environments of the same name that no run has used for a week.
 
     Args:
         name: the folder of the environment, below the cache.
@@ -44,7 +49,9 @@ def installed(
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / "lock"):
         if done.exists():
+            done.touch()
             return python
+        prune(place)
         # The leftovers of an interrupted install.
         shutil.rmtree(home, ignore_errors=True)
         _uv("venv", "--python", sys.executable, str(home))
@@ -54,6 +61,16 @@ def installed(
             finish(python)
         done.touch()
     return python
+
+
+def prune(place: Path) -> None:
+    """Delete the environments in a folder that no run has used for a week."""
+    oldest = time.time() - UNUSED_SECONDS
+    for home in filter(Path.is_dir, place.iterdir()):
+        done = home / "installed"
+        # An interrupted install leaves no such file.
+        if (done if done.exists() else home).stat().st_mtime < oldest:
+            shutil.rmtree(home)
 
 
 def _uv(*words: str) -> None:
