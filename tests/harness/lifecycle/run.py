@@ -214,6 +214,7 @@ def plan(lifecycle: Lifecycle, changes: Mapping[str, Any] | None = None) -> Plan
 
     Raises:
         LifecycleError: the plan has an error.
+        TerraformError: Terraform does not start, or writes no plan.
     """
     result = lifecycle.terraform.planned({**lifecycle.inputs(), **(changes or {})})
     if result.plan is None or result.errors:
@@ -239,6 +240,7 @@ def planned_changes(
 
     Raises:
         LifecycleError: the plan has an error.
+        TerraformError: Terraform does not start, or does not end in time.
     """
     with lifecycle.terraform.variables({**lifecycle.inputs(), **(inputs or {})}) as file:
         options = ["-detailed-exitcode", *_COMMON, f"-var-file={file}"]
