@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -39,6 +43,8 @@ WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 ANSWER = "the mocked answer"
 CHAT = {"model": "mock", "messages": [{"role": "user", "content": "hello"}]}
 CHATS = "/v1/chat/completions"
+# Longer than uvicorn keeps an idle connection by itself. Source: `uvicorn --help`, 5 seconds.
+IDLE_SECONDS = 6
 SHAPES: Mapping[str, Mapping[str, Any]] = {
     shape["name"]: shape for shape in documents.read(CONFIGURATIONS)
 }
@@ -182,6 +188,23 @@ def test_gateway_lists_models_with_the_key(
     url = f"{stack['gateway']}/v1/models"
     assert client.get(url, headers=WITH_KEY, timeout=10).status_code == 200
     assert client.get(url, timeout=10).status_code == 401
+
+
+def test_idle_connections_stay_open(stack: Mapping[str, str]) -> None:
+    connections = [
+        HTTPConnection(urlsplit(stack[name]).netloc, timeout=10) for name in ("gateway", "backend")
+    ]
+    with contextlib.ExitStack() as opened:
+        for pause in (0.0, IDLE_SECONDS):
+            time.sleep(pause)
+            for connection in connections:
+                opened.callback(connection.close)
+                connection.request("GET", "/health/liveliness")
+                # A second connection would hide that the server closed the first one.
+                connection.auto_open = 0
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 200
 
 
 # LiteLLM loads some routers at their first request, such as those of /v1/agents and /v1/evals.

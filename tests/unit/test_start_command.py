@@ -48,8 +48,8 @@ IMAGES = {
 ARGUMENTS = {
     ("aws", "gateway"): "--host 0.0.0.0 --port 4000 --workers 3 --timeout-keep-alive",
     ("aws", "backend"): "--host 0.0.0.0 --port 4001 --timeout-keep-alive",
-    ("gcp", "gateway"): "--host 0.0.0.0 --port 4000 --workers 3",
-    ("gcp", "backend"): "--host 0.0.0.0 --port 4001",
+    ("gcp", "gateway"): "--host 0.0.0.0 --port 4000 --workers 3 --timeout-keep-alive",
+    ("gcp", "backend"): "--host 0.0.0.0 --port 4001 --timeout-keep-alive",
 }
 
 

@@ -253,6 +253,11 @@ locals {
       port         = local.components[component].port
       workers      = var.gateway_num_workers
       has_redis_ca = var.create_redis
+
+      # The server must keep an idle connection longer than the load balancer, which
+      # keeps it for 600 seconds. Otherwise a request that uses a closed connection
+      # is lost.
+      keep_alive = 620
     })
   }
   start_commands = {
