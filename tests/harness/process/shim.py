@@ -1,7 +1,7 @@
 """Send a command to the emulator at a URL and print its answer: ``shim.py URL ARGUMENTS...``.
 
 It runs without the packages of the suite, and imports little: a script calls it in a loop.
-``http.client`` would take three quarters of the time to start.
+``http.client`` would nearly double the time to start.
 """
 
 from __future__ import annotations
