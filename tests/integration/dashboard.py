@@ -70,10 +70,11 @@ class Dashboard:
         try:
             yield
         except (Error, AssertionError) as error:
-            place = ""
+            place = text = ""
+            # A browser that has ended shows neither.
             with contextlib.suppress(Error):
                 place = f" Its screenshot is {self.keep('failed')}."
-            text = " | ".join(self.page.inner_text("body").split("\n"))[-1500:]
+                text = " | ".join(self.page.inner_text("body").split("\n"))[-1500:]
             lost = "\n".join(self.tab.lost)
             raise AssertionError(
                 f"The dashboard at {self.page.url} does not show that {claim}.{place}\n{error}\n"

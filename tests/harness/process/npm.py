@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from tests.harness.process import venvs
 from tests.harness.process.venvs import FOLDER, InstallError, packages
 
 # By default Node.js trusts its own list of authorities only, and a network may have others.
@@ -54,16 +55,15 @@ def installed(
     """
     place = folder / sources.name
     home = place / digest(sources)
-    done = home / "installed"
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / "lock"):
-        if not done.exists():
+        if not venvs.complete(home):
             # The leftovers of an interrupted install.
             shutil.rmtree(home, ignore_errors=True)
             install(python, sources, home)
             if finish:
                 finish(home)
-            done.touch()
+            venvs.mark(home)
     return home
 
 

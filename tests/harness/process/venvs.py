@@ -14,6 +14,7 @@ from filelock import FileLock
 from tests.harness.paths import ROOT
 
 FOLDER = ROOT / ".cache"
+_MARK = "installed"
 # A run uses the environment of its checkout. A week covers the work on a branch.
 UNUSED_SECONDS = 7 * 24 * 3600
 
@@ -45,11 +46,12 @@ def installed(
     """
     place = folder / name
     home = place / f"{release}-{sys.version_info.major}.{sys.version_info.minor}"
-    done, python = home / "installed", home / "bin" / "python"
+    python = home / "bin" / "python"
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / "lock"):
-        if done.exists():
-            done.touch()
+        # The interpreter is a link to that of the machine, which can be upgraded.
+        if complete(home) and python.exists():
+            mark(home)
             return python
         prune(place)
         # The leftovers of an interrupted install.
@@ -59,15 +61,29 @@ def installed(
         _uv("pip", "install", "--python", str(python), *packages)
         if finish:
             finish(python)
-        done.touch()
+        mark(home)
     return python
+
+
+def complete(home: Path) -> bool:
+    """Whether everything was installed into a folder, at the path that it has now.
+
+    Installed files hold their own path, so the folder of a copied or moved checkout is of no use.
+    """
+    done = home / _MARK
+    return done.exists() and done.read_text() == str(home)
+
+
+def mark(home: Path) -> None:
+    """Record that a folder is complete, and the time of its use."""
+    (home / _MARK).write_text(str(home))
 
 
 def prune(place: Path) -> None:
     """Delete the environments in a folder that no run has used for a week."""
     oldest = time.time() - UNUSED_SECONDS
     for home in filter(Path.is_dir, place.iterdir()):
-        done = home / "installed"
+        done = home / _MARK
         # An interrupted install leaves no such file.
         if (done if done.exists() else home).stat().st_mtime < oldest:
             shutil.rmtree(home)
