@@ -166,9 +166,9 @@ def _named(text: str, lifecycle: Lifecycle) -> str:
     return text.replace("acme-prod-1", project).replace("acme-litellm-dev", lifecycle.name)
 
 
-def _gone(lifecycle: Lifecycle, keeps: Sequence[str] = (), *, refresh: bool = True) -> None:
+def _gone(lifecycle: Lifecycle, keeps: Sequence[str] = ()) -> None:
     """Destroy a stack; only resources with names that start with ``keeps`` are left."""
-    destroy(lifecycle, refresh=refresh)
+    destroy(lifecycle)
     left = leftovers(lifecycle)
     assert [name for name in left if not name.startswith(tuple(keeps))] == []
     assert {start for start in keeps for name in left if name.startswith(start)} == set(keeps)
@@ -189,7 +189,7 @@ def standing(request: pytest.FixtureRequest, emulators: Emulators) -> Iterator[l
     yield stacks
     if stacks:
         with _serving(request.config, emulators, CLOUDS[_stack(request.param)]):
-            _gone(stacks.pop(), refresh=False)
+            _gone(stacks.pop())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_failure_has_a_diagnosis_that_fixes_it(
         changed = {k: v for entry in failures for k, v in entry.get("inputs", {}).items()}
         first = inputs if stage == "change" else {**inputs, **changed}
         if standing and stage == "apply":
-            _gone(standing.pop(), refresh=False)
+            _gone(standing.pop())
         before = standing[0].inputs() if standing else {}
         if standing:
             lifecycle = reconfigured(standing.pop(), first, module)

@@ -127,8 +127,7 @@ def test_new_stack_has_the_rows_of_a_point_in_time(
     assert rows(url, "late") == [("a row of the old stack",)]
     assert planned_changes(stack) == {}
     assert planned_changes(stack, {"db_restore_source": ""}) == {}
-    # Nothing has changed since that plan.
-    destroy(stack, refresh=False)
+    destroy(stack)
 
 
 @pytest.mark.parametrize(

@@ -248,20 +248,15 @@ def planned_changes(
     return {} if output.retcode == 0 else changes(plan(lifecycle, inputs))
 
 
-def destroy(lifecycle: Lifecycle, *, refresh: bool = True) -> str:
+def destroy(lifecycle: Lifecycle) -> str:
     """Destroy the stack; returns the output of Terraform.
-
-    Args:
-        lifecycle: the stack.
-        refresh: whether Terraform first plans the stack and reads every resource, as by default.
 
     Raises:
         LifecycleError: Terraform failed.
     """
     lifecycle.known.clear()
     with lifecycle.terraform.variables(lifecycle.inputs()) as file:
-        options = ["-auto-approve", f"-refresh={json.dumps(refresh)}", *_COMMON]
-        options.append(f"-var-file={file}")
+        options = ["-auto-approve", *_COMMON, f"-var-file={file}"]
         return lifecycle.retry("destroy", lambda: _run(lifecycle, "destroy", "destroy", *options))
 
 
