@@ -191,14 +191,16 @@ def test_gateway_lists_models_with_the_key(
 
 
 def test_idle_connections_stay_open(stack: Mapping[str, str]) -> None:
-    connections = [
-        HTTPConnection(urlsplit(stack[name]).netloc, timeout=10) for name in ("gateway", "backend")
-    ]
     with contextlib.ExitStack() as opened:
+        connections = [
+            opened.enter_context(
+                contextlib.closing(HTTPConnection(urlsplit(stack[name]).netloc, timeout=10))
+            )
+            for name in ("gateway", "backend")
+        ]
         for pause in (0.0, IDLE_SECONDS):
             time.sleep(pause)
             for connection in connections:
-                opened.callback(connection.close)
                 connection.request("GET", "/health/liveliness")
                 # A second connection would hide that the server closed the first one.
                 connection.auto_open = 0

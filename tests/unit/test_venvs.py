@@ -16,7 +16,7 @@ def environment(home: Path, used: float) -> Path:
     """An environment that was last used at a time."""
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "python").symlink_to(sys.executable)
-    venvs.mark(home)
+    (home / "installed").write_text(str(home))
     os.utime(home / "installed", (used, used))
     return home
 
@@ -54,7 +54,7 @@ def test_moved_environment_is_created_again(
     commands = created(monkeypatch)
     venvs.installed("moved", "1", (), tmp_path)
     assert [command[0] for command in commands] == ["venv", "pip"]
-    assert venvs.complete(moved / home.name)
+    assert (moved / home.name / "installed").read_text() == str(moved / home.name)
 
 
 def test_environment_of_a_removed_interpreter_is_created_again(

@@ -141,23 +141,22 @@ def _complete(python: Path) -> None:
     (last / "migration.sql").write_bytes(LAST_MIGRATION.read_bytes())
     # This also compiles the modules. The first processes of a run would each do that at the same
     # time.
-    _kept(python).write_text(json.dumps(_described(python, offline(python))))
+    _kept(python).write_text(json.dumps(_described(python)))
 
 
 def _kept(python: Path) -> Path:
     return python.parents[1] / "description.json"
 
 
-def _described(python: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+def _described(python: Path) -> dict[str, Any]:
     """What the LiteLLM of an interpreter says of itself.
 
     Raises:
         InstallError: it does not start; the message has the end of its output.
     """
-    home = {"PATH": os.defpath, "HOME": str(python.parents[1])}
     result = subprocess.run(
         [str(python), str(_DESCRIBE)],
-        env={**home, **environment},
+        env={"PATH": os.defpath, "HOME": str(python.parents[1]), **_CLOSED},
         capture_output=True,
         text=True,
         check=False,
@@ -177,7 +176,7 @@ def observed(python: Path) -> dict[str, Any]:
         InstallError: LiteLLM does not start; the message has the end of its output.
     """
     kept = _kept(python)
-    document = json.loads(kept.read_text()) if kept.exists() else _described(python, _CLOSED)
+    document = json.loads(kept.read_text()) if kept.exists() else _described(python)
     return {name: value for name, value in document.items() if name != "modules"}
 
 

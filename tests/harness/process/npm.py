@@ -12,10 +12,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
-from tests.harness.process import venvs
-from tests.harness.process.venvs import FOLDER, InstallError, packages
+from tests.harness.process.venvs import FOLDER, InstallError, once, packages
 
 # By default Node.js trusts its own list of authorities only, and a network may have others.
 _AUTHORITIES = {
@@ -53,17 +50,14 @@ def installed(
     Raises:
         InstallError: npm failed; the message has the end of its output.
     """
-    place = folder / sources.name
-    home = place / digest(sources)
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / "lock"):
-        if not venvs.complete(home):
-            # The leftovers of an interrupted install.
-            shutil.rmtree(home, ignore_errors=True)
-            install(python, sources, home)
-            if finish:
-                finish(home)
-            venvs.mark(home)
+    home = folder / sources.name / digest(sources)
+
+    def make() -> None:
+        install(python, sources, home)
+        if finish:
+            finish(home)
+
+    once(home, home, make)
     return home
 
 

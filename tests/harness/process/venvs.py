@@ -32,8 +32,6 @@ def installed(
 ) -> Path:
     """The interpreter of an environment with some packages; creates the environment if needed.
 
-    A new one replaces the environments of the same name that no run has used for a week.
-
     Args:
         name: the folder of the environment, below the cache.
         release: changes with the content, so that the environment is created again.
@@ -44,43 +42,47 @@ def installed(
     Raises:
         InstallError: uv failed; the message has the end of its output.
     """
-    place = folder / name
-    home = place / f"{release}-{sys.version_info.major}.{sys.version_info.minor}"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    home = folder / name / f"{release}-{version}"
     python = home / "bin" / "python"
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / "lock"):
-        # The interpreter is a link to that of the machine, which can be upgraded.
-        if complete(home) and python.exists():
-            mark(home)
-            return python
-        prune(place)
-        # The leftovers of an interrupted install.
-        shutil.rmtree(home, ignore_errors=True)
+
+    def make() -> None:
         _uv("venv", "--python", sys.executable, str(home))
         # uv writes no bytecode; the first program that runs does.
         _uv("pip", "install", "--python", str(python), *packages)
         if finish:
             finish(python)
-        mark(home)
+
+    # The interpreter is a link to that of the machine, which can be upgraded.
+    once(home, python, make)
     return python
 
 
-def complete(home: Path) -> bool:
-    """Whether everything was installed into a folder, at the path that it has now.
+def once(home: Path, needed: Path, make: Callable[[], None]) -> None:
+    """Make a folder in the cache if it is not complete at its path, or lacks a file.
 
     Installed files hold their own path, so the folder of a copied or moved checkout is of no use.
+    A new folder replaces those beside it that no run has used for a week.
+
+    Args:
+        home: the folder.
+        needed: the file.
+        make: makes the folder, which does not exist then. Only one process makes it.
     """
-    done = home / _MARK
-    return done.exists() and done.read_text() == str(home)
-
-
-def mark(home: Path) -> None:
-    """Record that a folder is complete, and the time of its use."""
-    (home / _MARK).write_text(str(home))
+    place, done = home.parent, home / _MARK
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / "lock"):
+        if not (done.exists() and done.read_text() == str(home) and needed.exists()):
+            prune(place)
+            # The leftovers of an interrupted install.
+            shutil.rmtree(home, ignore_errors=True)
+            make()
+        # Its time is that of the last use.
+        done.write_text(str(home))
 
 
 def prune(place: Path) -> None:
-    """Delete the environments in a folder that no run has used for a week."""
+    """Delete the folders in a folder of the cache that no run has used for a week."""
     oldest = time.time() - UNUSED_SECONDS
     for home in filter(Path.is_dir, place.iterdir()):
         done = home / _MARK

@@ -29,6 +29,4 @@ def main(path: str, arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     # Threads of the core may still run, so the process exits without waiting for them.
-    status = main(sys.argv[1], sys.argv[2:])
-    sys.stdout.flush()
-    os._exit(status)
+    os._exit(main(sys.argv[1], sys.argv[2:]))
